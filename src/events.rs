@@ -1,0 +1,152 @@
+//! Everything the program can say while it works; only `ui` turns it into text.
+
+use tokio::sync::mpsc;
+
+/// Where events go. Cloned freely; sending never blocks and never fails.
+#[derive(Debug, Clone)]
+pub struct Events(mpsc::UnboundedSender<Event>);
+
+impl Events {
+    /// A sender and the end that `ui` reads.
+    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    /// Says something. If nobody listens any more it is lost, which is right at shutdown.
+    pub fn send(&self, event: Event) {
+        drop(self.0.send(event));
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, serde::Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The engine is connected and owns its ledger.
+    Started {
+        /// Source cluster id.
+        source_cluster: String,
+        /// Target cluster id.
+        target_cluster: String,
+        /// Topics in scope.
+        topics: usize,
+        /// Partitions in scope.
+        partitions: usize,
+        /// Ledger shards.
+        shards: usize,
+    },
+    /// A shard's ledger was claimed.
+    ShardClaimed {
+        /// Which shard.
+        shard: u32,
+        /// Generation of the claim.
+        generation: u64,
+        /// `fresh`, `continued` after a clean stop, or `fenced` after an unclean one.
+        identity: String,
+        /// Milliseconds from the start of the claim until the shard could send.
+        took_ms: u64,
+    },
+    /// A shard gave up its session and starts a new one.
+    ShardRestarted {
+        /// Which shard.
+        shard: u32,
+        /// Why.
+        reason: String,
+    },
+    /// A topic came into scope.
+    TopicAdded {
+        /// The topic.
+        topic: String,
+        /// Its partitions.
+        partitions: i32,
+        /// Whether we created it on the target just now.
+        created: bool,
+    },
+    /// A topic grew on the source and was grown on the target.
+    PartitionsAdded {
+        /// The topic.
+        topic: String,
+        /// Its partitions now.
+        partitions: i32,
+    },
+    /// A partition stopped; the others go on.
+    PartitionStopped {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Stable code, `K5xx`.
+        code: String,
+        /// What happened, with exact offsets.
+        reason: String,
+        /// Source offset from which nothing was copied.
+        source_offset: i64,
+    },
+    /// The beat: where we are. At most once a second.
+    Progress(Progress),
+    /// Every partition reached the end offsets seen when the command began, and positions are durable.
+    CaughtUp {
+        /// Records copied by this run.
+        records: u64,
+    },
+    /// Draining before a planned stop.
+    Draining {
+        /// Batches still in flight.
+        in_flight: u64,
+    },
+    /// The engine ended.
+    Stopped {
+        /// Whether every shard was sealed (a clean stop).
+        sealed: bool,
+        /// Records copied by this run.
+        records: u64,
+        /// Bytes copied by this run, as stored.
+        bytes: u64,
+    },
+    /// A passing trouble worth showing once.
+    Trouble {
+        /// What, in one sentence.
+        text: String,
+    },
+    /// `verify`'s beat.
+    Verifying {
+        /// Records compared.
+        records: u64,
+        /// Bytes read from the source.
+        bytes: u64,
+        /// Source offsets still to compare.
+        remaining: u64,
+        /// Source offsets in all.
+        total: u64,
+    },
+}
+
+/// Numbers of one beat.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Progress {
+    /// Partitions copying.
+    pub partitions: u64,
+    /// Partitions at the end of the source.
+    pub caught_up: u64,
+    /// Partitions stopped.
+    pub stopped: u64,
+    /// Source offsets that the target holds, counted from where this migration began.
+    pub done: u64,
+    /// Source offsets to copy in all, as last seen.
+    pub total: u64,
+    /// Source offsets not yet on the target.
+    pub lag: u64,
+    /// Records per second over the last seconds.
+    pub records_per_second: f64,
+    /// Bytes per second over the last seconds.
+    pub bytes_per_second: f64,
+    /// Records copied by this run.
+    pub records: u64,
+    /// Bytes copied by this run.
+    pub bytes: u64,
+    /// Why it is not faster, if something holds it back on purpose.
+    pub throttled_by: Option<String>,
+    /// Partition furthest behind, and by how many offsets.
+    pub slowest: Option<(String, u64)>,
+}

@@ -1,0 +1,23 @@
+//! The module list in reading order, and the direction in which modules may import each other.
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod error;
+pub mod events;
+pub mod exit;
+
+pub mod model;
+
+pub mod wire;
+
+pub mod cluster;
+
+pub mod engine;
+
+pub mod config;
+
+pub mod verify;
+
+pub mod ui;
+
+pub mod cli;

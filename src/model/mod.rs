@@ -1,0 +1,6 @@
+//! The nouns; no I/O, no async, no clocks.
+
+pub mod connection;
+pub mod names;
+pub mod scope;
+pub mod secret;

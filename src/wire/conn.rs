@@ -1,0 +1,1 @@
+//! One broker connection: requests in flight by correlation id, or poisoned.

@@ -1,0 +1,8 @@
+//! Kafka's protocol on a socket; knows nothing about migrations.
+
+pub mod batch;
+pub mod conn;
+pub mod error;
+pub mod retry;
+
+pub use error::Error;
