@@ -1,0 +1,1 @@
+//! The shard's durable record in Kafka: claims, identities, runs, checkpoints.

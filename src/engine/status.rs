@@ -1,0 +1,91 @@
+//! Where are we: the answer of `status`, from the two clusters and the ledger alone.
+
+use serde::Serialize;
+
+use super::Settings;
+use crate::{
+    cluster::{Source, Target},
+    error::Failure,
+};
+
+/// Everything `status` shows.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// Version of this document.
+    pub v: u32,
+    /// The migration's name.
+    pub migration: String,
+    /// Source cluster id.
+    pub source_cluster: String,
+    /// Target cluster id.
+    pub target_cluster: String,
+    /// What the engine does, as far as the ledger tells.
+    pub engine: EngineState,
+    /// Who owns the ledger: host, process, version.
+    pub owner: Option<String>,
+    /// Milliseconds since 1970 of the last heartbeat, by the engine's clock.
+    pub last_heartbeat_ms: Option<i64>,
+    /// One line a topic.
+    pub topics: Vec<TopicStatus>,
+    /// Partitions that wait for a person.
+    pub stopped: Vec<StoppedPartition>,
+    /// Offsets between the source's last stable offset and what the target holds, all partitions; `None` if it could not be asked.
+    pub message_lag: Option<u64>,
+    /// Records per second, as last reported by the engine.
+    pub records_per_second: f64,
+    /// Bytes per second, as last reported by the engine.
+    pub bytes_per_second: f64,
+}
+
+/// What the engine does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EngineState {
+    /// There is no ledger: nothing ever ran.
+    NeverStarted,
+    /// The heartbeat moves.
+    Running,
+    /// The last run ended cleanly.
+    Stopped,
+    /// The heartbeat stands, and the ledger was not sealed.
+    Silent,
+}
+
+/// One topic.
+#[derive(Debug, Clone, Serialize)]
+pub struct TopicStatus {
+    /// Its name.
+    pub topic: String,
+    /// Partitions on the source.
+    pub partitions: usize,
+    /// Partitions stopped.
+    pub stopped: usize,
+    /// Source offsets below which everything is on the target, summed.
+    pub copied: u64,
+    /// Last stable offsets of the source, summed.
+    pub end: u64,
+    /// Offsets not yet on the target.
+    pub lag: u64,
+}
+
+/// One partition that waits for a person.
+#[derive(Debug, Clone, Serialize)]
+pub struct StoppedPartition {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// Stable code.
+    pub code: String,
+    /// What happened.
+    pub reason: String,
+    /// First source offset not copied.
+    pub source_offset: i64,
+    /// Milliseconds since 1970.
+    pub since_ms: i64,
+}
+
+/// Asks both clusters and the ledger.
+pub async fn look(_settings: &Settings, _source: &Source, _target: &Target) -> Result<Status, Failure> {
+    todo!()
+}
