@@ -1,2 +1,5 @@
-//! One test binary
-fn main(){}
+//! The one test binary: real brokers, faults, the command line, hostile bytes.
+#![forbid(unsafe_code)]
+
+mod faults;
+mod support;

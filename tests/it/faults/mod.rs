@@ -1,0 +1,3 @@
+//! The program between two real clusters while things go wrong.
+
+mod harness;

@@ -1,0 +1,647 @@
+//! Real Apache Kafka clusters (KRaft) on loopback: start, kill, pause, stop, start again, roll.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    fs::File,
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use base64::Engine as _;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{
+    certificates,
+    leash::Leash,
+    maven,
+    ports::Port,
+    raw::{Metadata, Wire},
+    wait,
+};
+
+/// A release of Apache Kafka.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    V4_1,
+    V3_9,
+}
+
+impl Version {
+    /// As Maven Central names it.
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::V4_1 => "4.1.1",
+            Self::V3_9 => "3.9.1",
+        }
+    }
+}
+
+/// Name and password of the super user of a secure cluster.
+pub const ADMIN: (&str, &str) = ("admin", "admin-secret");
+/// Name and password of the user the program logs in as; it may only do what a test allows it.
+pub const MIGRATOR: (&str, &str) = ("migrator", "migrator-secret");
+
+/// How long a broker may take to start or to stop on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What a cluster is to be.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    name: String,
+    version: Version,
+    brokers: usize,
+    secure: bool,
+    proxied: bool,
+    properties: Vec<(String, String)>,
+}
+
+impl Spec {
+    /// Which release; 4.1 if not said.
+    #[must_use]
+    pub fn version(mut self, version: Version) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// How many brokers, each a controller too; one if not said.
+    #[must_use]
+    pub fn brokers(mut self, brokers: usize) -> Self {
+        self.brokers = brokers;
+        self
+    }
+
+    /// Adds a SASL_SSL listener (SCRAM-SHA-256, SCRAM-SHA-512, PLAIN; users [`ADMIN`] and [`MIGRATOR`]) with a
+    /// certificate of a private authority, and turns ACLs on. The plain listener stays for the tests, as a super user.
+    #[must_use]
+    pub fn secure(mut self) -> Self {
+        self.secure = true;
+        self
+    }
+
+    /// Adds a plain listener that is advertised at another port, where a [`super::proxy::Proxy`] is to listen.
+    #[must_use]
+    pub fn proxied(mut self) -> Self {
+        self.proxied = true;
+        self
+    }
+
+    /// Sets any server property.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.properties.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it and waits until every broker knows all others.
+    pub fn start(self) -> Kafka {
+        Kafka::start(self)
+    }
+}
+
+/// The ports of one broker.
+struct Ports {
+    plain: Port,
+    controller: Port,
+    secure: Port,
+    behind_proxy: Port,
+    proxy: Port,
+}
+
+struct Process {
+    child: Child,
+    // After the child: it is released when the child is gone.
+    _leash: Leash,
+}
+
+struct Broker {
+    ports: Ports,
+    home: PathBuf,
+    process: Mutex<Option<Process>>,
+}
+
+/// A running cluster. Brokers are named by index from 0 (`node.id` is one more). Dropping it kills the brokers and
+/// removes their data.
+pub struct Kafka {
+    spec: Spec,
+    brokers: Vec<Broker>,
+    home: PathBuf,
+    // Last: removes the directory when everything in it has ended.
+    _directory: tempfile::TempDir,
+    _leash: Leash,
+}
+
+impl Kafka {
+    /// A cluster to be started; the name stands in directory names only.
+    pub fn spec(name: &str) -> Spec {
+        Spec {
+            name: name.to_owned(),
+            version: Version::V4_1,
+            brokers: 1,
+            secure: false,
+            proxied: false,
+            properties: Vec::new(),
+        }
+    }
+
+    fn start(spec: Spec) -> Self {
+        let directory = super::scratch(&spec.name);
+        let home = directory.path().to_path_buf();
+        if spec.secure {
+            certificates::write_into(&home, &format!("authority of {}", home.display()));
+        }
+        let brokers: Vec<Broker> = (0..spec.brokers)
+            .map(|index| {
+                let home = home.join(format!("broker-{index}"));
+                fs::create_dir(&home).expect("the scratch directory is writable");
+                let ports = Ports {
+                    plain: Port::take(),
+                    controller: Port::take(),
+                    secure: Port::take(),
+                    behind_proxy: Port::take(),
+                    proxy: Port::take(),
+                };
+                Broker {
+                    ports,
+                    home,
+                    process: Mutex::new(None),
+                }
+            })
+            .collect();
+        let leash = Leash::on_directory(&home);
+        let kafka = Self {
+            spec,
+            brokers,
+            home,
+            _directory: directory,
+            _leash: leash,
+        };
+        kafka.format();
+        for index in 0..kafka.brokers.len() {
+            kafka.spawn(index);
+        }
+        kafka.wait_for_brokers();
+        kafka
+    }
+
+    /// Java with the jars of this version; G1's threads and the second compiler only cost start-up time here.
+    fn java(&self, heap: &str) -> Command {
+        let mut java = Command::new("java");
+        java.args([heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+            .args([
+                "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
+                "-Dorg.slf4j.simpleLogger.showDateTime=true",
+            ])
+            .arg("-cp")
+            .arg(maven::jars(self.spec.version).join("*"))
+            .stdin(Stdio::null())
+            .process_group(0);
+        java
+    }
+
+    fn format(&self) {
+        let id = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4());
+        let formats: Vec<(usize, Child)> = (0..self.brokers.len())
+            .map(|index| {
+                let broker = &self.brokers[index];
+                fs::write(
+                    broker.home.join("server.properties"),
+                    self.properties(index),
+                )
+                .expect("the scratch directory is writable");
+                let log = File::create(broker.home.join("format.log"))
+                    .expect("the scratch directory is writable");
+                let mut java = self.java("-Xmx128m");
+                java.args(["kafka.tools.StorageTool", "format", "-t", &id, "-c"])
+                    .arg(broker.home.join("server.properties"));
+                if self.spec.secure {
+                    for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+                        for (name, password) in [ADMIN, MIGRATOR] {
+                            java.args([
+                                "--add-scram",
+                                &format!("{mechanism}=[name={name},password={password}]"),
+                            ]);
+                        }
+                    }
+                }
+                java.stdout(log.try_clone().expect("files can be cloned"))
+                    .stderr(log);
+                (
+                    index,
+                    java.spawn().unwrap_or_else(|error| {
+                        panic!("cannot run java ({error}): install a Java 17 runtime")
+                    }),
+                )
+            })
+            .collect();
+        for (index, mut child) in formats {
+            let status = child.wait().expect("a child can be waited for");
+            let log =
+                fs::read_to_string(self.brokers[index].home.join("format.log")).unwrap_or_default();
+            assert!(
+                status.success(),
+                "formatting the storage of broker {index} failed:\n{log}"
+            );
+        }
+    }
+
+    fn properties(&self, index: usize) -> String {
+        let broker = &self.brokers[index];
+        let replicas = self.brokers.len().min(3);
+        let quorum = (replicas / 2 + 1).min(replicas);
+        let voters: Vec<String> = self
+            .brokers
+            .iter()
+            .enumerate()
+            .map(|(i, b)| format!("{}@127.0.0.1:{}", i + 1, b.ports.controller.number()))
+            .collect();
+        let mut listeners = format!(
+            "PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{}",
+            broker.ports.plain.number(),
+            broker.ports.controller.number()
+        );
+        let mut advertised = format!("PLAINTEXT://127.0.0.1:{}", broker.ports.plain.number());
+        if self.spec.secure {
+            write!(
+                listeners,
+                ",SECURE://127.0.0.1:{}",
+                broker.ports.secure.number()
+            )
+            .expect("writing to a string");
+            write!(
+                advertised,
+                ",SECURE://127.0.0.1:{}",
+                broker.ports.secure.number()
+            )
+            .expect("writing to a string");
+        }
+        if self.spec.proxied {
+            write!(
+                listeners,
+                ",PROXIED://127.0.0.1:{}",
+                broker.ports.behind_proxy.number()
+            )
+            .expect("writing to a string");
+            write!(
+                advertised,
+                ",PROXIED://127.0.0.1:{}",
+                broker.ports.proxy.number()
+            )
+            .expect("writing to a string");
+        }
+        let mut text = format!(
+            "process.roles=broker,controller\n\
+             node.id={id}\n\
+             controller.quorum.voters={voters}\n\
+             controller.listener.names=CONTROLLER\n\
+             inter.broker.listener.name=PLAINTEXT\n\
+             listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,PROXIED:PLAINTEXT\n\
+             listeners={listeners}\n\
+             advertised.listeners={advertised}\n\
+             log.dirs={data}\n\
+             auto.create.topics.enable=false\n\
+             default.replication.factor={replicas}\n\
+             min.insync.replicas={quorum}\n\
+             offsets.topic.num.partitions=4\n\
+             offsets.topic.replication.factor={replicas}\n\
+             transaction.state.log.num.partitions=4\n\
+             transaction.state.log.replication.factor={replicas}\n\
+             transaction.state.log.min.isr={quorum}\n\
+             share.coordinator.state.topic.replication.factor={replicas}\n\
+             share.coordinator.state.topic.min.isr={quorum}\n\
+             group.initial.rebalance.delay.ms=0\n\
+             log.retention.ms=-1\n\
+             log.cleaner.dedupe.buffer.size=16777216\n\
+             num.network.threads=2\n\
+             num.io.threads=4\n\
+             background.threads=2\n",
+            id = index + 1,
+            voters = voters.join(","),
+            data = broker.home.join("data").display(),
+        );
+        if self.spec.secure {
+            let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+            write!(
+                text,
+                "sasl.enabled.mechanisms=SCRAM-SHA-512,SCRAM-SHA-256,PLAIN\n\
+                 listener.name.secure.scram-sha-512.sasl.jaas.config={scram}\n\
+                 listener.name.secure.scram-sha-256.sasl.jaas.config={scram}\n\
+                 listener.name.secure.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+                 user_{}=\"{}\" user_{}=\"{}\";\n\
+                 listener.name.secure.ssl.keystore.type=PEM\n\
+                 listener.name.secure.ssl.keystore.location={}\n\
+                 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
+                 super.users=User:ANONYMOUS;User:{}\n",
+                ADMIN.0,
+                ADMIN.1,
+                MIGRATOR.0,
+                MIGRATOR.1,
+                self.home.join("broker.pem").display(),
+                ADMIN.0,
+            )
+            .expect("writing to a string");
+        }
+        for (key, value) in &self.spec.properties {
+            writeln!(text, "{key}={value}").expect("writing to a string");
+        }
+        text
+    }
+
+    fn spawn(&self, index: usize) {
+        let broker = &self.brokers[index];
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(broker.home.join("broker.log"))
+            .expect("the scratch directory is writable");
+        let child = self
+            .java("-Xmx384m")
+            .arg("kafka.Kafka")
+            .arg(broker.home.join("server.properties"))
+            .stdout(log.try_clone().expect("files can be cloned"))
+            .stderr(log)
+            .spawn()
+            .expect("java started before");
+        let leash = Leash::on_process(child.id());
+        *self.process(index) = Some(Process {
+            child,
+            _leash: leash,
+        });
+    }
+
+    fn process(&self, index: usize) -> MutexGuard<'_, Option<Process>> {
+        self.brokers[index]
+            .process
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn is_running(&self, index: usize) -> bool {
+        self.process(index).is_some()
+    }
+
+    /// Waits until every running broker sees all running brokers. Panics with the log's end if one of them died.
+    fn wait_for_brokers(&self) {
+        let running: Vec<usize> = (0..self.brokers.len())
+            .filter(|index| self.is_running(*index))
+            .collect();
+        for &index in &running {
+            wait::until(
+                &format!("broker {index} of {} answers", self.home.display()),
+                PATIENCE,
+                || {
+                    if let Some(process) = self.process(index).as_mut()
+                        && let Some(status) =
+                            process.child.try_wait().expect("a child can be asked")
+                    {
+                        panic!(
+                            "broker {index} ended with {status}:\n{}",
+                            self.log_tail(index)
+                        );
+                    }
+                    self.metadata_of(index)
+                        .is_some_and(|metadata| metadata.brokers.len() >= running.len())
+                },
+            );
+        }
+    }
+
+    fn metadata_of(&self, index: usize) -> Option<Metadata> {
+        Wire::connect(&self.address(index))
+            .and_then(|mut wire| wire.metadata())
+            .ok()
+    }
+
+    /// The end of a broker's log.
+    pub fn log_tail(&self, index: usize) -> String {
+        let log =
+            fs::read_to_string(self.brokers[index].home.join("broker.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
+    /// The cluster's directory; `ca.pem` of a secure cluster lies in it.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// How many brokers it was made with.
+    pub fn size(&self) -> usize {
+        self.brokers.len()
+    }
+
+    /// Which release.
+    pub fn version(&self) -> Version {
+        self.spec.version
+    }
+
+    /// `host:port` of a broker's plain listener.
+    pub fn address(&self, index: usize) -> String {
+        format!("127.0.0.1:{}", self.brokers[index].ports.plain.number())
+    }
+
+    fn addresses(&self, port: impl Fn(&Ports) -> &Port) -> Vec<String> {
+        self.brokers
+            .iter()
+            .map(|broker| format!("127.0.0.1:{}", port(&broker.ports).number()))
+            .collect()
+    }
+
+    /// Plain listeners of all brokers.
+    pub fn bootstrap(&self) -> Vec<String> {
+        self.addresses(|ports| &ports.plain)
+    }
+
+    /// SASL_SSL listeners of all brokers.
+    pub fn secure_bootstrap(&self) -> Vec<String> {
+        assert!(self.spec.secure, "the cluster was not made secure");
+        self.addresses(|ports| &ports.secure)
+    }
+
+    /// Where the proxy listens, one address a broker.
+    pub fn proxied_bootstrap(&self) -> Vec<String> {
+        assert!(
+            self.spec.proxied,
+            "the cluster was not made to stand behind a proxy"
+        );
+        self.addresses(|ports| &ports.proxy)
+    }
+
+    /// Listeners the proxy connects to, in the order of [`Self::proxied_bootstrap`].
+    pub fn behind_proxy(&self) -> Vec<String> {
+        self.addresses(|ports| &ports.behind_proxy)
+    }
+
+    /// The file with the authority's certificate.
+    pub fn ca(&self) -> PathBuf {
+        self.home.join("ca.pem")
+    }
+
+    fn signal(&self, index: usize, signal: Signal) {
+        if let Some(process) = self.process(index).as_ref() {
+            let pid =
+                Pid::from_raw(i32::try_from(process.child.id()).expect("process ids are small"))
+                    .expect("process ids are positive");
+            kill_process(pid, signal)
+                .unwrap_or_else(|error| panic!("cannot signal broker {index}: {error}"));
+        }
+    }
+
+    fn reap(&self, index: usize) {
+        if let Some(mut process) = self.process(index).take() {
+            drop(process.child.wait());
+        }
+    }
+
+    /// kill -9.
+    pub fn kill(&self, index: usize) {
+        self.signal(index, Signal::KILL);
+        self.reap(index);
+    }
+
+    /// SIGSTOP: the broker keeps its connections and says nothing.
+    pub fn pause(&self, index: usize) {
+        self.signal(index, Signal::STOP);
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self, index: usize) {
+        self.signal(index, Signal::CONT);
+    }
+
+    /// Controlled shutdown.
+    pub fn stop(&self, index: usize) {
+        self.signal(index, Signal::TERM);
+        let status = wait::until_some(&format!("broker {index} shuts down"), PATIENCE, || {
+            let mut guard = self.process(index);
+            let Some(process) = guard.as_mut() else {
+                return Some(None);
+            };
+            process
+                .child
+                .try_wait()
+                .expect("a child can be asked")
+                .map(Some)
+        });
+        // The JVM ends by the signal it was stopped with, after its shutdown hooks.
+        assert!(
+            status.is_none_or(|status| status.success()
+                || status.code() == Some(143)
+                || status.signal() == Some(15)),
+            "broker {index} did not stop cleanly: {status:?}"
+        );
+        self.reap(index);
+    }
+
+    /// Starts a broker that was stopped or killed, and waits until all running brokers know each other.
+    pub fn start_again(&self, index: usize) {
+        self.spawn(index);
+        self.wait_for_brokers();
+    }
+
+    /// Stops and starts each broker in turn.
+    pub fn roll(&self) {
+        for index in 0..self.brokers.len() {
+            self.stop(index);
+            self.start_again(index);
+            wait::until("all partitions have leaders", PATIENCE, || {
+                self.metadata_of(index).is_some_and(|metadata| {
+                    metadata
+                        .topics
+                        .values()
+                        .flatten()
+                        .all(|leader| *leader >= 0)
+                })
+            });
+        }
+    }
+
+    /// A plain connection to some running broker.
+    pub fn wire(&self) -> Wire {
+        wait::until_some("a broker takes a connection", PATIENCE, || {
+            (0..self.brokers.len())
+                .filter(|index| self.is_running(*index))
+                .find_map(|index| Wire::connect(&self.address(index)).ok())
+        })
+    }
+
+    /// What the cluster says of itself.
+    pub fn metadata(&self) -> Metadata {
+        wait::until_some("the cluster answers", PATIENCE, || {
+            self.wire().metadata().ok()
+        })
+    }
+
+    /// Creates a topic, replicated as far as there are brokers up to three, and waits until its leaders are ready.
+    pub fn create_topic(&self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
+        let replicas = i16::try_from(self.brokers.len().min(3)).expect("few brokers");
+        self.wire()
+            .create_topic(name, partitions, replicas, configs)
+            .expect("the broker answers")
+            .unwrap_or_else(|code| panic!("cannot create topic {name}: {code}"));
+        self.wait_for_partitions(name, partitions);
+    }
+
+    /// Adds partitions to a topic.
+    pub fn grow_topic(&self, name: &str, partitions: i32) {
+        self.wire()
+            .grow_topic(name, partitions)
+            .expect("the broker answers")
+            .unwrap_or_else(|code| panic!("cannot grow topic {name}: {code}"));
+        self.wait_for_partitions(name, partitions);
+    }
+
+    /// Waits until a topic has that many partitions, each with a leader that answers.
+    pub fn wait_for_partitions(&self, name: &str, partitions: i32) {
+        for partition in 0..partitions {
+            wait::until(
+                &format!("{name}-{partition} has a leader"),
+                PATIENCE,
+                || self.end_offset(name, partition).is_some(),
+            );
+        }
+    }
+
+    /// `host:port` of a partition's leader.
+    pub fn leader(&self, topic: &str, partition: i32) -> Option<String> {
+        let metadata = self.wire().metadata().ok()?;
+        let leader = metadata
+            .topics
+            .get(topic)?
+            .get(usize::try_from(partition).ok()?)?;
+        metadata.brokers.get(leader).cloned()
+    }
+
+    /// A connection to a partition's leader.
+    pub fn wire_to_leader(&self, topic: &str, partition: i32) -> Option<Wire> {
+        Wire::connect(&self.leader(topic, partition)?).ok()
+    }
+
+    /// The high watermark; `None` while there is no leader.
+    pub fn end_offset(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.wire_to_leader(topic, partition)?
+            .offset(topic, partition, -1)
+            .ok()?
+            .ok()
+    }
+
+    /// Partitions of a topic; 0 if there is no such topic.
+    pub fn partitions(&self, topic: &str) -> i32 {
+        self.metadata().topics.get(topic).map_or(0, |leaders| {
+            i32::try_from(leaders.len()).expect("few partitions")
+        })
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        for index in 0..self.brokers.len() {
+            if self.is_running(index) {
+                self.kill(index);
+            }
+        }
+    }
+}

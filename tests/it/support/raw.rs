@@ -1,0 +1,407 @@
+//! Kafka requests written by hand: a witness that shares no code with the program under test, and an admin client that
+//! does not need a second JVM.
+//!
+//! Only versions without tagged fields are used; Apache Kafka 3.9 and 4.1 both serve them.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::{self, Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
+
+/// One plain-text connection to one broker.
+pub struct Wire {
+    stream: TcpStream,
+    correlation: i32,
+}
+
+/// A request's body.
+#[derive(Default)]
+pub struct Body(pub Vec<u8>);
+
+impl Body {
+    pub fn i8(mut self, value: i8) -> Self {
+        self.0.extend(value.to_be_bytes());
+        self
+    }
+    pub fn i16(mut self, value: i16) -> Self {
+        self.0.extend(value.to_be_bytes());
+        self
+    }
+    pub fn i32(mut self, value: i32) -> Self {
+        self.0.extend(value.to_be_bytes());
+        self
+    }
+    pub fn i64(mut self, value: i64) -> Self {
+        self.0.extend(value.to_be_bytes());
+        self
+    }
+    pub fn text(self, value: &str) -> Self {
+        let mut body = self.i16(i16::try_from(value.len()).expect("short text"));
+        body.0.extend(value.as_bytes());
+        body
+    }
+    pub fn no_text(self) -> Self {
+        self.i16(-1)
+    }
+    pub fn bytes(self, value: &[u8]) -> Self {
+        let mut body = self.i32(i32::try_from(value.len()).expect("less than 2 GiB"));
+        body.0.extend(value);
+        body
+    }
+}
+
+/// An answer's body, read from the front.
+pub struct Answer {
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Answer {
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let taken = self.bytes[self.at..self.at + N]
+            .try_into()
+            .expect("the slice has N bytes");
+        self.at += N;
+        taken
+    }
+    pub fn i8(&mut self) -> i8 {
+        i8::from_be_bytes(self.take())
+    }
+    pub fn i16(&mut self) -> i16 {
+        i16::from_be_bytes(self.take())
+    }
+    pub fn i32(&mut self) -> i32 {
+        i32::from_be_bytes(self.take())
+    }
+    pub fn i64(&mut self) -> i64 {
+        i64::from_be_bytes(self.take())
+    }
+    pub fn text(&mut self) -> Option<String> {
+        let length = usize::try_from(self.i16()).ok()?;
+        self.at += length;
+        Some(String::from_utf8_lossy(&self.bytes[self.at - length..self.at]).into_owned())
+    }
+    pub fn bytes(&mut self) -> Option<Vec<u8>> {
+        let length = usize::try_from(self.i32()).ok()?;
+        self.at += length;
+        Some(self.bytes[self.at - length..self.at].to_vec())
+    }
+    /// An array's items, in order.
+    pub fn array<T>(&mut self, mut item: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        (0..self.i32().max(0)).map(|_| item(self)).collect()
+    }
+}
+
+/// A Kafka error code, not 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code(pub i16);
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kafka error code {}", self.0)
+    }
+}
+
+impl std::error::Error for Code {}
+
+fn check(code: i16) -> Result<(), Code> {
+    if code == 0 { Ok(()) } else { Err(Code(code)) }
+}
+
+/// A cluster as its metadata shows it.
+#[derive(Debug, Clone, Default)]
+pub struct Metadata {
+    pub cluster_id: String,
+    /// Broker id to `host:port`.
+    pub brokers: BTreeMap<i32, String>,
+    /// Topic to its partitions' leaders; -1 where there is none. Only topics without an error.
+    pub topics: BTreeMap<String, Vec<i32>>,
+}
+
+/// One partition of a fetch answer.
+#[derive(Debug)]
+pub struct Fetched {
+    pub high_watermark: i64,
+    pub last_stable: i64,
+    /// Producer id and first offset of aborted transactions.
+    pub aborted: Vec<(i64, i64)>,
+    pub records: Vec<u8>,
+}
+
+impl Wire {
+    /// Connects to `host:port`.
+    pub fn connect(address: &str) -> io::Result<Self> {
+        let address = address.parse().map_err(io::Error::other)?;
+        let stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            correlation: 0,
+        })
+    }
+
+    /// One request, one answer.
+    pub fn call(&mut self, api: i16, version: i16, body: Body) -> io::Result<Answer> {
+        self.correlation += 1;
+        let frame = Body::default()
+            .i16(api)
+            .i16(version)
+            .i32(self.correlation)
+            .text("test-witness");
+        let mut bytes = Body::default()
+            .i32(i32::try_from(frame.0.len() + body.0.len()).expect("less than 2 GiB"))
+            .0;
+        bytes.extend(frame.0);
+        bytes.extend(body.0);
+        self.stream.write_all(&bytes)?;
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length)?;
+        let mut bytes = vec![0; u32::from_be_bytes(length) as usize];
+        self.stream.read_exact(&mut bytes)?;
+        let mut answer = Answer { bytes, at: 0 };
+        assert_eq!(
+            answer.i32(),
+            self.correlation,
+            "answers come in the order of requests"
+        );
+        Ok(answer)
+    }
+
+    /// Metadata v2 of all topics.
+    pub fn metadata(&mut self) -> io::Result<Metadata> {
+        let mut answer = self.call(3, 2, Body::default().i32(-1))?;
+        let brokers = answer.array(|a| {
+            let (id, host, port) = (a.i32(), a.text(), a.i32());
+            a.text();
+            (id, format!("{}:{port}", host.unwrap_or_default()))
+        });
+        let cluster_id = answer.text().unwrap_or_default();
+        answer.i32();
+        let topics = answer.array(|a| {
+            let (error, name) = (a.i16(), a.text().unwrap_or_default());
+            a.i8();
+            let mut leaders = a.array(|a| {
+                a.i16();
+                let (partition, leader) = (a.i32(), a.i32());
+                a.array(Answer::i32);
+                a.array(Answer::i32);
+                (partition, leader)
+            });
+            leaders.sort_unstable();
+            (
+                error,
+                name,
+                leaders.into_iter().map(|(_, leader)| leader).collect(),
+            )
+        });
+        let topics = topics
+            .into_iter()
+            .filter(|(error, ..)| *error == 0)
+            .map(|(_, name, leaders)| (name, leaders))
+            .collect();
+        Ok(Metadata {
+            cluster_id,
+            brokers: brokers.into_iter().collect(),
+            topics,
+        })
+    }
+
+    /// CreateTopics v2.
+    pub fn create_topic(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        replication: i16,
+        configs: &[(&str, &str)],
+    ) -> io::Result<Result<(), Code>> {
+        let mut body = Body::default()
+            .i32(1)
+            .text(name)
+            .i32(partitions)
+            .i16(replication)
+            .i32(0);
+        body = body.i32(i32::try_from(configs.len()).expect("few configs"));
+        for (key, value) in configs {
+            body = body.text(key).text(value);
+        }
+        let mut answer = self.call(19, 2, body.i32(30_000).i8(0))?;
+        answer.i32();
+        let codes = answer.array(|a| {
+            a.text();
+            let code = a.i16();
+            a.text();
+            code
+        });
+        Ok(check(codes[0]))
+    }
+
+    /// CreatePartitions v1: grows a topic to `partitions`.
+    pub fn grow_topic(&mut self, name: &str, partitions: i32) -> io::Result<Result<(), Code>> {
+        let body = Body::default()
+            .i32(1)
+            .text(name)
+            .i32(partitions)
+            .i32(-1)
+            .i32(30_000)
+            .i8(0);
+        let mut answer = self.call(37, 1, body)?;
+        answer.i32();
+        let codes = answer.array(|a| {
+            a.text();
+            let code = a.i16();
+            a.text();
+            code
+        });
+        Ok(check(codes[0]))
+    }
+
+    /// DeleteTopics v1.
+    pub fn delete_topic(&mut self, name: &str) -> io::Result<Result<(), Code>> {
+        let mut answer = self.call(20, 1, Body::default().i32(1).text(name).i32(30_000))?;
+        answer.i32();
+        Ok(check(answer.array(|a| (a.text(), a.i16()))[0].1))
+    }
+
+    /// DeleteRecords v0: moves the log start to `before`.
+    pub fn delete_records(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        before: i64,
+    ) -> io::Result<Result<(), Code>> {
+        let body = Body::default()
+            .i32(1)
+            .text(topic)
+            .i32(1)
+            .i32(partition)
+            .i64(before)
+            .i32(30_000);
+        let mut answer = self.call(21, 0, body)?;
+        answer.i32();
+        answer.i32();
+        answer.text();
+        answer.i32();
+        answer.i32();
+        answer.i64();
+        Ok(check(answer.i16()))
+    }
+
+    /// CreateAcls v1: allows `operation` to `principal` on one resource; types and operations are the wire's numbers
+    /// (KIP-140: resource 2 topic, 3 group, 4 cluster, 5 transactional id; pattern 3 literal, 4 prefixed).
+    pub fn allow(
+        &mut self,
+        principal: &str,
+        resource: (i8, &str, i8),
+        operation: i8,
+    ) -> io::Result<Result<(), Code>> {
+        let (kind, name, pattern) = resource;
+        let body = Body::default()
+            .i32(1)
+            .i8(kind)
+            .text(name)
+            .i8(pattern)
+            .text(principal)
+            .text("*")
+            .i8(operation)
+            .i8(3);
+        let mut answer = self.call(30, 1, body)?;
+        answer.i32();
+        let codes = answer.array(|a| {
+            let code = a.i16();
+            a.text();
+            code
+        });
+        Ok(check(codes[0]))
+    }
+
+    /// ListOffsets v1 of one partition: -1 the end, -2 the start.
+    pub fn offset(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        at: i64,
+    ) -> io::Result<Result<i64, Code>> {
+        let body = Body::default()
+            .i32(-1)
+            .i32(1)
+            .text(topic)
+            .i32(1)
+            .i32(partition)
+            .i64(at);
+        let mut answer = self.call(2, 1, body)?;
+        answer.i32();
+        answer.text();
+        answer.i32();
+        answer.i32();
+        let code = answer.i16();
+        answer.i64();
+        let offset = answer.i64();
+        Ok(check(code).map(|()| offset))
+    }
+
+    /// Fetch v4 of one partition; without waiting.
+    pub fn fetch(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        from: i64,
+        committed_only: bool,
+        max_bytes: i32,
+    ) -> io::Result<Result<Fetched, Code>> {
+        let body = Body::default()
+            .i32(-1)
+            .i32(0)
+            .i32(0)
+            .i32(max_bytes)
+            .i8(i8::from(committed_only));
+        let body = body
+            .i32(1)
+            .text(topic)
+            .i32(1)
+            .i32(partition)
+            .i64(from)
+            .i32(max_bytes);
+        let mut answer = self.call(1, 4, body)?;
+        answer.i32();
+        let topics = answer.i32();
+        if topics != 1 {
+            return Ok(Err(Code(-1)));
+        }
+        answer.text();
+        answer.i32();
+        answer.i32();
+        let code = answer.i16();
+        let (high_watermark, last_stable) = (answer.i64(), answer.i64());
+        let aborted = answer.array(|a| (a.i64(), a.i64()));
+        let records = answer.bytes().unwrap_or_default();
+        Ok(check(code).map(|()| Fetched {
+            high_watermark,
+            last_stable,
+            aborted,
+            records,
+        }))
+    }
+
+    /// Produce v3 of one batch, acks=all, no transactional id; answers the base offset.
+    pub fn produce(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        batch: &[u8],
+    ) -> io::Result<Result<i64, Code>> {
+        let body = Body::default().no_text().i16(-1).i32(30_000);
+        let body = body.i32(1).text(topic).i32(1).i32(partition).bytes(batch);
+        let mut answer = self.call(0, 3, body)?;
+        answer.i32();
+        answer.text();
+        answer.i32();
+        answer.i32();
+        let code = answer.i16();
+        let offset = answer.i64();
+        Ok(check(code).map(|()| offset))
+    }
+}
