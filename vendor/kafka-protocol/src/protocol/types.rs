@@ -10,6 +10,19 @@ use anyhow::{bail, Result};
 use std::convert::TryFrom;
 use std::string::String as StdString;
 
+/// How many elements an array makes room for before any of them has been read.
+const FIRST_CAPACITY: usize = 64;
+
+/// Refuses a length that the rest of the buffer cannot hold. Every element of an array takes at
+/// least one byte on the wire, so the same check serves strings, bytes and arrays.
+fn available<B: ByteBuf>(buf: &B, n: usize) -> Result<usize> {
+    let remaining = buf.remaining();
+    if n > remaining {
+        bail!("length {n} exceeds the {remaining} bytes that remain");
+    }
+    Ok(n)
+}
+
 macro_rules! define_copy_impl {
     ($e:ident, $t:ty) => (
         impl Encoder<$t> for $e {
@@ -359,7 +372,8 @@ impl Decoder<Option<StdString>> for String {
         match Int16.decode(buf)? {
             -1 => Ok(None),
             n if n >= 0 => {
-                let mut strbuf = vec![0; n as usize];
+                let n = available(buf, n as usize)?;
+                let mut strbuf = vec![0; n];
                 buf.try_copy_to_slice(&mut strbuf)?;
                 Ok(Some(std::string::String::from_utf8(strbuf)?))
             }
@@ -511,7 +525,8 @@ impl Decoder<Option<StdString>> for CompactString {
         match UnsignedVarInt.decode(buf)? {
             0 => Ok(None),
             n => {
-                let mut strbuf = vec![0; (n - 1) as usize];
+                let n = available(buf, (n - 1) as usize)?;
+                let mut strbuf = vec![0; n];
                 buf.try_copy_to_slice(&mut strbuf)?;
                 Ok(Some(std::string::String::from_utf8(strbuf)?))
             }
@@ -655,7 +670,8 @@ impl Decoder<Option<Vec<u8>>> for Bytes {
         match Int32.decode(buf)? {
             -1 => Ok(None),
             n if n >= 0 => {
-                let mut data = vec![0; n as usize];
+                let n = available(buf, n as usize)?;
+                let mut data = vec![0; n];
                 buf.try_copy_to_slice(&mut data)?;
                 Ok(Some(data))
             }
@@ -804,7 +820,8 @@ impl Decoder<Option<Vec<u8>>> for CompactBytes {
         match UnsignedVarInt.decode(buf)? {
             0 => Ok(None),
             n => {
-                let mut data = vec![0; (n - 1) as usize];
+                let n = available(buf, (n - 1) as usize)?;
+                let mut data = vec![0; n];
                 buf.try_copy_to_slice(&mut data)?;
                 Ok(Some(data))
             }
@@ -985,7 +1002,8 @@ impl<T, E: Decoder<T>> Decoder<Option<Vec<T>>> for Array<E> {
         match Int32.decode(buf)? {
             -1 => Ok(None),
             n if n >= 0 => {
-                let mut result = Vec::with_capacity(n as usize);
+                let n = available(buf, n as usize)?;
+                let mut result = Vec::with_capacity(n.min(FIRST_CAPACITY));
                 for _ in 0..n {
                     result.push(self.0.decode(buf)?);
                 }
@@ -1093,8 +1111,9 @@ impl<T, E: Decoder<T>> Decoder<Option<Vec<T>>> for CompactArray<E> {
         match UnsignedVarInt.decode(buf)? {
             0 => Ok(None),
             n => {
-                let mut result = Vec::with_capacity((n - 1) as usize);
-                for _ in 1..n {
+                let n = available(buf, (n - 1) as usize)?;
+                let mut result = Vec::with_capacity(n.min(FIRST_CAPACITY));
+                for _ in 0..n {
                     result.push(self.0.decode(buf)?);
                 }
                 Ok(Some(result))
@@ -1132,6 +1151,17 @@ mod tests {
 
         let decoded = encoder.decode(&mut expected).unwrap();
         assert_eq!(value, decoded);
+    }
+
+    #[test]
+    fn lengths_beyond_the_buffer_are_refused_before_allocating() {
+        let huge = [0x7f, 0xff, 0xff, 0xff, 0, 0];
+        assert!(Decoder::<Vec<i32>>::decode(&Array(Int32), &mut &huge[..]).is_err());
+        assert!(Decoder::<Vec<u8>>::decode(&Bytes, &mut &huge[..]).is_err());
+        let huge = [0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0];
+        assert!(Decoder::<Vec<i32>>::decode(&CompactArray(Int32), &mut &huge[..]).is_err());
+        assert!(Decoder::<Vec<u8>>::decode(&CompactBytes, &mut &huge[..]).is_err());
+        assert!(Decoder::<StdString>::decode(&CompactString, &mut &huge[..]).is_err());
     }
 
     #[test]
