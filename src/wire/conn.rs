@@ -1,1 +1,469 @@
 //! One broker connection: requests in flight by correlation id, or poisoned.
+
+use std::{
+    collections::HashMap,
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock,
+        atomic::{AtomicI32, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use kafka_protocol::{
+    messages::{RequestHeader, ResponseHeader},
+    protocol::{Decodable, Encodable, HeaderVersion, StrBytes},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
+    sync::{RwLock, mpsc, oneshot},
+    task::AbortHandle,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    Error,
+    frame::{CLIENT_ID, FrameError, Frames},
+    versions::{Api, Ask, Versions},
+};
+
+/// Checked right before every write to a produce socket; `false` poisons the connection with nothing more written.
+pub type MaySend = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Requests that may wait for the writer.
+const QUEUE: usize = 16;
+/// Chunks handed to the kernel in one call.
+const SLICES: usize = 64;
+
+/// A connection, ready for requests. Clones share it; it closes with the last one.
+#[derive(Clone)]
+pub struct Conn(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    next: AtomicI32,
+    queue: mpsc::Sender<Vec<Bytes>>,
+    /// Held for writing while the connection logs in again (KIP-368): nothing else may be sent between those steps.
+    turn: RwLock<()>,
+    versions: OnceLock<Versions>,
+}
+
+struct Shared {
+    address: Arc<str>,
+    state: Mutex<State>,
+    tasks: OnceLock<[AbortHandle; 2]>,
+}
+
+enum State {
+    Open(HashMap<i32, Waiting>),
+    Poisoned(Error),
+}
+
+struct Waiting {
+    limit: usize,
+    answer: oneshot::Sender<Bytes>,
+}
+
+/// A request whose answer has not come yet.
+pub struct Pending {
+    answer: oneshot::Receiver<Bytes>,
+    conn: Conn,
+    api: &'static str,
+    patience: Duration,
+    deadline: Instant,
+}
+
+impl Conn {
+    /// Starts the reader and the writer on an open stream.
+    pub(super) fn start(
+        address: Arc<str>,
+        mut read: impl AsyncRead + Send + Unpin + 'static,
+        mut write: impl AsyncWrite + Send + Unpin + 'static,
+    ) -> Self {
+        let shared = Arc::new(Shared { address, state: Mutex::new(State::Open(HashMap::new())), tasks: OnceLock::new() });
+        let (queue, mut waiting) = mpsc::channel::<Vec<Bytes>>(QUEUE);
+        let of = shared.clone();
+        let reader = tokio::spawn(async move {
+            let mut frames = Frames::default();
+            loop {
+                match frames.next(&mut read, |correlation| of.limit(correlation)).await {
+                    Ok((correlation, frame)) => of.answered(correlation, frame),
+                    Err(error) => return of.poison(of.frame_error(error)),
+                }
+            }
+        });
+        let of = shared.clone();
+        let writer = tokio::spawn(async move {
+            while let Some(chunks) = waiting.recv().await {
+                if let Err(error) = write_all(&mut write, chunks).await {
+                    return of.poison(of.io_error(error));
+                }
+            }
+        });
+        let _ = shared.tasks.set([reader.abort_handle(), writer.abort_handle()]);
+        Self(Arc::new(Inner { shared, next: AtomicI32::new(0), queue, turn: RwLock::new(()), versions: OnceLock::new() }))
+    }
+
+    /// `host:port` of the broker.
+    pub fn address(&self) -> &Arc<str> {
+        &self.0.shared.address
+    }
+
+    /// What the broker offers; nothing before the greeting.
+    pub fn versions(&self) -> &Versions {
+        static NONE: OnceLock<Versions> = OnceLock::new();
+        self.0.versions.get().unwrap_or_else(|| NONE.get_or_init(Versions::default))
+    }
+
+    pub(super) fn set_versions(&self, versions: Versions) {
+        let _ = self.0.versions.set(versions);
+    }
+
+    /// The highest version of an API that both sides speak.
+    pub fn version(&self, api: Api) -> Result<i16, Error> {
+        self.versions().pick(api).ok_or_else(|| Error::Version {
+            address: self.address().to_string(),
+            api: api.name,
+            ours: api.speak,
+            theirs: self.versions().offered(api),
+        })
+    }
+
+    /// False once poisoned.
+    pub fn is_alive(&self) -> bool {
+        matches!(*self.0.shared.lock(), State::Open(_))
+    }
+
+    /// Gives the connection up: everyone who waits gets `error`, and nothing more is written.
+    pub fn poison(&self, error: Error) {
+        self.0.shared.poison(error);
+    }
+
+    /// Asks in the highest common version and waits for the answer.
+    pub async fn ask<A: Ask>(&self, request: &A, patience: Duration) -> Result<A::Answer, Error> {
+        let version = self.version(A::API)?;
+        self.ask_version(request, version, patience).await
+    }
+
+    /// Asks in a given version and waits for the answer.
+    pub async fn ask_version<A: Ask>(&self, request: &A, version: i16, patience: Duration) -> Result<A::Answer, Error> {
+        let pending = self.submit(A::API, A::API.limit, patience, |correlation| encode(request, A::API, version, correlation)).await?;
+        let frame = pending.wait().await?;
+        self.decode::<A::Answer>(A::API, version, frame)
+    }
+
+    /// Like [`Conn::ask`], for the steps of a login, which other requests have to stay out of.
+    pub(super) async fn ask_in_login<A: Ask>(&self, request: &A, patience: Duration) -> Result<A::Answer, Error> {
+        let version = self.version(A::API)?;
+        let build = |correlation| encode(request, A::API, version, correlation);
+        let frame = self.enqueue(A::API, A::API.limit, patience, build).await?.wait().await?;
+        self.decode::<A::Answer>(A::API, version, frame)
+    }
+
+    /// Keeps every other request waiting until the guard is dropped.
+    pub(super) async fn alone(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        self.0.turn.write().await
+    }
+
+    pub(super) fn downgrade(&self) -> WeakConn {
+        WeakConn(Arc::downgrade(&self.0))
+    }
+
+    /// Queues one request, in call order; returns when it is queued. `build` gets the correlation id and gives the chunks of the frame
+    /// without its length, which are written as they are. `limit` caps the answer.
+    pub async fn submit(
+        &self,
+        api: Api,
+        limit: usize,
+        patience: Duration,
+        build: impl FnOnce(i32) -> Result<Vec<Bytes>, Error>,
+    ) -> Result<Pending, Error> {
+        let _turn = self.0.turn.read().await;
+        self.enqueue(api, limit, patience, build).await
+    }
+
+    async fn enqueue(
+        &self,
+        api: Api,
+        limit: usize,
+        patience: Duration,
+        build: impl FnOnce(i32) -> Result<Vec<Bytes>, Error>,
+    ) -> Result<Pending, Error> {
+        let deadline = Instant::now() + patience;
+        let correlation = self.0.next.fetch_add(1, Ordering::Relaxed) & i32::MAX;
+        let mut chunks = build(correlation)?;
+        let length: usize = chunks.iter().map(Bytes::len).sum();
+        let length = i32::try_from(length)
+            .map_err(|_| Error::Unencodable { api: api.name, reason: format!("{length} bytes are too many for one request") })?;
+        chunks.insert(0, Bytes::copy_from_slice(&length.to_be_bytes()));
+        let room = match timeout_at(deadline, self.0.queue.reserve()).await {
+            Ok(Ok(room)) => room,
+            Ok(Err(_)) => return Err(self.0.shared.error()),
+            Err(_) => return Err(self.timed_out(api.name, patience)),
+        };
+        let (answer, receiver) = oneshot::channel();
+        match &mut *self.0.shared.lock() {
+            State::Open(in_flight) => in_flight.insert(correlation, Waiting { limit, answer }),
+            State::Poisoned(error) => return Err(error.clone()),
+        };
+        room.send(chunks);
+        Ok(Pending { answer: receiver, conn: self.clone(), api: api.name, patience, deadline })
+    }
+
+    /// Reads an answer's header and body.
+    pub(super) fn decode<M: Decodable + HeaderVersion>(&self, api: Api, version: i16, mut frame: Bytes) -> Result<M, Error> {
+        decode(&mut frame, version).map_err(|error| self.malformed(api.name, error))
+    }
+
+    /// An error for an answer that cannot be read.
+    pub fn malformed(&self, api: &'static str, reason: impl ToString) -> Error {
+        Error::Malformed { address: self.address().to_string(), api, reason: reason.to_string().trim().to_owned() }
+    }
+
+    fn timed_out(&self, api: &'static str, after: Duration) -> Error {
+        let error = Error::TimedOut { address: self.address().to_string(), api, after };
+        self.poison(error.clone());
+        error
+    }
+}
+
+impl std::fmt::Debug for Conn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Conn").field(&self.address()).finish()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.poison(Error::Dropped { address: self.shared.address.to_string() });
+    }
+}
+
+/// A connection that this reference does not keep open.
+pub(super) struct WeakConn(std::sync::Weak<Inner>);
+
+impl WeakConn {
+    pub(super) fn upgrade(&self) -> Option<Conn> {
+        self.0.upgrade().map(Conn)
+    }
+}
+
+impl Pending {
+    /// Waits for the answer, from its correlation id on. No answer in time poisons the connection.
+    pub async fn wait(self) -> Result<Bytes, Error> {
+        match timeout_at(self.deadline, self.answer).await {
+            Ok(Ok(frame)) => Ok(frame),
+            Ok(Err(_)) => Err(self.conn.0.shared.error()),
+            Err(_) => Err(self.conn.timed_out(self.api, self.patience)),
+        }
+    }
+
+    /// The connection the request went out on.
+    pub fn conn(&self) -> &Conn {
+        &self.conn
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while holding it")
+    }
+
+    fn limit(&self, correlation: i32) -> Option<usize> {
+        match &*self.lock() {
+            State::Open(in_flight) => in_flight.get(&correlation).map(|waiting| waiting.limit),
+            State::Poisoned(_) => None,
+        }
+    }
+
+    fn answered(&self, correlation: i32, frame: Bytes) {
+        if let State::Open(in_flight) = &mut *self.lock()
+            && let Some(waiting) = in_flight.remove(&correlation)
+        {
+            // Nobody may be waiting any more.
+            let _ = waiting.answer.send(frame);
+        }
+    }
+
+    /// The first error stays: it is the cause of the others.
+    fn poison(&self, error: Error) {
+        let dropped = match &mut *self.lock() {
+            State::Poisoned(_) => return,
+            open => std::mem::replace(open, State::Poisoned(error)),
+        };
+        for task in self.tasks.get().into_iter().flatten() {
+            task.abort();
+        }
+        // Wakes everyone in flight; they find the error in the state.
+        drop(dropped);
+    }
+
+    fn error(&self) -> Error {
+        match &*self.lock() {
+            State::Poisoned(error) => error.clone(),
+            State::Open(_) => Error::Closed { address: self.address.to_string(), during: None },
+        }
+    }
+
+    fn frame_error(&self, error: FrameError) -> Error {
+        let address = self.address.to_string();
+        match error {
+            FrameError::Closed => Error::Closed { address, during: None },
+            FrameError::Io(error) => self.io_error(error),
+            FrameError::Length { length, limit } => Error::FrameLength { address, length: length.into(), limit },
+            FrameError::Correlation(correlation) => Error::Correlation { address, correlation },
+            FrameError::Tls => Error::SpeaksTls { address },
+        }
+    }
+
+    fn io_error(&self, error: io::Error) -> Error {
+        let address = self.address.to_string();
+        if error.get_ref().is_some_and(|inner| inner.is::<RightLost>()) {
+            return Error::MayNotSend { address };
+        }
+        match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {
+                Error::Closed { address, during: None }
+            }
+            _ => Error::Io { address, source: Arc::new(error) },
+        }
+    }
+}
+
+/// Writes a request: header, then body.
+pub(super) fn encode<A: Encodable + HeaderVersion>(request: &A, api: Api, version: i16, correlation: i32) -> Result<Vec<Bytes>, Error> {
+    let header = RequestHeader::default()
+        .with_request_api_key(api.key)
+        .with_request_api_version(version)
+        .with_correlation_id(correlation)
+        .with_client_id(Some(StrBytes::from_static_str(CLIENT_ID)));
+    let mut frame = BytesMut::with_capacity(256);
+    header
+        .encode(&mut frame, A::header_version(version))
+        .and_then(|()| request.encode(&mut frame, version))
+        .map_err(|error| Error::Unencodable { api: api.name, reason: error.to_string() })?;
+    Ok(vec![frame.freeze()])
+}
+
+/// Reads an answer from its correlation id on.
+pub fn decode<M: Decodable + HeaderVersion>(frame: &mut Bytes, version: i16) -> Result<M, String> {
+    ResponseHeader::decode(frame, M::header_version(version))
+        .and_then(|_| M::decode(frame, version))
+        .map_err(|error| error.to_string())
+}
+
+async fn write_all(write: &mut (impl AsyncWrite + Unpin), mut chunks: Vec<Bytes>) -> io::Result<()> {
+    let mut first = 0;
+    while first < chunks.len() {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let mut used = 0;
+        for (slice, chunk) in slices.iter_mut().zip(&chunks[first..]) {
+            *slice = IoSlice::new(chunk);
+            used += 1;
+        }
+        let mut written = write.write_vectored(&slices[..used]).await?;
+        if written == 0 && slices[..used].iter().any(|slice| !slice.is_empty()) {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        while first < chunks.len() && written >= chunks[first].len() {
+            written -= chunks[first].len();
+            chunks[first] = Bytes::new();
+            first += 1;
+        }
+        if written > 0 {
+            chunks[first].advance(written);
+        }
+    }
+    write.flush().await
+}
+
+/// The right to write was withdrawn.
+#[derive(Debug, thiserror::Error)]
+#[error("the right to write was lost")]
+struct RightLost;
+
+/// The writing half of a socket that asks for permission before every system call that writes.
+pub(super) struct Gated {
+    half: OwnedWriteHalf,
+    may_send: Option<MaySend>,
+}
+
+impl Gated {
+    pub(super) fn new(half: OwnedWriteHalf, may_send: Option<MaySend>) -> Self {
+        Self { half, may_send }
+    }
+
+    fn poll(&self, cx: &mut Context<'_>, mut write: impl FnMut(&tokio::net::TcpStream) -> io::Result<usize>) -> Poll<io::Result<usize>> {
+        let socket = self.half.as_ref();
+        loop {
+            ready!(socket.poll_write_ready(cx))?;
+            if self.may_send.as_ref().is_some_and(|may_send| !may_send()) {
+                return Poll::Ready(Err(io::Error::other(RightLost)));
+            }
+            match write(socket) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Gated {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll(cx, |socket| socket.try_write(bytes))
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.poll(cx, |socket| socket.try_write_vectored(slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.half).poll_shutdown(cx)
+    }
+}
+
+/// Both halves of a socket together, for TLS to sit on.
+pub(super) struct Socket {
+    pub(super) read: OwnedReadHalf,
+    pub(super) write: Gated,
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.read).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.write).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.write).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.write).poll_shutdown(cx)
+    }
+}

@@ -1,10 +1,16 @@
 //! Kafka's protocol on a socket; knows nothing about migrations.
 
+pub mod auth;
 pub mod batch;
 pub mod codec;
 pub mod conn;
+pub mod dial;
 pub mod error;
+pub mod frame;
+pub mod leaders;
 pub mod record;
 pub mod retry;
+pub mod tls;
+pub mod versions;
 
 pub use error::Error;

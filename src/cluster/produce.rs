@@ -1,0 +1,166 @@
+//! Writes batches over a connection of their own: acks=all, answers matched by partition.
+
+use std::{
+    collections::HashMap,
+    time::Duration,
+};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::ProduceResponse;
+
+use super::{Cluster, Error, Result, Target};
+use crate::{
+    model::names::TopicPartition,
+    wire::{
+        batch::{HEADER_LEN, Stamped},
+        conn::{self, Conn, MaySend, Pending},
+        frame::{put_header, put_length, put_string},
+        versions::PRODUCE,
+    },
+};
+
+/// Acknowledged by all in-sync replicas.
+const ACKS_ALL: i16 = -1;
+
+/// One batch of a produce request.
+pub struct ProducePart {
+    /// Where to.
+    pub at: TopicPartition,
+    /// The batch.
+    pub batch: Stamped,
+}
+
+/// The broker's answer for one partition.
+#[derive(Debug, Clone)]
+pub struct ProduceAnswer {
+    /// Which partition.
+    pub at: TopicPartition,
+    /// Kafka's error code, 0 when appended.
+    pub error: i16,
+    /// Offset of the batch's first record, -1 if not appended.
+    pub base_offset: i64,
+    /// The broker's words.
+    pub message: Option<String>,
+}
+
+/// One connection that produces to one broker, acks=all, answers matched by partition.
+pub struct Producer {
+    cluster: Cluster,
+    conn: Conn,
+    version: i16,
+    patience: Duration,
+}
+
+/// Dropped: the answer is not waited for.
+pub struct PendingProduce {
+    cluster: Cluster,
+    pending: Pending,
+    version: i16,
+    sent: Vec<TopicPartition>,
+}
+
+impl Target {
+    /// Opens a connection for produce requests.
+    pub async fn producer(&self, broker: i32, may_send: MaySend) -> Result<Producer> {
+        let conn = self.open(broker, PRODUCE.name, Some(may_send)).await?;
+        let version = conn.version(PRODUCE).map_err(|source| self.wire(conn.address(), PRODUCE.name, source))?;
+        Ok(Producer { cluster: Cluster::clone(self), conn, version, patience: self.settings().request_timeout })
+    }
+}
+
+impl Producer {
+    /// Queues one request on the connection in call order and returns at once when its bytes are handed to the writer
+    /// (waits only while the writer's queue is full). A partition stands at most once in `parts`: a broker drops the second silently.
+    pub async fn send(&self, parts: Vec<ProducePart>) -> Result<PendingProduce> {
+        let sent: Vec<TopicPartition> = parts.iter().map(|part| part.at.clone()).collect();
+        // The broker gives up on replication before we give up on the broker: its answer says more than silence.
+        let timeout_ms = i32::try_from(self.patience.as_millis() / 3 * 2).unwrap_or(i32::MAX);
+        let submitted = self
+            .conn
+            .submit(PRODUCE, PRODUCE.limit, self.patience, |correlation| Ok(encode(parts, self.version, correlation, timeout_ms)))
+            .await;
+        let pending = submitted.map_err(|source| self.cluster.wire(self.conn.address(), PRODUCE.name, source))?;
+        Ok(PendingProduce { cluster: self.cluster.clone(), pending, version: self.version, sent })
+    }
+
+    /// False once broken.
+    pub fn is_alive(&self) -> bool {
+        self.conn.is_alive()
+    }
+}
+
+impl PendingProduce {
+    /// Waits for the answers: one per part sent, in the order sent, and how long the broker asks us to pause.
+    /// `Err` means the connection broke or timed out: every part's outcome is unknown.
+    pub async fn answers(self) -> Result<(Vec<ProduceAnswer>, Duration)> {
+        let conn = self.pending.conn().clone();
+        let wire = |source| self.cluster.wire(conn.address(), PRODUCE.name, source);
+        let frame = self.pending.wait().await.map_err(wire)?;
+        let (mut answers, throttle) = decode(frame, self.version).map_err(|reason| wire(conn.malformed(PRODUCE.name, reason)))?;
+        let answer = |at: TopicPartition| {
+            answers.remove(&at).ok_or_else(|| Error::Incomplete {
+                side: self.cluster.side(),
+                broker: conn.address().clone(),
+                api: PRODUCE.name,
+                what: at.to_string(),
+            })
+        };
+        Ok((self.sent.into_iter().map(answer).collect::<Result<_>>()?, throttle))
+    }
+}
+
+/// Writes a request of version 9 to 11 as chunks; the batches' bodies are not copied.
+fn encode(mut parts: Vec<ProducePart>, version: i16, correlation: i32, timeout_ms: i32) -> Vec<Bytes> {
+    // A topic that stands twice in a request loses its second entry on the broker, so all its partitions go together.
+    parts.sort_by(|a, b| a.at.topic.cmp(&b.at.topic));
+    let names: usize = parts.iter().map(|part| part.at.topic.len()).sum();
+    let mut text = BytesMut::with_capacity(64 + names + parts.len() * (HEADER_LEN + 32));
+    let mut chunks = Vec::with_capacity(parts.len() * 2 + 1);
+    put_header(&mut text, PRODUCE.key, version, correlation);
+    text.put_u8(0); // no transactional id
+    text.put_i16(ACKS_ALL);
+    text.put_i32(timeout_ms);
+    let mut groups: Vec<Vec<ProducePart>> = Vec::new();
+    for part in parts {
+        match groups.last_mut() {
+            Some(group) if group[0].at.topic == part.at.topic => group.push(part),
+            _ => groups.push(vec![part]),
+        }
+    }
+    put_length(&mut text, groups.len());
+    for group in groups {
+        put_string(&mut text, &group[0].at.topic);
+        put_length(&mut text, group.len());
+        for part in group {
+            text.put_i32(part.at.partition);
+            put_length(&mut text, part.batch.len());
+            text.put_slice(&part.batch.head);
+            chunks.push(text.split().freeze());
+            chunks.push(part.batch.body);
+            text.put_u8(0);
+        }
+        text.put_u8(0);
+    }
+    text.put_u8(0);
+    chunks.push(text.freeze());
+    chunks
+}
+
+/// Reads an answer of version 9 to 11, from its correlation id on: answers by partition, and the pause asked for.
+pub fn decode(mut frame: Bytes, version: i16) -> Result<(HashMap<TopicPartition, ProduceAnswer>, Duration), String> {
+    let answer: ProduceResponse = conn::decode(&mut frame, version)?;
+    let mut answers = HashMap::new();
+    for topic in answer.responses {
+        for partition in topic.partition_responses {
+            let at = TopicPartition::new(&**topic.name.0, partition.index);
+            let answer = ProduceAnswer {
+                at: at.clone(),
+                error: partition.error_code,
+                base_offset: partition.base_offset,
+                message: partition.error_message.map(|message| message.to_string()),
+            };
+            answers.insert(at, answer);
+        }
+    }
+    Ok((answers, Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0))))
+}
