@@ -75,7 +75,7 @@ impl Cluster {
     }
 
     fn topic(&self, topic: &MetadataResponseTopic) -> Result<TopicInfo> {
-        let name: TopicName = topic.name.as_ref().map_or("", |name| &**name.0).into();
+        let name: TopicName = topic.name.as_ref().map_or("", |name| &*name.0).into();
         if topic.error_code != 0 {
             return Err(Error::Kafka {
                 side: self.side(),
@@ -150,7 +150,7 @@ impl Cluster {
         let mut failed = None;
         for topic in answer.topics {
             for partition in topic.partitions {
-                let at = TopicPartition::new(&**topic.name.0, partition.partition_index);
+                let at = TopicPartition::new(&*topic.name.0, partition.partition_index);
                 if partition.error_code == 0 {
                     let producers = partition.active_producers.iter().map(|producer| ActiveProducer {
                         producer_id: producer.producer_id.0,

@@ -103,7 +103,7 @@ impl Cluster {
         let mut missing: std::collections::HashSet<TopicPartition> = of.iter().cloned().collect();
         for topic in answer.topics {
             for partition in topic.partitions {
-                let at = TopicPartition::new(&**topic.name.0, partition.partition_index);
+                let at = TopicPartition::new(&*topic.name.0, partition.partition_index);
                 if !missing.remove(&at) {
                     continue;
                 }

@@ -186,7 +186,7 @@ impl Cluster {
         let mut seen = Vec::new();
         let mut gone = Vec::new();
         for topic in &answer.topics {
-            let Some(name) = topic.name.as_ref().map(|name| TopicName::from(&**name.0)) else { continue };
+            let Some(name) = topic.name.as_ref().map(|name| TopicName::from(&*name.0)) else { continue };
             match topic.error_code {
                 0 | 5 => seen.push(Seen {
                     name,

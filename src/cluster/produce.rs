@@ -152,7 +152,7 @@ pub fn decode(mut frame: Bytes, version: i16) -> Result<(HashMap<TopicPartition,
     let mut answers = HashMap::new();
     for topic in answer.responses {
         for partition in topic.partition_responses {
-            let at = TopicPartition::new(&**topic.name.0, partition.index);
+            let at = TopicPartition::new(&*topic.name.0, partition.index);
             let answer = ProduceAnswer {
                 at: at.clone(),
                 error: partition.error_code,

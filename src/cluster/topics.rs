@@ -55,7 +55,7 @@ impl Target {
                 Ok((answer, conn)) => {
                     let mut passing = None;
                     for topic in answer.topics {
-                        let name = TopicName::from(&**topic.name.0);
+                        let name = TopicName::from(&*topic.name.0);
                         let message = topic.error_message.map(|message| message.to_string());
                         match topic.error_code {
                             0 => drop(done.insert(name, Ok(true))),
@@ -99,7 +99,7 @@ impl Target {
             let tried = async {
                 let conn = self.controller(api).await?;
                 let answer = self.ask(&conn, &request).await?;
-                match answer.results.into_iter().find(|result| **result.name.0 == **topic) {
+                match answer.results.into_iter().find(|result| *result.name.0 == **topic) {
                     Some(result) if result.error_code == 0 => Ok(()),
                     Some(result) => {
                         let message = result.error_message.map(|message| message.to_string());

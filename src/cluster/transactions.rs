@@ -97,7 +97,7 @@ impl Target {
                                 side: self.side(),
                                 broker: Some(conn.address().clone()),
                                 api,
-                                topic: Some(TopicName::from(&**topic.name.0)),
+                                topic: Some(TopicName::from(&*topic.name.0)),
                                 partition: Some(partition.partition_index),
                                 code,
                                 message: None,
