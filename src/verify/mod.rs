@@ -1,7 +1,13 @@
 //! Are both sides the same, record by record?
 
+mod align;
 mod print;
+mod region;
 mod report;
+mod search;
+mod stream;
+mod table;
+mod tally;
 
 pub use report::{
     Content, Counts, Difference, Kind, Report, SAMPLES, Shape, TopicReport, Verdict, Witness,

@@ -10,11 +10,6 @@ use super::{
     codec::{Codec, CodecError},
 };
 
-/// The batch's attribute bit that says its records' time is the broker's append time.
-const LOG_APPEND_TIME: i16 = 1 << 3;
-/// Bytes of a batch that its checksum does not cover: base offset, length, leader epoch, magic and the checksum itself.
-const CRC_END: usize = 21;
-
 /// One record as a consumer would see it. Slices share the batch's (decompressed) bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -48,9 +43,6 @@ pub enum RecordError {
     /// A batch of an older format; brokers since 3.0 write none, and answer Fetch v10 and later without converting.
     #[error("batch format {0} is not supported, only 2 is")]
     Magic(i8),
-    /// The batch's checksum does not match its bytes.
-    #[error("checksum of the batch does not match")]
-    Crc,
     /// The bytes end inside a record.
     #[error("record {index} of the batch is cut short")]
     Cut {
@@ -68,19 +60,6 @@ pub enum RecordError {
     /// Bytes are left after the number of records that the batch's header names.
     #[error("{0} bytes are left after the last record of the batch")]
     Leftover(usize),
-}
-
-/// Does the stored CRC-32C match the batch's bytes?
-pub fn has_valid_crc(batch: &Batch) -> bool {
-    batch
-        .bytes
-        .get(CRC_END..)
-        .is_some_and(|covered| crc32c(covered) == batch.header.crc)
-}
-
-/// CRC-32C (Castagnoli), as KIP-98 uses it for batches.
-fn crc32c(bytes: &[u8]) -> u32 {
-    crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes) as u32
 }
 
 /// The records of one batch, decoded one at a time. After an error it ends.
@@ -118,7 +97,7 @@ impl Records {
             count: header.record_count,
             base_offset: header.base_offset,
             base_timestamp: header.base_timestamp,
-            append_time: (header.attributes & LOG_APPEND_TIME != 0).then_some(header.max_timestamp),
+            append_time: header.is_log_append_time().then_some(header.max_timestamp),
         })
     }
 
@@ -346,7 +325,7 @@ pub(crate) mod tests {
         covered.extend(header.base_sequence.to_be_bytes());
         covered.extend(header.record_count.to_be_bytes());
         covered.extend(body);
-        header.crc = crc32c(&covered);
+        header.crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, &covered) as u32;
         let mut bytes = header.base_offset.to_be_bytes().to_vec();
         bytes.extend(header.batch_length.to_be_bytes());
         bytes.extend(header.leader_epoch.to_be_bytes());
@@ -356,6 +335,18 @@ pub(crate) mod tests {
         Batch {
             header,
             bytes: bytes.into(),
+        }
+    }
+
+    /// A record that differs from those at other offsets.
+    pub(crate) fn record_at(offset: i64) -> Record {
+        let key = Some(Bytes::from(offset.to_string()));
+        Record {
+            offset,
+            timestamp: 1000 + offset,
+            key,
+            value: Some(Bytes::from_static(b"value")),
+            headers: vec![],
         }
     }
 
@@ -393,7 +384,7 @@ pub(crate) mod tests {
             }
             for codec in ALL {
                 let batch = encode(&records, codec, |_| ());
-                prop_assert!(has_valid_crc(&batch));
+                prop_assert!(batch.verify().is_ok());
                 let seen: Result<Vec<_>, _> = Records::of(&batch, 1 << 20).unwrap().collect();
                 prop_assert_eq!(seen.as_ref(), Ok(&records));
             }
@@ -418,10 +409,10 @@ pub(crate) mod tests {
         fn a_flipped_bit_is_found(records in proptest::collection::vec(record(), 1..5), at in any::<proptest::sample::Index>(), bit in 0..8) {
             let mut batch = encode(&records, Codec::None, |_| ());
             let mut bytes = batch.bytes.to_vec();
-            let at = CRC_END + at.index(bytes.len() - CRC_END);
+            let at = 21 + at.index(bytes.len() - 21);
             bytes[at] ^= 1u8 << bit;
             batch.bytes = bytes.into();
-            prop_assert!(!has_valid_crc(&batch));
+            prop_assert!(batch.verify().is_err());
         }
     }
 
@@ -435,7 +426,7 @@ pub(crate) mod tests {
             headers: vec![],
         };
         let batch = encode(&[record(7, 100), record(8, 50)], Codec::None, |h| {
-            h.attributes |= LOG_APPEND_TIME
+            h.attributes |= 8
         });
         let times: Vec<_> = Records::of(&batch, 1000)
             .unwrap()
