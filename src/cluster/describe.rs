@@ -111,7 +111,7 @@ impl Cluster {
             let used = self.inner.leaders.generation();
             let open: Vec<_> = of.iter().filter(|at| !found.contains_key(*at)).cloned().collect();
             let (led, orphans) = self.by_leader(open).await?;
-            let mut failed = orphans.into_iter().next().map(|at| Error::NoLeader { side: self.side(), at });
+            let mut failed = orphans.first().map(|at| self.orphan(at));
             for (broker, partitions) in led {
                 match self.producers_at(broker, &partitions, &mut found).await {
                     Ok(()) => {}

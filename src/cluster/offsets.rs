@@ -56,7 +56,7 @@ impl Cluster {
             match self.by_leader(open.clone()).await {
                 Err(error) => failed.extend(open.drain(..).map(|at| (at, error.clone()))),
                 Ok((led, orphans)) => {
-                    failed.extend(orphans.into_iter().map(|at| (at.clone(), Error::NoLeader { side: self.side(), at })));
+                    failed.extend(orphans.into_iter().map(|at| (at.clone(), self.orphan(&at))));
                     let mut asked = JoinSet::new();
                     for (broker, partitions) in led {
                         let cluster = self.clone();

@@ -17,7 +17,7 @@ use tokio::{
 use super::{Cluster, Error, Result, patience::Patience};
 use crate::{
     model::{
-        connection::Connection,
+        connection::{Auth, Connection},
         names::{Side, TopicName, TopicPartition},
     },
     wire::{
@@ -31,6 +31,8 @@ use crate::{
 
 /// A second server is tried beside a silent one after this long.
 const STAGGER: Duration = Duration::from_secs(1);
+/// What a broker answers for a partition it has not heard of.
+const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 /// Refreshes of the leader cache are at least this far apart.
 const REFRESH_EVERY: Duration = Duration::from_millis(100);
 
@@ -74,11 +76,13 @@ impl Cluster {
         };
         let conn = first_of(&inner.dialer, settings.bootstrap.iter().map(|address| address.as_str().into()).collect()).await?;
         let request = request(Some(&[]));
-        let answer = conn.ask(&request, settings.request_timeout).await.map_err(|source| Error::Wire {
-            side,
-            broker: conn.address().clone(),
-            api: MetadataRequest::API.name,
-            source: Box::new(source),
+        let answer = conn.ask(&request, settings.request_timeout).await.map_err(|source| {
+            // A listener with SASL tells strangers its versions and nothing else.
+            let source = match source {
+                wire::Error::Closed { address, .. } if matches!(settings.auth, Auth::None) => wire::Error::LoginWanted { address },
+                other => other,
+            };
+            Error::Wire { side, broker: conn.address().clone(), api: MetadataRequest::API.name, source: Box::new(source) }
         })?;
         inner.id = answer.cluster_id.as_deref().unwrap_or_default().to_owned();
         *inner.any.lock().await = Some(conn);
@@ -235,12 +239,28 @@ impl Cluster {
         }
         self.metadata(Some(std::slice::from_ref(&of.topic))).await?;
         let leader = self.inner.leaders.leader(of);
-        leader.map(|leader| leader.broker).ok_or_else(|| Error::NoLeader { side: self.side(), at: of.clone() })
+        leader.map(|leader| leader.broker).ok_or_else(|| self.orphan(of))
     }
 
     /// Cached leader and leader epoch without asking. `None` if unknown.
     pub fn cached_leader(&self, of: &TopicPartition) -> Option<(i32, i32)> {
         self.inner.leaders.leader(of).map(|leader| (leader.broker, leader.epoch))
+    }
+
+    /// Why a partition has no leader: it is offline, or it does not exist.
+    pub(super) fn orphan(&self, at: &TopicPartition) -> Error {
+        if self.inner.leaders.has(at) {
+            return Error::NoLeader { side: self.side(), at: at.clone() };
+        }
+        Error::Kafka {
+            side: self.side(),
+            broker: None,
+            api: MetadataRequest::API.name,
+            topic: Some(at.topic.clone()),
+            partition: Some(at.partition),
+            code: UNKNOWN_TOPIC_OR_PARTITION,
+            message: None,
+        }
     }
 
     /// Sorts partitions by leader, asking once for all topics that are not known; those without a leader come apart.

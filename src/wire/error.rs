@@ -103,6 +103,12 @@ pub enum Error {
         /// What we asked for.
         mechanism: &'static str,
     },
+    /// The broker hung up on the first request of somebody who has not logged in.
+    #[error("{address} hung up on our first question: it may want a login, and the settings name none")]
+    LoginWanted {
+        /// `host:port`.
+        address: String,
+    },
     /// Wrong user name or password.
     #[error("{address} refused the login of {username} with {mechanism}: {reason}")]
     Login {
@@ -268,7 +274,7 @@ impl Error {
     /// How much this error tells a person when several servers failed in different ways: higher is more.
     pub(crate) fn weight(&self) -> u8 {
         match self {
-            Self::Login { .. } | Self::Mechanism { .. } | Self::NoLoginHere { .. } | Self::Imposter { .. } | Self::Roots { .. } => 4,
+            Self::Login { .. } | Self::LoginWanted { .. } | Self::Mechanism { .. } | Self::NoLoginHere { .. } | Self::Imposter { .. } | Self::Roots { .. } => 4,
             Self::NotTls { .. } | Self::SpeaksTls { .. } | Self::UnknownIssuer { .. } | Self::CertificateName { .. } | Self::Tls { .. } => 3,
             Self::Version { .. } | Self::Refused { .. } | Self::Malformed { .. } | Self::FrameLength { .. } => 2,
             Self::Closed { .. } | Self::Io { .. } | Self::TimedOut { .. } => 1,

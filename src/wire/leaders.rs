@@ -77,6 +77,12 @@ impl Leaders {
         self.read().topics.get(topic).map(|topic| topic.id)
     }
 
+    /// Does the partition exist, with a leader or without?
+    pub fn has(&self, at: &TopicPartition) -> bool {
+        let known = self.read();
+        known.topics.get(&at.topic).is_some_and(|topic| usize::try_from(at.partition).is_ok_and(|number| number < topic.leaders.len()))
+    }
+
     /// Is anything known of the topic?
     pub fn knows(&self, topic: &str) -> bool {
         self.read().topics.contains_key(topic)

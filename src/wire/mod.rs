@@ -1,6 +1,6 @@
 //! Kafka's protocol on a socket; knows nothing about migrations.
 
-pub mod auth;
+mod auth;
 pub mod batch;
 pub mod codec;
 pub mod conn;
@@ -10,6 +10,7 @@ pub mod frame;
 pub mod leaders;
 pub mod record;
 pub mod retry;
+pub mod scram;
 pub mod tls;
 pub mod versions;
 
