@@ -1,3 +1,55 @@
 //! The program between two real clusters while things go wrong.
 
+mod bad_input;
+mod first_copy;
 mod harness;
+mod kills;
+mod lost_answers;
+mod two_engines;
+
+use std::time::Duration;
+
+use crate::support::{kafka::Kafka, read, tool::Tool, wait};
+
+/// How an event of that name begins in the lines of `--json`.
+fn event(name: &str) -> String {
+    format!("\"event\":\"{name}\"")
+}
+
+/// Waits until the target holds more than `records` records of a topic, counted by end offsets.
+#[track_caller]
+fn wait_until_target_holds(target: &Kafka, topic: &str, records: i64) {
+    wait::until(
+        &format!("the target holds more than {records} of {topic}"),
+        Duration::from_secs(60),
+        || held(target, topic) > records,
+    );
+}
+
+/// End offsets of a topic, summed; 0 while it is not there.
+fn held(kafka: &Kafka, topic: &str) -> i64 {
+    (0..kafka.partitions(topic))
+        .filter_map(|partition| kafka.end_offset(topic, partition))
+        .sum()
+}
+
+/// Waits until a running `replicate --json` copies `topic`: its own words, not only the target's offsets.
+#[track_caller]
+fn wait_until_copying(tool: &mut Tool, target: &Kafka, topic: &str) {
+    tool.wait_for(&event("shard-claimed"), Duration::from_secs(60));
+    let before = held(target, topic);
+    wait::until(
+        &format!("{topic} grows on the target\n{}", tool.said()),
+        Duration::from_secs(60),
+        || held(target, topic) > before,
+    );
+}
+
+/// Every topic's whole sequence is the same on both sides.
+#[track_caller]
+fn assert_all_same(source: &Kafka, target: &Kafka, topics: &[&str]) -> usize {
+    topics
+        .iter()
+        .map(|topic| read::assert_same(source, target, topic))
+        .sum()
+}

@@ -269,3 +269,31 @@ pub fn encode(envelope: Envelope, records: &[Record]) -> Vec<u8> {
     batch.extend(signed);
     batch
 }
+
+/// Changes the value of a record in a log segment, in an uncompressed batch, so that the batch is valid again.
+pub fn tamper(segment: &mut [u8], record: &Record) {
+    let value = record.value.as_deref().expect("the record has a value");
+    let mut start = 0;
+    while start + 61 <= segment.len() {
+        let mut header = Bytes(&segment[start..]);
+        let base_offset = header.i64();
+        let end = start + 12 + usize::try_from(header.i32()).expect("lengths are positive");
+        let batch = &mut segment[start..end];
+        let last = base_offset
+            + i64::from(i32::from_be_bytes(
+                batch[23..27].try_into().expect("four bytes"),
+            ));
+        if (base_offset..=last).contains(&record.offset) {
+            let at = batch
+                .windows(value.len())
+                .position(|window| window == value)
+                .expect("the batch holds the value as it is");
+            batch[at + value.len() - 1] ^= 1;
+            let crc = crc_fast::crc32_iscsi(&batch[21..]);
+            batch[17..21].copy_from_slice(&crc.to_be_bytes());
+            return;
+        }
+        start = end;
+    }
+    panic!("the segment does not hold offset {}", record.offset);
+}

@@ -628,6 +628,15 @@ impl Kafka {
             .ok()
     }
 
+    /// The file with a partition's first records on a broker; look at it only while the broker is stopped.
+    pub fn segment(&self, index: usize, topic: &str, partition: i32) -> PathBuf {
+        self.brokers[index]
+            .home
+            .join("data")
+            .join(format!("{topic}-{partition}"))
+            .join("00000000000000000000.log")
+    }
+
     /// Partitions of a topic; 0 if there is no such topic.
     pub fn partitions(&self, topic: &str) -> i32 {
         self.metadata().topics.get(topic).map_or(0, |leaders| {

@@ -89,6 +89,11 @@ impl Migration {
         migration
     }
 
+    /// Where the migration file lies.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// The migration file.
     pub fn file(&self) -> PathBuf {
         self.directory.path().join("migration.toml")

@@ -25,3 +25,20 @@ pub fn until_some<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Optio
 pub fn until(what: &str, limit: Duration, mut ask: impl FnMut() -> bool) {
     until_some(what, limit, || ask().then_some(()));
 }
+
+/// Asks until `ask` answers true, or `limit` has passed; answers whether it did.
+pub fn whether(limit: Duration, mut ask: impl FnMut() -> bool) -> bool {
+    let began = Instant::now();
+    while !ask() {
+        if began.elapsed() > limit {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    true
+}
+
+/// Lets time pass where time itself is the condition: an expiry, a lease, a random moment to strike.
+pub fn elapse(time: Duration) {
+    thread::sleep(time);
+}
