@@ -1,1 +1,29 @@
-fn main() {}
+//! Parse, start the runtime, run one command, turn the result into an exit code.
+#![forbid(unsafe_code)]
+
+use std::{process::ExitCode, time::Duration};
+
+use kafka_migrate::cli::{self, Start};
+
+fn main() -> ExitCode {
+    let start = match cli::parse(std::env::args_os()) {
+        Ok(start) => start,
+        Err(exit) => return ExitCode::from(exit.code()),
+    };
+    ExitCode::from(run(start).code())
+}
+
+fn run(start: Start) -> kafka_migrate::exit::Exit {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return start.no_runtime(&error),
+    };
+    let exit = runtime.block_on(start.run());
+    // Whatever is left was told to stop or was given up on purpose; nobody waits for it.
+    runtime.shutdown_timeout(Duration::from_millis(50));
+    exit
+}

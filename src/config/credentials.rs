@@ -10,20 +10,36 @@ const LIMIT: u64 = 64 * 1024;
 
 /// Fetches the secret a reference names. `base` is where relative files start. The error is a
 /// sentence and a hint, and never holds anything of the secret.
-pub fn fetch(reference: &Reference, base: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Secret, Refused> {
+pub fn fetch(
+    reference: &Reference,
+    base: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Secret, Refused> {
     let text = match reference {
         Reference::File(path) => read(&base.join(path))?,
         Reference::Environment(variable) => environment(variable).ok_or_else(|| {
-            Refused::new(format!("the variable {variable} is not set"), "set it for this command, or name a file")
+            Refused::new(
+                format!("the variable {variable} is not set"),
+                "set it for this command, or name a file",
+            )
         })?,
         Reference::SecretsManager(_) => {
-            return Err(Refused { unavailable: true, ..Refused::new("secretsmanager is not available in this version", "use file or env") });
+            return Err(Refused {
+                unavailable: true,
+                ..Refused::new(
+                    "secretsmanager is not available in this version",
+                    "use file or env",
+                )
+            });
         }
     };
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.is_empty() {
-        return Err(Refused::new(format!("the secret is empty: {reference}"), "put the password there"));
+        return Err(Refused::new(
+            format!("the secret is empty: {reference}"),
+            "put the password there",
+        ));
     }
     Ok(Secret::new(text))
 }
@@ -41,28 +57,54 @@ pub struct Refused {
 
 impl Refused {
     fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: hint.into(), unavailable: false }
+        Self {
+            message: message.into(),
+            hint: hint.into(),
+            unavailable: false,
+        }
     }
 }
 
 fn read(path: &Path) -> Result<String, Refused> {
     let shown = path.display();
-    let unreadable = |error: std::io::Error| Refused::new(format!("{shown} cannot be read: {}", words(&error)), "relative files start beside the migration file");
+    let unreadable = |error: std::io::Error| {
+        Refused::new(
+            format!("{shown} cannot be read: {}", words(&error)),
+            "relative files start beside the migration file",
+        )
+    };
     if fs::metadata(path).map_err(unreadable)?.len() > LIMIT {
-        return Err(Refused::new(format!("{shown} is too large for a password"), "name the file that holds only the password"));
+        return Err(Refused::new(
+            format!("{shown} is too large for a password"),
+            "name the file that holds only the password",
+        ));
     }
     let bytes = fs::read(path).map_err(unreadable)?;
-    String::from_utf8(bytes).map_err(|_| Refused::new(format!("{shown} is not UTF-8 text"), "save it as plain text"))
+    String::from_utf8(bytes).map_err(|_| {
+        Refused::new(
+            format!("{shown} is not UTF-8 text"),
+            "save it as plain text",
+        )
+    })
 }
 
 /// Reads PEM certificates to trust; checks only that there are some.
 pub fn certificates(path: &Path) -> Result<Vec<u8>, Refused> {
     let shown = path.display();
     let pem = fs::read(path).map_err(|error| {
-        Refused::new(format!("{shown} cannot be read: {}", words(&error)), "relative files start beside the migration file")
+        Refused::new(
+            format!("{shown} cannot be read: {}", words(&error)),
+            "relative files start beside the migration file",
+        )
     })?;
-    if !pem.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") {
-        return Err(Refused::new(format!("{shown} holds no PEM certificate"), "it must hold -----BEGIN CERTIFICATE----- blocks"));
+    if !pem
+        .windows(27)
+        .any(|window| window == b"-----BEGIN CERTIFICATE-----")
+    {
+        return Err(Refused::new(
+            format!("{shown} holds no PEM certificate"),
+            "it must hold -----BEGIN CERTIFICATE----- blocks",
+        ));
     }
     Ok(pem)
 }
@@ -92,11 +134,22 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_named() {
-        let nowhere = fetch(&Reference::File("none".into()), Path::new("/"), &|_| None).unwrap_err();
+        let nowhere =
+            fetch(&Reference::File("none".into()), Path::new("/"), &|_| None).unwrap_err();
         assert_eq!(nowhere.message, "/none cannot be read: no such file");
-        let unset = fetch(&Reference::Environment("PW".into()), Path::new("/"), &|_| None).unwrap_err();
+        let unset = fetch(
+            &Reference::Environment("PW".into()),
+            Path::new("/"),
+            &|_| None,
+        )
+        .unwrap_err();
         assert_eq!(unset.message, "the variable PW is not set");
-        let arn = fetch(&Reference::SecretsManager("arn".into()), Path::new("/"), &|_| None).unwrap_err();
+        let arn = fetch(
+            &Reference::SecretsManager("arn".into()),
+            Path::new("/"),
+            &|_| None,
+        )
+        .unwrap_err();
         assert!(arn.unavailable);
     }
 }

@@ -40,7 +40,11 @@ pub const UNAVAILABLE: &str = "K016";
 
 impl Fault {
     fn line(&self) -> String {
-        let hint = self.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        let hint = self
+            .hint
+            .as_ref()
+            .map(|hint| format!("; {hint}"))
+            .unwrap_or_default();
         format!("{}: {}{hint}", self.place, self.message)
     }
 }
@@ -50,14 +54,26 @@ pub fn failure(file: &str, mut faults: Vec<Fault>) -> Option<Failure> {
     faults.sort_by_key(|fault| fault.order);
     let first = faults.first()?;
     if faults.len() == 1 {
-        let failure = Failure::new(Exit::Usage, first.code, format!("{}: {}", first.place, first.message));
+        let failure = Failure::new(
+            Exit::Usage,
+            first.code,
+            format!("{}: {}", first.place, first.message),
+        );
         return Some(match &first.hint {
             Some(hint) => failure.hint(hint.clone()),
             None => failure,
         });
     }
-    let code = if faults.iter().all(|fault| fault.code == first.code) { first.code } else { SEVERAL };
+    let code = if faults.iter().all(|fault| fault.code == first.code) {
+        first.code
+    } else {
+        SEVERAL
+    };
     let message = format!("{} errors in the settings, read from {file}", faults.len());
     let failure = Failure::new(Exit::Usage, code, message);
-    Some(faults.iter().fold(failure, |failure, fault| failure.cause(fault.line())))
+    Some(
+        faults
+            .iter()
+            .fold(failure, |failure, fault| failure.cause(fault.line())),
+    )
 }

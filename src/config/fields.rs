@@ -43,102 +43,568 @@ pub enum Standing {
 use Fallback::{Absent, Required, Value};
 use Standing::{Later, Only, Used};
 
-const fn field(path: &'static str, kind: Kind, fallback: Fallback, standing: Standing, doc: &'static str) -> Field {
-    Field { path, kind, fallback, standing, doc }
+const fn field(
+    path: &'static str,
+    kind: Kind,
+    fallback: Fallback,
+    standing: Standing,
+    doc: &'static str,
+) -> Field {
+    Field {
+        path,
+        kind,
+        fallback,
+        standing,
+        doc,
+    }
 }
 
-const MECHANISMS: Kind =
-    Kind::Choice(&["none", "plain", "scram-sha-256", "scram-sha-512", "oauthbearer", "msk-iam", "mtls"]);
+const MECHANISMS: Kind = Kind::Choice(&[
+    "none",
+    "plain",
+    "scram-sha-256",
+    "scram-sha-512",
+    "oauthbearer",
+    "msk-iam",
+    "mtls",
+]);
 const MECHANISMS_NOW: Standing = Only(&["none", "plain", "scram-sha-256", "scram-sha-512"]);
 
 /// The whole format. The order is that of `config`.
 pub const FIELDS: &[Field] = &[
-    field("version", Kind::Version, Required, Used, "version of this file's format"),
-    field("name", Kind::Name, Required, Used, "the migration's name; its topics on the target carry it"),
-    field("backend", Kind::Choice(&["embedded", "msk"]), Value("embedded"), Only(&["embedded"]), "who copies"),
-    field("source", Kind::Table, Absent, Used, "the cluster applications come from"),
-    field("source.bootstrap", Kind::Hosts, Required, Used, "servers to ask first, host:port"),
+    field(
+        "version",
+        Kind::Version,
+        Required,
+        Used,
+        "version of this file's format",
+    ),
+    field(
+        "name",
+        Kind::Name,
+        Required,
+        Used,
+        "the migration's name; its topics on the target carry it",
+    ),
+    field(
+        "backend",
+        Kind::Choice(&["embedded", "msk"]),
+        Value("embedded"),
+        Only(&["embedded"]),
+        "who copies",
+    ),
+    field(
+        "source",
+        Kind::Table,
+        Absent,
+        Used,
+        "the cluster applications come from",
+    ),
+    field(
+        "source.bootstrap",
+        Kind::Hosts,
+        Required,
+        Used,
+        "servers to ask first, host:port",
+    ),
     field("source.auth", Kind::Table, Absent, Used, "how to log in"),
-    field("source.auth.mechanism", MECHANISMS, Value("none"), MECHANISMS_NOW, "how to log in"),
-    field("source.auth.username", Kind::Text, Absent, Used, "who logs in"),
-    field("source.auth.password", Kind::Secret, Absent, Used, "password, by reference"),
-    field("source.tls", Kind::Table, Absent, Used, "TLS is on where this table stands"),
-    field("source.tls.ca", Kind::Path, Absent, Used, "PEM file of the authorities to trust; the system's when left out"),
-    field("source.connect_timeout", Kind::Timeout, Value("10s"), Used, "for connect, TLS and login together"),
-    field("source.request_timeout", Kind::Timeout, Value("30s"), Used, "for one request and its answer"),
-    field("target", Kind::Table, Absent, Used, "the cluster applications go to"),
-    field("target.bootstrap", Kind::Hosts, Required, Used, "servers to ask first, host:port"),
+    field(
+        "source.auth.mechanism",
+        MECHANISMS,
+        Value("none"),
+        MECHANISMS_NOW,
+        "how to log in",
+    ),
+    field(
+        "source.auth.username",
+        Kind::Text,
+        Absent,
+        Used,
+        "who logs in",
+    ),
+    field(
+        "source.auth.password",
+        Kind::Secret,
+        Absent,
+        Used,
+        "password, by reference",
+    ),
+    field(
+        "source.tls",
+        Kind::Table,
+        Absent,
+        Used,
+        "TLS is on where this table stands",
+    ),
+    field(
+        "source.tls.ca",
+        Kind::Path,
+        Absent,
+        Used,
+        "PEM file of the authorities to trust; the system's when left out",
+    ),
+    field(
+        "source.connect_timeout",
+        Kind::Timeout,
+        Value("10s"),
+        Used,
+        "for connect, TLS and login together",
+    ),
+    field(
+        "source.request_timeout",
+        Kind::Timeout,
+        Value("30s"),
+        Used,
+        "for one request and its answer",
+    ),
+    field(
+        "target",
+        Kind::Table,
+        Absent,
+        Used,
+        "the cluster applications go to",
+    ),
+    field(
+        "target.bootstrap",
+        Kind::Hosts,
+        Required,
+        Used,
+        "servers to ask first, host:port",
+    ),
     field("target.auth", Kind::Table, Absent, Used, "how to log in"),
-    field("target.auth.mechanism", MECHANISMS, Value("none"), MECHANISMS_NOW, "how to log in"),
-    field("target.auth.username", Kind::Text, Absent, Used, "who logs in"),
-    field("target.auth.password", Kind::Secret, Absent, Used, "password, by reference"),
-    field("target.tls", Kind::Table, Absent, Used, "TLS is on where this table stands"),
-    field("target.tls.ca", Kind::Path, Absent, Used, "PEM file of the authorities to trust; the system's when left out"),
-    field("target.connect_timeout", Kind::Timeout, Value("10s"), Used, "for connect, TLS and login together"),
-    field("target.request_timeout", Kind::Timeout, Value("30s"), Used, "for one request and its answer"),
-    field("scope", Kind::Table, Absent, Used, "what belongs to the migration"),
-    field("scope.topics", Kind::Globs, Required, Used, "topics to copy, by name or glob"),
-    field("scope.exclude_topics", Kind::Globs, Absent, Used, "topics to leave out all the same"),
-    field("scope.groups", Kind::Globs, Absent, Later, "groups to carry, by name or glob"),
-    field("scope.exclude_groups", Kind::Globs, Absent, Later, "groups to leave out all the same"),
-    field("topic", Kind::Tables, Absent, Later, "exceptions, by name or glob"),
-    field("topic[].match", Kind::Text, Required, Later, "topics this exception is for"),
-    field("topic[].existing", Kind::Choice(&["keep", "merge"]), Absent, Only(&[]), "what becomes of data the target holds"),
+    field(
+        "target.auth.mechanism",
+        MECHANISMS,
+        Value("none"),
+        MECHANISMS_NOW,
+        "how to log in",
+    ),
+    field(
+        "target.auth.username",
+        Kind::Text,
+        Absent,
+        Used,
+        "who logs in",
+    ),
+    field(
+        "target.auth.password",
+        Kind::Secret,
+        Absent,
+        Used,
+        "password, by reference",
+    ),
+    field(
+        "target.tls",
+        Kind::Table,
+        Absent,
+        Used,
+        "TLS is on where this table stands",
+    ),
+    field(
+        "target.tls.ca",
+        Kind::Path,
+        Absent,
+        Used,
+        "PEM file of the authorities to trust; the system's when left out",
+    ),
+    field(
+        "target.connect_timeout",
+        Kind::Timeout,
+        Value("10s"),
+        Used,
+        "for connect, TLS and login together",
+    ),
+    field(
+        "target.request_timeout",
+        Kind::Timeout,
+        Value("30s"),
+        Used,
+        "for one request and its answer",
+    ),
+    field(
+        "scope",
+        Kind::Table,
+        Absent,
+        Used,
+        "what belongs to the migration",
+    ),
+    field(
+        "scope.topics",
+        Kind::Globs,
+        Required,
+        Used,
+        "topics to copy, by name or glob",
+    ),
+    field(
+        "scope.exclude_topics",
+        Kind::Globs,
+        Absent,
+        Used,
+        "topics to leave out all the same",
+    ),
+    field(
+        "scope.groups",
+        Kind::Globs,
+        Absent,
+        Later,
+        "groups to carry, by name or glob",
+    ),
+    field(
+        "scope.exclude_groups",
+        Kind::Globs,
+        Absent,
+        Later,
+        "groups to leave out all the same",
+    ),
+    field(
+        "topic",
+        Kind::Tables,
+        Absent,
+        Later,
+        "exceptions, by name or glob",
+    ),
+    field(
+        "topic[].match",
+        Kind::Text,
+        Required,
+        Later,
+        "topics this exception is for",
+    ),
+    field(
+        "topic[].existing",
+        Kind::Choice(&["keep", "merge"]),
+        Absent,
+        Only(&[]),
+        "what becomes of data the target holds",
+    ),
     field("replication", Kind::Table, Absent, Used, "how to copy"),
-    field("replication.two_way", Kind::Flag, Value("false"), Only(&["false"]), "copy back, too"),
-    field("replication.start", Kind::Start, Value("earliest"), Only(&["earliest"]), "where to begin"),
-    field("replication.rate", Kind::Rate, Value("unlimited"), Used, "bytes per second, as stored on the source"),
-    field("replication.shards", Kind::Number { min: 1, max: 64 }, Value("8"), Used, "ledger partitions; fixed at first start"),
-    field("replication.memory", Kind::Size { min: 8 << 20 }, Value("32MiB"), Used, "record bytes held in memory at once"),
+    field(
+        "replication.two_way",
+        Kind::Flag,
+        Value("false"),
+        Only(&["false"]),
+        "copy back, too",
+    ),
+    field(
+        "replication.start",
+        Kind::Start,
+        Value("earliest"),
+        Only(&["earliest"]),
+        "where to begin",
+    ),
+    field(
+        "replication.rate",
+        Kind::Rate,
+        Value("unlimited"),
+        Used,
+        "bytes per second, as stored on the source",
+    ),
+    field(
+        "replication.shards",
+        Kind::Number { min: 1, max: 64 },
+        Value("8"),
+        Used,
+        "ledger partitions; fixed at first start",
+    ),
+    field(
+        "replication.memory",
+        Kind::Size { min: 8 << 20 },
+        Value("32MiB"),
+        Used,
+        "record bytes held in memory at once",
+    ),
     field(
         "replication.replication_factor",
-        Kind::Number { min: 1, max: 32_767 },
+        Kind::Number {
+            min: 1,
+            max: 32_767,
+        },
         Absent,
         Used,
         "of topics we create on the target; the broker's default when left out",
     ),
-    field("replication.sync", Kind::Table, Absent, Used, "what is carried beside records: on, off, or an interval"),
-    field("replication.sync.topics", Kind::Sync, Absent, Only(&["true"]), "create and grow topics"),
-    field("replication.sync.configs", Kind::Sync, Absent, Only(&[]), "follow changes of topic settings"),
-    field("replication.sync.acls", Kind::Sync, Absent, Only(&["false"]), "copy access rules"),
-    field("replication.sync.groups", Kind::Sync, Absent, Only(&["false"]), "carry group positions"),
+    field(
+        "replication.sync",
+        Kind::Table,
+        Absent,
+        Used,
+        "what is carried beside records: on, off, or an interval",
+    ),
+    field(
+        "replication.sync.topics",
+        Kind::Sync,
+        Absent,
+        Only(&["true"]),
+        "create and grow topics",
+    ),
+    field(
+        "replication.sync.configs",
+        Kind::Sync,
+        Absent,
+        Only(&[]),
+        "follow changes of topic settings",
+    ),
+    field(
+        "replication.sync.acls",
+        Kind::Sync,
+        Absent,
+        Only(&["false"]),
+        "copy access rules",
+    ),
+    field(
+        "replication.sync.groups",
+        Kind::Sync,
+        Absent,
+        Only(&["false"]),
+        "carry group positions",
+    ),
     field("ready", Kind::Table, Absent, Later, "limits of the gates"),
-    field("ready.message_lag", Kind::Number { min: 0, max: i64::MAX }, Absent, Later, "offsets behind"),
-    field("ready.replication_latency", Kind::Duration, Absent, Later, "time behind"),
-    field("ready.offset_lag", Kind::Number { min: 0, max: i64::MAX }, Absent, Later, "offsets the groups are behind"),
-    field("ready.hold", Kind::Duration, Absent, Later, "how long a gate must have been open"),
-    field("application", Kind::Tables, Absent, Later, "applications that move as one"),
-    field("application[].name", Kind::Name, Required, Later, "its name"),
-    field("application[].reads", Kind::Globs, Absent, Later, "topics it reads"),
-    field("application[].writes", Kind::Globs, Absent, Later, "topics it writes"),
-    field("application[].groups", Kind::Globs, Absent, Later, "its consumer groups"),
-    field("application[].principals", Kind::Texts, Absent, Later, "who it logs in as"),
-    field("application[].hooks", Kind::Table, Absent, Later, "executables that stop and start it"),
-    field("application[].hooks.stop", Kind::Path, Absent, Later, "stops it"),
-    field("application[].hooks.start", Kind::Path, Absent, Later, "starts it"),
-    field("msk", Kind::Table, Absent, Later, "for backend = \"msk\" alone"),
+    field(
+        "ready.message_lag",
+        Kind::Number {
+            min: 0,
+            max: i64::MAX,
+        },
+        Absent,
+        Later,
+        "offsets behind",
+    ),
+    field(
+        "ready.replication_latency",
+        Kind::Duration,
+        Absent,
+        Later,
+        "time behind",
+    ),
+    field(
+        "ready.offset_lag",
+        Kind::Number {
+            min: 0,
+            max: i64::MAX,
+        },
+        Absent,
+        Later,
+        "offsets the groups are behind",
+    ),
+    field(
+        "ready.hold",
+        Kind::Duration,
+        Absent,
+        Later,
+        "how long a gate must have been open",
+    ),
+    field(
+        "application",
+        Kind::Tables,
+        Absent,
+        Later,
+        "applications that move as one",
+    ),
+    field(
+        "application[].name",
+        Kind::Name,
+        Required,
+        Later,
+        "its name",
+    ),
+    field(
+        "application[].reads",
+        Kind::Globs,
+        Absent,
+        Later,
+        "topics it reads",
+    ),
+    field(
+        "application[].writes",
+        Kind::Globs,
+        Absent,
+        Later,
+        "topics it writes",
+    ),
+    field(
+        "application[].groups",
+        Kind::Globs,
+        Absent,
+        Later,
+        "its consumer groups",
+    ),
+    field(
+        "application[].principals",
+        Kind::Texts,
+        Absent,
+        Later,
+        "who it logs in as",
+    ),
+    field(
+        "application[].hooks",
+        Kind::Table,
+        Absent,
+        Later,
+        "executables that stop and start it",
+    ),
+    field(
+        "application[].hooks.stop",
+        Kind::Path,
+        Absent,
+        Later,
+        "stops it",
+    ),
+    field(
+        "application[].hooks.start",
+        Kind::Path,
+        Absent,
+        Later,
+        "starts it",
+    ),
+    field(
+        "msk",
+        Kind::Table,
+        Absent,
+        Later,
+        "for backend = \"msk\" alone",
+    ),
     field("msk.region", Kind::Text, Absent, Later, "AWS region"),
-    field("msk.cluster_arn", Kind::Text, Absent, Later, "the MSK cluster"),
-    field("msk.subnets", Kind::Texts, Absent, Later, "where the replicator runs"),
-    field("msk.security_groups", Kind::Texts, Absent, Later, "what it may reach"),
-    field("msk.role_arn", Kind::Text, Absent, Later, "the role it assumes"),
-    field("msk.source_bootstrap", Kind::Hosts, Absent, Later, "the listener the replicator uses"),
-    field("msk.source_auth", Kind::Table, Absent, Later, "how the replicator logs in"),
-    field("msk.source_auth.mechanism", MECHANISMS, Absent, Later, "how the replicator logs in"),
-    field("msk.source_auth.username", Kind::Text, Absent, Later, "who the replicator logs in as"),
-    field("msk.source_auth.password", Kind::Secret, Absent, Later, "its password, by reference"),
-    field("msk.source_ca", Kind::Text, Absent, Later, "PEM file, or \"public\""),
-    field("msk.secrets", Kind::Texts, Absent, Later, "one, two, or existing ARNs"),
-    field("msk.kms_key", Kind::Text, Absent, Later, "key of the secrets"),
-    field("msk.compression", Kind::Text, Absent, Later, "target compression type"),
-    field("msk.names", Kind::Table, Absent, Later, "names of the replicators"),
-    field("msk.names.forward", Kind::Text, Absent, Later, "forward replicator"),
-    field("msk.names.reverse", Kind::Text, Absent, Later, "reverse replicator"),
-    field("msk.logs", Kind::Table, Absent, Later, "where the replicators log"),
-    field("msk.logs.cloudwatch", Kind::Text, Absent, Later, "log group"),
+    field(
+        "msk.cluster_arn",
+        Kind::Text,
+        Absent,
+        Later,
+        "the MSK cluster",
+    ),
+    field(
+        "msk.subnets",
+        Kind::Texts,
+        Absent,
+        Later,
+        "where the replicator runs",
+    ),
+    field(
+        "msk.security_groups",
+        Kind::Texts,
+        Absent,
+        Later,
+        "what it may reach",
+    ),
+    field(
+        "msk.role_arn",
+        Kind::Text,
+        Absent,
+        Later,
+        "the role it assumes",
+    ),
+    field(
+        "msk.source_bootstrap",
+        Kind::Hosts,
+        Absent,
+        Later,
+        "the listener the replicator uses",
+    ),
+    field(
+        "msk.source_auth",
+        Kind::Table,
+        Absent,
+        Later,
+        "how the replicator logs in",
+    ),
+    field(
+        "msk.source_auth.mechanism",
+        MECHANISMS,
+        Absent,
+        Later,
+        "how the replicator logs in",
+    ),
+    field(
+        "msk.source_auth.username",
+        Kind::Text,
+        Absent,
+        Later,
+        "who the replicator logs in as",
+    ),
+    field(
+        "msk.source_auth.password",
+        Kind::Secret,
+        Absent,
+        Later,
+        "its password, by reference",
+    ),
+    field(
+        "msk.source_ca",
+        Kind::Text,
+        Absent,
+        Later,
+        "PEM file, or \"public\"",
+    ),
+    field(
+        "msk.secrets",
+        Kind::Texts,
+        Absent,
+        Later,
+        "one, two, or existing ARNs",
+    ),
+    field(
+        "msk.kms_key",
+        Kind::Text,
+        Absent,
+        Later,
+        "key of the secrets",
+    ),
+    field(
+        "msk.compression",
+        Kind::Text,
+        Absent,
+        Later,
+        "target compression type",
+    ),
+    field(
+        "msk.names",
+        Kind::Table,
+        Absent,
+        Later,
+        "names of the replicators",
+    ),
+    field(
+        "msk.names.forward",
+        Kind::Text,
+        Absent,
+        Later,
+        "forward replicator",
+    ),
+    field(
+        "msk.names.reverse",
+        Kind::Text,
+        Absent,
+        Later,
+        "reverse replicator",
+    ),
+    field(
+        "msk.logs",
+        Kind::Table,
+        Absent,
+        Later,
+        "where the replicators log",
+    ),
+    field(
+        "msk.logs.cloudwatch",
+        Kind::Text,
+        Absent,
+        Later,
+        "log group",
+    ),
     field("msk.logs.s3", Kind::Text, Absent, Later, "bucket"),
-    field("msk.logs.firehose", Kind::Text, Absent, Later, "delivery stream"),
-    field("msk.tags", Kind::Labels, Absent, Later, "tags of what we make"),
+    field(
+        "msk.logs.firehose",
+        Kind::Text,
+        Absent,
+        Later,
+        "delivery stream",
+    ),
+    field(
+        "msk.tags",
+        Kind::Labels,
+        Absent,
+        Later,
+        "tags of what we make",
+    ),
 ];
 
 /// The key of that path.
@@ -148,7 +614,10 @@ pub fn find(path: &str) -> Option<&'static Field> {
 
 /// The known key nearest to `key` in the table `parent`, or failing that the place where `key` belongs.
 pub fn nearest(parent: &str, key: &str) -> Option<String> {
-    let siblings: Vec<&str> = FIELDS.iter().filter_map(|field| child(parent, field.path)).collect();
+    let siblings: Vec<&str> = FIELDS
+        .iter()
+        .filter_map(|field| child(parent, field.path))
+        .collect();
     let near = |name: &&&str| strsim::damerau_levenshtein(name, key);
     let best = siblings.iter().min_by_key(near).copied();
     if let Some(best) = best
@@ -156,15 +625,24 @@ pub fn nearest(parent: &str, key: &str) -> Option<String> {
     {
         return Some(best.to_owned());
     }
-    let elsewhere = FIELDS.iter().find(|field| field.path.rsplit('.').next() == Some(key) && field.path.contains('.'));
+    let elsewhere = FIELDS
+        .iter()
+        .find(|field| field.path.rsplit('.').next() == Some(key) && field.path.contains('.'));
     elsewhere.map(|field| field.path.to_owned()).or_else(|| {
-        siblings.iter().max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key))).map(|best| (*best).to_owned())
+        siblings
+            .iter()
+            .max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)))
+            .map(|best| (*best).to_owned())
     })
 }
 
 /// The key's own name if `path` stands directly in the table `parent`.
 fn child<'a>(parent: &str, path: &'a str) -> Option<&'a str> {
-    let rest = if parent.is_empty() { path } else { path.strip_prefix(parent)?.strip_prefix('.')? };
+    let rest = if parent.is_empty() {
+        path
+    } else {
+        path.strip_prefix(parent)?.strip_prefix('.')?
+    };
     (!rest.contains(['.', '['])).then_some(rest)
 }
 
@@ -176,8 +654,13 @@ mod tests {
     fn every_key_stands_in_a_known_table() {
         for field in FIELDS {
             if let Some((parent, _)) = field.path.rsplit_once('.') {
-                let parent = find(parent.trim_end_matches("[]")).expect("the parent is in the table");
-                assert!(matches!(parent.kind, Kind::Table | Kind::Tables), "{}", field.path);
+                let parent =
+                    find(parent.trim_end_matches("[]")).expect("the parent is in the table");
+                assert!(
+                    matches!(parent.kind, Kind::Table | Kind::Tables),
+                    "{}",
+                    field.path
+                );
             }
         }
     }
@@ -186,9 +669,16 @@ mod tests {
     fn every_default_is_a_value_of_its_own_kind_and_allowed() {
         for field in FIELDS {
             if let Value(text) = field.fallback {
-                let value = field.kind.read(&field.kind.from_text(text)).expect(field.path);
+                let value = field
+                    .kind
+                    .read(&field.kind.from_text(text))
+                    .expect(field.path);
                 if let Only(allowed) = field.standing {
-                    assert!(allowed.contains(&value.to_string().as_str()), "{}", field.path);
+                    assert!(
+                        allowed.contains(&value.to_string().as_str()),
+                        "{}",
+                        field.path
+                    );
                 }
             }
         }
@@ -197,7 +687,10 @@ mod tests {
     #[test]
     fn nearest_prefers_the_same_table_then_the_same_key_elsewhere() {
         assert_eq!(nearest("", "nmae").as_deref(), Some("name"));
-        assert_eq!(nearest("replication", "two_ways").as_deref(), Some("two_way"));
+        assert_eq!(
+            nearest("replication", "two_ways").as_deref(),
+            Some("two_way")
+        );
         assert_eq!(nearest("", "shards").as_deref(), Some("replication.shards"));
         assert!(nearest("scope", "zzzzzzzz").is_some());
     }

@@ -42,7 +42,11 @@ pub struct Document {
 /// Reads the text of a migration file called `name` in messages.
 pub fn parse(name: &str, text: &str) -> Document {
     let (root, errors) = DeTable::parse_recoverable(text);
-    let mut reading = Reading { name, text, document: Document::default() };
+    let mut reading = Reading {
+        name,
+        text,
+        document: Document::default(),
+    };
     for error in errors {
         let at = error.span().unwrap_or(0..0);
         let message = error.message().lines().collect::<Vec<_>>().join(" ");
@@ -62,7 +66,11 @@ pub fn refusal(field: &Field, refusal: Refusal) -> (&'static str, String, Option
         Refusal::Value(why) => (fault::BAD_VALUE, why, None),
         Refusal::Literal => {
             let hint = "write { file = \"…\" } or { env = \"…\" } in its place".to_owned();
-            (fault::LITERAL_SECRET, "a secret is never written into the file itself".to_owned(), Some(hint))
+            (
+                fault::LITERAL_SECRET,
+                "a secret is never written into the file itself".to_owned(),
+                Some(hint),
+            )
         }
     }
     .prefixed(field)
@@ -74,20 +82,28 @@ trait Prefixed {
 
 impl Prefixed for (&'static str, String, Option<String>) {
     fn prefixed(self, field: &Field) -> Self {
-        (self.0, format!("{}: {}", field.path.replace("[]", ""), self.1), self.2)
+        (
+            self.0,
+            format!("{}: {}", field.path.replace("[]", ""), self.1),
+            self.2,
+        )
     }
 }
 
 /// Is this value one that this version can honour? Otherwise what to say.
 pub fn unavailable(field: &Field, value: &Value) -> Option<(String, Option<String>)> {
-    let Standing::Only(allowed) = field.standing else { return None };
+    let Standing::Only(allowed) = field.standing else {
+        return None;
+    };
     let written = value.to_string();
     if allowed.contains(&written.as_str()) {
         return None;
     }
     let path = field.path.replace("[]", "");
     let message = match value {
-        Value::Text(_) | Value::Duration(_) => format!("{path} = {written:?} is not available in this version"),
+        Value::Text(_) | Value::Duration(_) => {
+            format!("{path} = {written:?} is not available in this version")
+        }
         _ => format!("{path} = {written} is not available in this version"),
     };
     let hint = match allowed {
@@ -109,9 +125,19 @@ impl Reading<'_> {
             let name: &str = key.get_ref();
             let (pattern_here, path_here) = (join(pattern, name), join(path, name));
             let Some(field) = fields::find(&pattern_here) else {
-                let place = if path.is_empty() { String::new() } else { format!(" in [{path}]") };
-                let hint = fields::nearest(pattern, name).map(|near| format!("the nearest known key is `{near}`"));
-                self.fault(&key.span(), fault::UNKNOWN_KEY, format!("unknown key `{name}`{place}"), hint);
+                let place = if path.is_empty() {
+                    String::new()
+                } else {
+                    format!(" in [{path}]")
+                };
+                let hint = fields::nearest(pattern, name)
+                    .map(|near| format!("the nearest known key is `{near}`"));
+                self.fault(
+                    &key.span(),
+                    fault::UNKNOWN_KEY,
+                    format!("unknown key `{name}`{place}"),
+                    hint,
+                );
                 continue;
             };
             let inner = value.get_ref();
@@ -129,7 +155,12 @@ impl Reading<'_> {
                                 self.table(child_table, &pattern, &numbered);
                                 self.required(child_table, &pattern, &numbered, &child.span());
                             }
-                            other => self.refuse(numbered, field, field.kind.mistyped(&written(other)), &child.span()),
+                            other => self.refuse(
+                                numbered,
+                                field,
+                                field.kind.mistyped(&written(other)),
+                                &child.span(),
+                            ),
                         }
                     }
                 }
@@ -142,8 +173,17 @@ impl Reading<'_> {
     }
 
     fn required(&mut self, table: &DeTable<'_>, pattern: &str, path: &str, at: &Range<usize>) {
-        for field in fields::FIELDS.iter().filter(|field| field.fallback == Fallback::Required) {
-            let Some(name) = field.path.strip_prefix(pattern).and_then(|rest| rest.strip_prefix('.')) else { continue };
+        for field in fields::FIELDS
+            .iter()
+            .filter(|field| field.fallback == Fallback::Required)
+        {
+            let Some(name) = field
+                .path
+                .strip_prefix(pattern)
+                .and_then(|rest| rest.strip_prefix('.'))
+            else {
+                continue;
+            };
             if !table.keys().any(|key| key.get_ref() == name) {
                 self.fault(at, fault::MISSING, format!("{path} has no `{name}`"), None);
             }
@@ -156,7 +196,16 @@ impl Reading<'_> {
             return self.fault(at, fault::UNAVAILABLE, message, hint);
         }
         let (line, column) = self.position(at.start);
-        self.document.entries.insert(path, Entry { value, order: at.start, line, column, field });
+        self.document.entries.insert(
+            path,
+            Entry {
+                value,
+                order: at.start,
+                line,
+                column,
+                field,
+            },
+        );
     }
 
     fn refuse(&mut self, path: String, field: &Field, why: Refusal, at: &Range<usize>) {
@@ -165,36 +214,62 @@ impl Reading<'_> {
         self.fault(at, code, message, hint);
     }
 
-    fn fault(&mut self, at: &Range<usize>, code: &'static str, message: String, hint: Option<String>) {
+    fn fault(
+        &mut self,
+        at: &Range<usize>,
+        code: &'static str,
+        message: String,
+        hint: Option<String>,
+    ) {
         let (line, column) = self.position(at.start);
         let place = format!("{}:{line}:{column}", self.name);
-        self.document.faults.push(Fault { order: at.start, place, code, message, hint });
+        self.document.faults.push(Fault {
+            order: at.start,
+            place,
+            code,
+            message,
+            hint,
+        });
     }
 
     fn position(&self, at: usize) -> (usize, usize) {
         let before = self.text.get(..at).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (before.matches('\n').count() + 1, before.get(line_start..).map_or(0, |line| line.chars().count()) + 1)
+        (
+            before.matches('\n').count() + 1,
+            before
+                .get(line_start..)
+                .map_or(0, |line| line.chars().count())
+                + 1,
+        )
     }
 }
 
 fn join(parent: &str, key: &str) -> String {
-    if parent.is_empty() { key.to_owned() } else { format!("{parent}.{key}") }
+    if parent.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{parent}.{key}")
+    }
 }
 
 fn written(value: &DeValue<'_>) -> Written {
     match value {
         DeValue::String(text) => Written::Text(text.to_string()),
-        DeValue::Integer(number) => {
-            i64::from_str_radix(number.as_str(), number.radix()).map_or(Written::Other("a number too large"), Written::Number)
-        }
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or(Written::Other("a number too large"), Written::Number),
         DeValue::Float(_) => Written::Other("a number with a fraction"),
         DeValue::Boolean(flag) => Written::Flag(*flag),
         DeValue::Datetime(stamp) => Written::Text(stamp.to_string()),
-        DeValue::Array(items) => Written::List(items.iter().map(|item| written(item.get_ref())).collect()),
-        DeValue::Table(table) => {
-            Written::Labels(table.iter().map(|(key, value)| (key.get_ref().to_string(), written(value.get_ref()))).collect())
+        DeValue::Array(items) => {
+            Written::List(items.iter().map(|item| written(item.get_ref())).collect())
         }
+        DeValue::Table(table) => Written::Labels(
+            table
+                .iter()
+                .map(|(key, value)| (key.get_ref().to_string(), written(value.get_ref())))
+                .collect(),
+        ),
     }
 }
 
@@ -205,7 +280,10 @@ mod tests {
     fn lines(text: &str) -> Vec<String> {
         let mut faults = parse("m.toml", text).faults;
         faults.sort_by_key(|fault| fault.order);
-        faults.into_iter().map(|fault| format!("{} {} {}", fault.code, fault.place, fault.message)).collect()
+        faults
+            .into_iter()
+            .map(|fault| format!("{} {} {}", fault.code, fault.place, fault.message))
+            .collect()
     }
 
     #[test]
@@ -225,21 +303,38 @@ mod tests {
     #[test]
     fn a_file_that_is_not_toml_says_where_and_nothing_else() {
         let faults = lines("version = 1\nname = \n[source\n");
-        assert!(!faults.is_empty() && faults.iter().all(|fault| fault.starts_with("K003 m.toml:")), "{faults:?}");
+        assert!(
+            !faults.is_empty() && faults.iter().all(|fault| fault.starts_with("K003 m.toml:")),
+            "{faults:?}"
+        );
     }
 
     #[test]
     fn lists_of_tables_are_checked_inside() {
-        let faults = lines("[[application]]\nreads = [\"a\"]\n[[application]]\nname = \"b\"\n[application.hooks]\nstpo = \"x\"\n");
-        assert_eq!(faults, [
-            "K013 m.toml:1:1 application[0] has no `name`",
-            "K010 m.toml:6:1 unknown key `stpo` in [application[1].hooks]",
-        ]);
+        let faults = lines(
+            "[[application]]\nreads = [\"a\"]\n[[application]]\nname = \"b\"\n[application.hooks]\nstpo = \"x\"\n",
+        );
+        assert_eq!(
+            faults,
+            [
+                "K013 m.toml:1:1 application[0] has no `name`",
+                "K010 m.toml:6:1 unknown key `stpo` in [application[1].hooks]",
+            ]
+        );
     }
 
     #[test]
     fn hostile_bytes_never_panic() {
-        for text in ["\u{feff}", "=", "[[[", "a.b.c = {", "\"\\u{110000}\" = 1", "é = 1\n[é]", "[topic]\n", "topic = [1]"] {
+        for text in [
+            "\u{feff}",
+            "=",
+            "[[[",
+            "a.b.c = {",
+            "\"\\u{110000}\" = 1",
+            "é = 1\n[é]",
+            "[topic]\n",
+            "topic = [1]",
+        ] {
             drop(parse("m.toml", text));
         }
     }

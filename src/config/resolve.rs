@@ -109,8 +109,14 @@ pub fn variable(path: &str) -> String {
     format!("KAFKA_MIGRATE_{}", path.to_uppercase().replace('.', "_"))
 }
 
-/// Variables that are read but are no keys of the file.
-const OTHER_VARIABLES: [&str; 3] = ["KAFKA_MIGRATE_CONFIG", "KAFKA_MIGRATE_STATE", "KAFKA_MIGRATE_JSON"];
+/// Variables that are read but are no keys of the file: two global flags, and what tests ask of the engine.
+const OTHER_VARIABLES: [&str; 5] = [
+    "KAFKA_MIGRATE_CONFIG",
+    "KAFKA_MIGRATE_STATE",
+    "KAFKA_MIGRATE_STEPS",
+    "KAFKA_MIGRATE_CRASH_AT",
+    "KAFKA_MIGRATE_SEED",
+];
 
 /// Reads the migration file and everything it refers to. All faults come back as one failure.
 pub fn resolve(
@@ -121,22 +127,48 @@ pub fn resolve(
 ) -> Result<Settings, Failure> {
     let shown = path.display().to_string();
     let text = std::fs::read(path).map_err(|error| {
-        Failure::new(Exit::Usage, fault::NO_FILE, format!("{shown} cannot be read: {}", credentials::words(&error)))
-            .hint("name the migration file with --config FILE")
+        Failure::new(
+            Exit::Usage,
+            fault::NO_FILE,
+            format!("{shown} cannot be read: {}", credentials::words(&error)),
+        )
+        .hint("name the migration file with --config FILE")
     })?;
-    let text = String::from_utf8(text)
-        .map_err(|_| Failure::new(Exit::Usage, fault::SYNTAX, format!("{shown} is not UTF-8 text")))?;
+    let text = String::from_utf8(text).map_err(|_| {
+        Failure::new(
+            Exit::Usage,
+            fault::SYNTAX,
+            format!("{shown} is not UTF-8 text"),
+        )
+    })?;
     let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let mut resolving = Resolving { shown: shown.clone(), base, environment, document: file::parse(&shown, &text), settings: BTreeMap::new() };
-    if resolving.document.faults.iter().all(|found| found.code != fault::SYNTAX) {
+    let mut resolving = Resolving {
+        shown: shown.clone(),
+        base,
+        environment,
+        document: file::parse(&shown, &text),
+        settings: BTreeMap::new(),
+    };
+    if resolving
+        .document
+        .faults
+        .iter()
+        .all(|found| found.code != fault::SYNTAX)
+    {
         resolving.overlay(flags);
         if let Some(settings) = resolving.settings(path, state) {
             return Ok(settings);
         }
     }
-    Err(fault::failure(&shown, resolving.document.faults).unwrap_or_else(|| {
-        Failure::new(Exit::Bug, "K000", "the settings are incomplete although nothing is wrong with them")
-    }))
+    Err(
+        fault::failure(&shown, resolving.document.faults).unwrap_or_else(|| {
+            Failure::new(
+                Exit::Bug,
+                "K000",
+                "the settings are incomplete although nothing is wrong with them",
+            )
+        }),
+    )
 }
 
 struct Setting {
@@ -158,10 +190,24 @@ impl Resolving<'_> {
     /// Lays flags over environment over file over defaults.
     fn overlay(&mut self, flags: &[Flag]) {
         for (path, entry) in std::mem::take(&mut self.document.entries) {
-            let origin = Origin::File { line: entry.line, column: entry.column };
-            self.settings.insert(path, Setting { value: entry.value, origin, field: entry.field, order: entry.order });
+            let origin = Origin::File {
+                line: entry.line,
+                column: entry.column,
+            };
+            self.settings.insert(
+                path,
+                Setting {
+                    value: entry.value,
+                    origin,
+                    field: entry.field,
+                    order: entry.order,
+                },
+            );
         }
-        for field in FIELDS.iter().filter(|field| !field.path.contains('[') && !matches!(field.kind, Kind::Table | Kind::Tables | Kind::Labels)) {
+        for field in FIELDS.iter().filter(|field| {
+            !field.path.contains('[')
+                && !matches!(field.kind, Kind::Table | Kind::Tables | Kind::Labels)
+        }) {
             let name = variable(field.path);
             if let Some(text) = self.environment.get(&name) {
                 // The variable of a secret holds the secret; the setting keeps only where it is.
@@ -169,13 +215,28 @@ impl Resolving<'_> {
                     Kind::Secret => Ok(Value::Secret(Reference::Environment(name.clone()))),
                     kind => kind.read(&kind.from_text(text)),
                 };
-                self.put(field, value, Origin::Environment { variable: name.clone() }, &name);
+                self.put(
+                    field,
+                    value,
+                    Origin::Environment {
+                        variable: name.clone(),
+                    },
+                    &name,
+                );
             }
             if let Some(flag) = flags.iter().find(|flag| flag.path == field.path) {
                 let value = field.kind.read(&field.kind.from_text(&flag.value));
-                self.put(field, value, Origin::Flag { flag: flag.flag.to_owned() }, flag.flag);
+                self.put(
+                    field,
+                    value,
+                    Origin::Flag {
+                        flag: flag.flag.to_owned(),
+                    },
+                    flag.flag,
+                );
             }
-            if self.settings.contains_key(field.path) || self.document.refused.contains(field.path) {
+            if self.settings.contains_key(field.path) || self.document.refused.contains(field.path)
+            {
                 continue;
             }
             match field.fallback {
@@ -185,19 +246,39 @@ impl Resolving<'_> {
                 }
                 Fallback::Required => {
                     let hint = format!("{}; or set {name}", field.doc);
-                    self.fault(usize::MAX, self.shown.clone(), fault::MISSING, format!("`{}` is missing", field.path), Some(hint));
+                    self.fault(
+                        usize::MAX,
+                        self.shown.clone(),
+                        fault::MISSING,
+                        format!("`{}` is missing", field.path),
+                        Some(hint),
+                    );
                 }
                 Fallback::Absent => {}
             }
         }
     }
 
-    fn put(&mut self, field: &'static Field, value: Result<Value, super::value::Refusal>, origin: Origin, place: &str) {
+    fn put(
+        &mut self,
+        field: &'static Field,
+        value: Result<Value, super::value::Refusal>,
+        origin: Origin,
+        place: &str,
+    ) {
         let refused = match value {
             Ok(value) => match file::unavailable(field, &value) {
                 None => {
                     self.document.refused.remove(field.path);
-                    self.settings.insert(field.path.to_owned(), Setting { value, origin, field, order: usize::MAX });
+                    self.settings.insert(
+                        field.path.to_owned(),
+                        Setting {
+                            value,
+                            origin,
+                            field,
+                            order: usize::MAX,
+                        },
+                    );
                     return;
                 }
                 Some((message, hint)) => (fault::UNAVAILABLE, message, hint),
@@ -205,17 +286,42 @@ impl Resolving<'_> {
             Err(why) => file::refusal(field, why),
         };
         self.document.refused.insert(field.path.to_owned());
-        self.fault(usize::MAX, place.to_owned(), refused.0, refused.1, refused.2);
+        self.fault(
+            usize::MAX,
+            place.to_owned(),
+            refused.0,
+            refused.1,
+            refused.2,
+        );
     }
 
-    fn fault(&mut self, order: usize, place: String, code: &'static str, message: String, hint: Option<String>) {
-        self.document.faults.push(Fault { order, place, code, message, hint });
+    fn fault(
+        &mut self,
+        order: usize,
+        place: String,
+        code: &'static str,
+        message: String,
+        hint: Option<String>,
+    ) {
+        self.document.faults.push(Fault {
+            order,
+            place,
+            code,
+            message,
+            hint,
+        });
     }
 
     /// A fault of a setting that is there, placed where it was written.
     fn fault_of(&mut self, path: &str, code: &'static str, message: String, hint: Option<String>) {
-        let (order, place) = match self.settings.get(path).map(|setting| (setting.order, &setting.origin)) {
-            Some((order, Origin::File { line, column })) => (order, format!("{}:{line}:{column}", self.shown)),
+        let (order, place) = match self
+            .settings
+            .get(path)
+            .map(|setting| (setting.order, &setting.origin))
+        {
+            Some((order, Origin::File { line, column })) => {
+                (order, format!("{}:{line}:{column}", self.shown))
+            }
             Some((order, Origin::Environment { variable })) => (order, variable.clone()),
             Some((order, Origin::Flag { flag })) => (order, flag.clone()),
             _ => (usize::MAX, self.shown.clone()),
@@ -279,15 +385,32 @@ impl Resolving<'_> {
             return None;
         }
         let name = self.text("name")?;
-        let (state_path, state_origin) = match (state, self.environment.get("KAFKA_MIGRATE_STATE")) {
-            (Some(given), Some(variable)) if Path::new(variable) == given => {
-                (given.to_path_buf(), Origin::Environment { variable: "KAFKA_MIGRATE_STATE".into() })
-            }
-            (Some(given), _) => (given.to_path_buf(), Origin::Flag { flag: "--state".into() }),
-            (None, _) => (self.base.join(".kafka-migrate").join(&name), Origin::Default),
+        let (state_path, state_origin) = match (state, self.environment.get("KAFKA_MIGRATE_STATE"))
+        {
+            (Some(given), Some(variable)) if Path::new(variable) == given => (
+                given.to_path_buf(),
+                Origin::Environment {
+                    variable: "KAFKA_MIGRATE_STATE".into(),
+                },
+            ),
+            (Some(given), _) => (
+                given.to_path_buf(),
+                Origin::Flag {
+                    flag: "--state".into(),
+                },
+            ),
+            (None, _) => (
+                self.base.join(".kafka-migrate").join(&name),
+                Origin::Default,
+            ),
         };
         let mut listing = self.listing();
-        listing.push(Listed { path: "state".into(), value: state_path.display().to_string(), origin: state_origin, used: true });
+        listing.push(Listed {
+            path: "state".into(),
+            value: state_path.display().to_string(),
+            origin: state_origin,
+            used: true,
+        });
         Some(Settings {
             source: source?,
             target: target?,
@@ -295,7 +418,9 @@ impl Resolving<'_> {
             shards: u32::try_from(self.number("replication.shards")?).ok()?,
             rate: self.bytes("replication.rate"),
             memory: usize::try_from(self.bytes("replication.memory")?).ok()?,
-            replication_factor: self.number("replication.replication_factor").and_then(|factor| i16::try_from(factor).ok()),
+            replication_factor: self
+                .number("replication.replication_factor")
+                .and_then(|factor| i16::try_from(factor).ok()),
             state: state_path,
             file: path.to_path_buf(),
             notes: self.notes(),
@@ -318,7 +443,10 @@ impl Resolving<'_> {
     }
 
     /// The outer `None` is a fault, the inner one plain text.
-    #[expect(clippy::option_option, reason = "a fault and `no TLS` are different answers")]
+    #[expect(
+        clippy::option_option,
+        reason = "a fault and `no TLS` are different answers"
+    )]
     fn tls(&mut self, side: Side) -> Option<Option<Tls>> {
         let ca = format!("{side}.tls.ca");
         if self.document.refused.contains(&ca) {
@@ -329,7 +457,10 @@ impl Resolving<'_> {
         };
         let file = self.start_of(&ca).join(file);
         match credentials::certificates(&file) {
-            Ok(pem) => Some(Some(Tls { ca_pem: Some(pem), ca_path: Some(file) })),
+            Ok(pem) => Some(Some(Tls {
+                ca_pem: Some(pem),
+                ca_path: Some(file),
+            })),
             Err(refused) => {
                 self.unreadable(&ca, refused);
                 None
@@ -343,8 +474,16 @@ impl Resolving<'_> {
         if mechanism == "none" {
             for key in ["username", "password"] {
                 if self.value(&at(key)).is_some() {
-                    let hint = format!("set {} to scram-sha-512, scram-sha-256 or plain", at("mechanism"));
-                    self.fault_of(&at(key), fault::BAD_VALUE, "is set, but the mechanism is none".into(), Some(hint));
+                    let hint = format!(
+                        "set {} to scram-sha-512, scram-sha-256 or plain",
+                        at("mechanism")
+                    );
+                    self.fault_of(
+                        &at(key),
+                        fault::BAD_VALUE,
+                        "is set, but the mechanism is none".into(),
+                        Some(hint),
+                    );
                 }
             }
             return Some(Auth::None);
@@ -352,20 +491,35 @@ impl Resolving<'_> {
         for key in ["username", "password"] {
             if self.value(&at(key)).is_none() && !self.document.refused.contains(&at(key)) {
                 let message = format!("{mechanism} needs `{}`", at(key));
-                self.fault_of(&at("mechanism"), fault::MISSING, message, Some(format!("or set {}", variable(&at(key)))));
+                self.fault_of(
+                    &at("mechanism"),
+                    fault::MISSING,
+                    message,
+                    Some(format!("or set {}", variable(&at(key)))),
+                );
             }
         }
         let password = self.secret(&at("password"));
         let (username, password) = (self.text(&at("username"))?, password?);
         Some(match mechanism.as_str() {
-            "scram-sha-256" => Auth::Scram { hash: ScramHash::Sha256, username, password },
-            "scram-sha-512" => Auth::Scram { hash: ScramHash::Sha512, username, password },
+            "scram-sha-256" => Auth::Scram {
+                hash: ScramHash::Sha256,
+                username,
+                password,
+            },
+            "scram-sha-512" => Auth::Scram {
+                hash: ScramHash::Sha512,
+                username,
+                password,
+            },
             _ => Auth::Plain { username, password },
         })
     }
 
     fn secret(&mut self, path: &str) -> Option<Secret> {
-        let Value::Secret(reference) = self.value(path)?.clone() else { return None };
+        let Value::Secret(reference) = self.value(path)?.clone() else {
+            return None;
+        };
         let environment = |name: &str| self.environment.get(name).cloned();
         match credentials::fetch(&reference, &self.start_of(path), &environment) {
             Ok(secret) => Some(secret),
@@ -377,20 +531,38 @@ impl Resolving<'_> {
     }
 
     fn unreadable(&mut self, path: &str, refused: Refused) {
-        let code = if refused.unavailable { fault::UNAVAILABLE } else { fault::UNREADABLE };
+        let code = if refused.unavailable {
+            fault::UNAVAILABLE
+        } else {
+            fault::UNREADABLE
+        };
         self.fault_of(path, code, refused.message, Some(refused.hint));
     }
 
     fn scope(&mut self) -> Option<Scope> {
         let topics = self.texts("scope.topics")?;
         if topics.is_empty() {
-            self.fault_of("scope.topics", fault::BAD_VALUE, "names no topic".into(), Some("\"*\" takes them all".into()));
+            self.fault_of(
+                "scope.topics",
+                fault::BAD_VALUE,
+                "names no topic".into(),
+                Some("\"*\" takes them all".into()),
+            );
             return None;
         }
-        let literal_topics: Vec<String> = topics.iter().filter(|topic| !topic.contains(['*', '?', '[', '{', '\\'])).cloned().collect();
+        let literal_topics: Vec<String> = topics
+            .iter()
+            .filter(|topic| !topic.contains(['*', '?', '[', '{', '\\']))
+            .cloned()
+            .collect();
         for literal in &literal_topics {
             if !is_topic_name(literal) {
-                self.fault_of("scope.topics", fault::BAD_VALUE, format!("{literal:?} cannot be a topic's name"), None);
+                self.fault_of(
+                    "scope.topics",
+                    fault::BAD_VALUE,
+                    format!("{literal:?} cannot be a topic's name"),
+                    None,
+                );
             }
         }
         Some(Scope {
@@ -406,12 +578,22 @@ impl Resolving<'_> {
         let names: Vec<(String, String)> = self
             .settings
             .iter()
-            .filter(|(path, setting)| setting.field.path == "application[].name" && path.ends_with(".name"))
+            .filter(|(path, setting)| {
+                setting.field.path == "application[].name" && path.ends_with(".name")
+            })
             .map(|(path, setting)| (path.clone(), setting.value.to_string()))
             .collect();
         for (path, name) in names {
             if let Some(first) = seen.insert(name.clone(), path.clone()) {
-                self.fault_of(&path, fault::BAD_VALUE, format!("{name:?} is the name of {} already", first.trim_end_matches(".name")), None);
+                self.fault_of(
+                    &path,
+                    fault::BAD_VALUE,
+                    format!(
+                        "{name:?} is the name of {} already",
+                        first.trim_end_matches(".name")
+                    ),
+                    None,
+                );
             }
         }
     }
@@ -422,7 +604,9 @@ impl Resolving<'_> {
         rows.sort_by_key(|(path, setting)| (list_rank(path, setting.field, rank), (*path).clone()));
         rows.into_iter()
             .filter(|(path, setting)| {
-                !matches!(setting.field.kind, Kind::Table | Kind::Tables) || path.as_str() == "source.tls" || path.as_str() == "target.tls"
+                !matches!(setting.field.kind, Kind::Table | Kind::Tables)
+                    || path.as_str() == "source.tls"
+                    || path.as_str() == "target.tls"
             })
             .map(|(path, setting)| Listed {
                 path: path.clone(),
@@ -436,9 +620,12 @@ impl Resolving<'_> {
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for side in [Side::Source, Side::Target] {
-            let on = self.value(&format!("{side}.tls")).is_some() || self.value(&format!("{side}.tls.ca")).is_some();
+            let on = self.value(&format!("{side}.tls")).is_some()
+                || self.value(&format!("{side}.tls.ca")).is_some();
             if !on && self.text(&format!("{side}.auth.mechanism")).as_deref() == Some("plain") {
-                notes.push(format!("the {side}'s password travels unencrypted: PLAIN without [{side}.tls]"));
+                notes.push(format!(
+                    "the {side}'s password travels unencrypted: PLAIN without [{side}.tls]"
+                ));
             }
         }
         let referred: Vec<&String> = self
@@ -449,11 +636,21 @@ impl Resolving<'_> {
                 _ => None,
             })
             .collect();
-        for name in self.environment.keys().filter(|name| name.starts_with("KAFKA_MIGRATE_")) {
+        for name in self
+            .environment
+            .keys()
+            .filter(|name| name.starts_with("KAFKA_MIGRATE_"))
+        {
             let known = FIELDS.iter().any(|field| variable(field.path) == **name);
             if !known && !referred.contains(&name) && !OTHER_VARIABLES.contains(&name.as_str()) {
-                let nearest = FIELDS.iter().map(|field| variable(field.path)).min_by_key(|known| strsim::damerau_levenshtein(known, name));
-                notes.push(format!("the variable {name} is not read; the nearest is {}", nearest.unwrap_or_default()));
+                let nearest = FIELDS
+                    .iter()
+                    .map(|field| variable(field.path))
+                    .min_by_key(|known| strsim::damerau_levenshtein(known, name));
+                notes.push(format!(
+                    "the variable {name} is not read; the nearest is {}",
+                    nearest.unwrap_or_default()
+                ));
             }
         }
         notes
@@ -461,15 +658,29 @@ impl Resolving<'_> {
 }
 
 /// Keeps the elements of one list of tables together: by table, then by element, then by key.
-fn list_rank(path: &str, field: &Field, rank: impl Fn(&Field) -> Option<usize>) -> (Option<usize>, usize, Option<usize>) {
-    let Some((list, rest)) = path.split_once('[') else { return (rank(field), 0, None) };
-    let element = rest.split(']').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+fn list_rank(
+    path: &str,
+    field: &Field,
+    rank: impl Fn(&Field) -> Option<usize>,
+) -> (Option<usize>, usize, Option<usize>) {
+    let Some((list, rest)) = path.split_once('[') else {
+        return (rank(field), 0, None);
+    };
+    let element = rest
+        .split(']')
+        .next()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0);
     (fields::find(list).and_then(&rank), element, rank(field))
 }
 
 /// Kafka's rule (`org.apache.kafka.common.internals.Topic`): letters, digits, `.`, `_`, `-`, at most 249.
 fn is_topic_name(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && name.len() <= 249 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    !matches!(name, "" | "." | "..")
+        && name.len() <= 249
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
 fn globs(patterns: &[String]) -> Option<GlobSet> {

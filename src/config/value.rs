@@ -131,7 +131,10 @@ impl fmt::Display for Value {
             Self::Duration(duration) => write!(f, "{}", humantime::format_duration(*duration)),
             Self::Secret(reference) => reference.fmt(f),
             Self::Labels(labels) => {
-                let parts: Vec<String> = labels.iter().map(|(name, text)| format!("{name} = {text}")).collect();
+                let parts: Vec<String> = labels
+                    .iter()
+                    .map(|(name, text)| format!("{name} = {text}"))
+                    .collect();
                 f.write_str(&parts.join(", "))
             }
             Self::Present => f.write_str("on"),
@@ -154,16 +157,20 @@ impl Kind {
     /// A value from a variable, a flag or a default: lists are cut at commas.
     pub fn from_text(self, text: &str) -> Written {
         match self {
-            Self::Version | Self::Number { .. } => {
-                text.trim().parse().map_or_else(|_| Written::Text(text.to_owned()), Written::Number)
-            }
+            Self::Version | Self::Number { .. } => text
+                .trim()
+                .parse()
+                .map_or_else(|_| Written::Text(text.to_owned()), Written::Number),
             Self::Flag | Self::Sync => match text.trim() {
                 "true" => Written::Flag(true),
                 "false" => Written::Flag(false),
                 other => Written::Text(other.to_owned()),
             },
             Self::Hosts | Self::Globs | Self::Texts => {
-                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                let parts = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|part| !part.is_empty());
                 Written::List(parts.map(|part| Written::Text(part.to_owned())).collect())
             }
             _ => Written::Text(text.to_owned()),
@@ -174,7 +181,10 @@ impl Kind {
     fn expected(self) -> String {
         match self {
             Self::Version => "a number".into(),
-            Self::Number { min: 0, max: i64::MAX } => "a number from 0".into(),
+            Self::Number {
+                min: 0,
+                max: i64::MAX,
+            } => "a number from 0".into(),
             Self::Number { min, max } => format!("a number from {min} to {max}"),
             Self::Name => "a name in quotes".into(),
             Self::Text | Self::Path => "text in quotes".into(),
@@ -186,7 +196,9 @@ impl Kind {
             Self::Duration | Self::Timeout => "a duration such as \"30s\"".into(),
             Self::Size { .. } => "a size such as \"64MiB\"".into(),
             Self::Rate => "a rate such as \"200MB\" (per second), or \"unlimited\"".into(),
-            Self::Start => "\"earliest\", \"latest\" or a timestamp such as \"2026-01-31T00:00:00Z\"".into(),
+            Self::Start => {
+                "\"earliest\", \"latest\" or a timestamp such as \"2026-01-31T00:00:00Z\"".into()
+            }
             Self::Sync => "true, false or an interval such as \"30s\"".into(),
             Self::Secret => "a reference: { file = \"…\" } or { env = \"…\" }".into(),
             Self::Labels => "a table of text".into(),
@@ -197,32 +209,66 @@ impl Kind {
 
     /// The refusal of something that is not this kind of thing at all.
     pub fn mistyped(self, written: &Written) -> Refusal {
-        Refusal::Type(format!("expected {}, found {}", self.expected(), written.found()))
+        Refusal::Type(format!(
+            "expected {}, found {}",
+            self.expected(),
+            written.found()
+        ))
     }
 
     /// Reads a value of this kind.
     pub fn read(self, written: &Written) -> Result<Value, Refusal> {
         match (self, written) {
             (Self::Secret, Written::Text(_)) => Err(Refusal::Literal),
-            (Self::Secret, Written::Labels(parts)) => reference(parts).ok_or_else(|| self.mistyped(&Written::Other("another table"))),
-            (Self::Version, Written::Number(1)) => Ok(Value::Number(1)),
-            (Self::Version, Written::Number(other)) if *other > 1 => {
-                Err(Refusal::Value(format!("version {other} is newer than this kafka-migrate, which reads version 1")))
+            (Self::Secret, Written::Labels(parts)) => {
+                reference(parts).ok_or_else(|| self.mistyped(&Written::Other("another table")))
             }
-            (Self::Version, Written::Number(other)) => Err(Refusal::Value(format!("there is no version {other}; write 1"))),
-            (Self::Number { min, max }, Written::Number(number)) if (min..=max).contains(number) => Ok(Value::Number(*number)),
-            (Self::Number { .. }, Written::Number(number)) => Err(Refusal::Value(format!("expected {}, found {number}", self.expected()))),
+            (Self::Version, Written::Number(1)) => Ok(Value::Number(1)),
+            (Self::Version, Written::Number(other)) if *other > 1 => Err(Refusal::Value(format!(
+                "version {other} is newer than this kafka-migrate, which reads version 1"
+            ))),
+            (Self::Version, Written::Number(other)) => Err(Refusal::Value(format!(
+                "there is no version {other}; write 1"
+            ))),
+            (Self::Number { min, max }, Written::Number(number))
+                if (min..=max).contains(number) =>
+            {
+                Ok(Value::Number(*number))
+            }
+            (Self::Number { .. }, Written::Number(number)) => Err(Refusal::Value(format!(
+                "expected {}, found {number}",
+                self.expected()
+            ))),
             (Self::Flag | Self::Sync, Written::Flag(flag)) => Ok(Value::Flag(*flag)),
-            (Self::Hosts | Self::Globs | Self::Texts, Written::List(items)) => self.read_list(items),
-            (Self::Texts, Written::Text(text)) => Ok(Value::Texts(vec![text.clone()])),
+            (Self::Hosts | Self::Globs | Self::Texts, Written::List(items)) => {
+                self.read_list(items)
+            }
+            // One server, topic or text needs no brackets; servers may be written as Kafka's clients take them.
+            (Self::Hosts, Written::Text(text)) => self.read(&self.from_text(text)),
+            (Self::Globs | Self::Texts, Written::Text(text)) => {
+                self.read_list(&[Written::Text(text.clone())])
+            }
             (Self::Labels, Written::Labels(parts)) => {
                 let text = |(name, value): &(String, Written)| match value {
                     Written::Text(text) => Some((name.clone(), text.clone())),
                     _ => None,
                 };
-                parts.iter().map(text).collect::<Option<_>>().map(Value::Labels).ok_or_else(|| self.mistyped(&Written::Other("other values")))
+                parts
+                    .iter()
+                    .map(text)
+                    .collect::<Option<_>>()
+                    .map(Value::Labels)
+                    .ok_or_else(|| self.mistyped(&Written::Other("other values")))
             }
-            (Self::Version | Self::Number { .. } | Self::Flag | Self::Hosts | Self::Globs | Self::Labels, _)
+            (
+                Self::Version
+                | Self::Number { .. }
+                | Self::Flag
+                | Self::Hosts
+                | Self::Globs
+                | Self::Labels,
+                _,
+            )
             | (Self::Table | Self::Tables, _) => Err(self.mistyped(written)),
             (_, Written::Text(text)) => self.read_text(text),
             _ => Err(self.mistyped(written)),
@@ -233,7 +279,11 @@ impl Kind {
         let mut texts = Vec::with_capacity(items.len());
         for item in items {
             let Written::Text(text) = item else {
-                return Err(Refusal::Type(format!("expected {}, found {} in it", self.expected(), item.found())));
+                return Err(Refusal::Type(format!(
+                    "expected {}, found {} in it",
+                    self.expected(),
+                    item.found()
+                )));
             };
             match self {
                 Self::Hosts => host_and_port(text)?,
@@ -256,17 +306,22 @@ impl Kind {
                 "{text:?} is no name: lower-case letters, digits and hyphens, at most 40, beginning with a letter or digit"
             ))),
             Self::Choice(words) if words.contains(&text) => Ok(Value::Text(text.to_owned())),
-            Self::Text | Self::Path if text.is_empty() => Err(Refusal::Value("must not be empty".into())),
+            Self::Text | Self::Path if text.is_empty() => {
+                Err(Refusal::Value("must not be empty".into()))
+            }
             Self::Text | Self::Path => Ok(Value::Text(text.to_owned())),
             Self::Duration | Self::Sync => duration(text).map(Value::Duration).ok_or_else(refused),
             Self::Timeout => match duration(text).ok_or_else(refused)? {
-                time if time.is_zero() || time > Duration::from_secs(3600) => {
-                    Err(Refusal::Value(format!("expected a duration above zero and up to an hour, found {text:?}")))
-                }
+                time if time.is_zero() || time > Duration::from_secs(3600) => Err(Refusal::Value(
+                    format!("expected a duration above zero and up to an hour, found {text:?}"),
+                )),
                 time => Ok(Value::Duration(time)),
             },
             Self::Size { min } => match bytes(text).ok_or_else(refused)? {
-                size if size < min => Err(Refusal::Value(format!("expected at least {} MiB, found {text:?}", min >> 20))),
+                size if size < min => Err(Refusal::Value(format!(
+                    "expected at least {} MiB, found {text:?}",
+                    min >> 20
+                ))),
                 size => Ok(Value::Bytes(size, text.to_owned())),
             },
             Self::Rate if text == "auto" || text == "unlimited" => Ok(Value::Text(text.to_owned())),
@@ -274,10 +329,15 @@ impl Kind {
                 Some(rate) if rate > 0 => Ok(Value::Bytes(rate, text.to_owned())),
                 _ => Err(refused()),
             },
-            Self::Start if matches!(text, "earliest" | "latest") || humantime::parse_rfc3339_weak(text).is_ok() => {
+            Self::Start
+                if matches!(text, "earliest" | "latest")
+                    || humantime::parse_rfc3339_weak(text).is_ok() =>
+            {
                 Ok(Value::Text(text.to_owned()))
             }
-            Self::Version | Self::Number { .. } | Self::Flag => Err(self.mistyped(&Written::Text(text.to_owned()))),
+            Self::Version | Self::Number { .. } | Self::Flag => {
+                Err(self.mistyped(&Written::Text(text.to_owned())))
+            }
             _ => Err(refused()),
         }
     }
@@ -289,7 +349,9 @@ fn one_of(words: &[&str]) -> String {
 }
 
 fn reference(parts: &[(String, Written)]) -> Option<Value> {
-    let [(way, Written::Text(text))] = parts else { return None };
+    let [(way, Written::Text(text))] = parts else {
+        return None;
+    };
     if text.is_empty() {
         return None;
     }
@@ -303,7 +365,9 @@ fn reference(parts: &[(String, Written)]) -> Option<Value> {
 
 fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    (1..=40).contains(&text.len()) && text.bytes().next().is_some_and(plain) && text.bytes().all(|byte| plain(byte) || byte == b'-')
+    (1..=40).contains(&text.len())
+        && text.bytes().next().is_some_and(plain)
+        && text.bytes().all(|byte| plain(byte) || byte == b'-')
 }
 
 fn host_and_port(text: &str) -> Result<(), Refusal> {
@@ -313,7 +377,9 @@ fn host_and_port(text: &str) -> Result<(), Refusal> {
     });
     match parts.and_then(|(_, port)| port.parse::<u16>().ok()) {
         Some(port) if port > 0 => Ok(()),
-        _ => Err(Refusal::Value(format!("expected \"host:port\", found {text:?}"))),
+        _ => Err(Refusal::Value(format!(
+            "expected \"host:port\", found {text:?}"
+        ))),
     }
 }
 
@@ -321,7 +387,10 @@ fn check_glob(text: &str) -> Result<(), Refusal> {
     match globset::Glob::new(text) {
         Ok(_) if text.is_empty() => Err(Refusal::Value("holds an empty name".into())),
         Ok(_) => Ok(()),
-        Err(error) => Err(Refusal::Value(format!("{text:?} is no glob: {}", error.kind()))),
+        Err(error) => Err(Refusal::Value(format!(
+            "{text:?} is no glob: {}",
+            error.kind()
+        ))),
     }
 }
 
@@ -362,7 +431,16 @@ mod tests {
     fn sizes_need_a_unit_and_fit() {
         assert_eq!(bytes("64MiB"), Some(64 << 20));
         assert_eq!(bytes("1.5 kB"), Some(1500));
-        for bad in ["64", "", "MiB", "1.2.3MB", "-1MB", "64mib", "99999999999999999999GB", "18446744073709551615KiB"] {
+        for bad in [
+            "64",
+            "",
+            "MiB",
+            "1.2.3MB",
+            "-1MB",
+            "64mib",
+            "99999999999999999999GB",
+            "18446744073709551615KiB",
+        ] {
             assert_eq!(bytes(bad), None, "{bad}");
         }
     }
@@ -370,7 +448,13 @@ mod tests {
     #[test]
     fn names_are_short_lower_case_and_do_not_begin_with_a_hyphen() {
         assert!(is_name("orders-2") && is_name("0") && is_name(&"a".repeat(40)));
-        assert!(!is_name("") && !is_name("-a") && !is_name("Orders") && !is_name("a_b") && !is_name(&"a".repeat(41)));
+        assert!(
+            !is_name("")
+                && !is_name("-a")
+                && !is_name("Orders")
+                && !is_name("a_b")
+                && !is_name(&"a".repeat(41))
+        );
     }
 
     #[test]
@@ -378,7 +462,16 @@ mod tests {
         for good in ["kafka1:9092", "[::1]:9092", "10.0.0.1:1"] {
             assert!(host_and_port(good).is_ok(), "{good}");
         }
-        for bad in ["kafka1", "kafka1:", ":9092", "kafka1:0", "kafka1:99999", "kafka://a:1", "::1:9092", "a:b@c:1"] {
+        for bad in [
+            "kafka1",
+            "kafka1:",
+            ":9092",
+            "kafka1:0",
+            "kafka1:99999",
+            "kafka://a:1",
+            "::1:9092",
+            "a:b@c:1",
+        ] {
             assert!(host_and_port(bad).is_err(), "{bad}");
         }
     }

@@ -1,1 +1,133 @@
-//! stub
+//! The only module that writes to the terminal: chooses bars, lines or JSON, and prints what commands hand it.
+
+pub mod numbers;
+pub mod tables;
+mod theme;
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+pub use theme::Color;
+use theme::Theme;
+
+use crate::{clock, error::Failure};
+
+/// Causes shown to a person before the rest is counted.
+const CAUSES_SHOWN: usize = 20;
+
+/// Where a command speaks: data to stdout, words for people to stderr. A reader that went away is no error.
+#[derive(Debug, Clone)]
+pub struct Screen {
+    json: bool,
+    theme: Theme,
+    /// Below zero: only failures; above: more.
+    volume: i16,
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self::new(false, Color::Auto, 0)
+    }
+}
+
+impl Screen {
+    /// A screen under the global flags.
+    pub fn new(json: bool, color: Color, volume: i16) -> Self {
+        Self {
+            json,
+            theme: Theme::choose(color),
+            volume,
+        }
+    }
+
+    /// Is stdout for programs?
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Data for stdout, as it is.
+    pub fn text(&self, text: &str) {
+        let mut out = io::stdout().lock();
+        // A closed pipe is the reader's way of saying that it has seen enough.
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .ok();
+    }
+
+    /// One JSON document on stdout.
+    pub fn document(&self, document: &impl Serialize) {
+        let text = serde_json::to_string_pretty(document)
+            .expect("our documents have string keys and finite numbers");
+        self.text(&(text + "\n"));
+    }
+
+    /// A line on stderr, whatever the volume.
+    pub fn aside(&self, line: &str) {
+        writeln!(io::stderr().lock(), "{line}").ok();
+    }
+
+    /// Something worth knowing that is no failure.
+    pub fn note(&self, note: &str) {
+        if self.volume >= 0 && !self.json {
+            self.aside(&format!("{} {note}", self.theme.warn("note:")));
+        }
+    }
+
+    /// A failure: sentence, causes, hints, the next command and the exit code.
+    pub fn failure(&self, migration: Option<&str>, failure: &Failure) {
+        if self.json {
+            return self.text(&format!("{}\n", failure_document(migration, failure)));
+        }
+        let mut lines = vec![format!(
+            "{} {}",
+            self.theme.bad(&format!("error[{}]:", failure.code)),
+            failure.message
+        )];
+        lines.extend(
+            failure
+                .causes
+                .iter()
+                .take(CAUSES_SHOWN)
+                .map(|cause| format!("   {cause}")),
+        );
+        if failure.causes.len() > CAUSES_SHOWN {
+            lines.push(format!(
+                "   and {} more (--json for all)",
+                failure.causes.len() - CAUSES_SHOWN
+            ));
+        }
+        lines.extend(
+            failure
+                .hints
+                .iter()
+                .map(|hint| format!("{} {hint}", self.theme.dim("hint:"))),
+        );
+        let exit = format!("exit {} ({})", failure.exit.code(), failure.exit.name());
+        lines.push(match &failure.next {
+            Some(next) => format!(
+                "{} {next}      {}",
+                self.theme.dim("next:"),
+                self.theme.dim(&exit)
+            ),
+            None => self.theme.dim(&exit),
+        });
+        self.aside(&lines.join("\n"));
+    }
+}
+
+fn failure_document(migration: Option<&str>, failure: &Failure) -> serde_json::Value {
+    serde_json::json!({
+        "v": 1,
+        "at": numbers::stamp(clock::unix_millis()),
+        "migration": migration,
+        "event": "failed",
+        "exit": failure.exit.code(),
+        "exit_name": failure.exit.name(),
+        "code": failure.code,
+        "message": failure.message,
+        "causes": failure.causes,
+        "hints": failure.hints,
+        "next": failure.next,
+    })
+}

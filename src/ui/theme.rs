@@ -1,0 +1,66 @@
+//! Colours with meanings. Words carry the meaning; colour only helps.
+
+use std::io::{self, IsTerminal as _};
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR or CI is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The choice, made once.
+#[derive(Debug, Clone, Copy)]
+pub struct Theme {
+    colored: bool,
+}
+
+impl Theme {
+    /// A flag wins; then `NO_COLOR`, `CLICOLOR_FORCE`, `CI`, and whether people read stderr on a terminal.
+    pub fn choose(color: Color) -> Self {
+        let set = |name: &str| {
+            std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
+        };
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let colored = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto if set("NO_COLOR") => false,
+            Color::Auto if set("CLICOLOR_FORCE") => true,
+            Color::Auto => io::stderr().is_terminal() && !dumb && !set("CI"),
+        };
+        Self { colored }
+    }
+
+    /// Something went wrong.
+    pub fn bad(self, text: &str) -> String {
+        self.paint("1;31", text)
+    }
+
+    /// Something deserves a look.
+    pub fn warn(self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
+    /// Something is as it should be.
+    pub fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    /// Something beside the point.
+    pub fn dim(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    fn paint(self, style: &str, text: &str) -> String {
+        if self.colored {
+            format!("\u{1b}[{style}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
