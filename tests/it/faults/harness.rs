@@ -178,3 +178,33 @@ fn proxy_loses_answers_of_appended_batches() {
         "lost answers, not lost batches"
     );
 }
+
+#[test]
+fn a_record_tampered_with_in_the_log_is_served_as_it_is_now() {
+    let kafka = Kafka::spec("tampered").start();
+    kafka.create_topic("orders", 1, &[]);
+    Load::to(&[("orders", 1)]).fill(&kafka, 200);
+    let before = read::partition(&kafka, "orders", 0, View::Uncommitted);
+    let (batches, _) = read::batches(&kafka, "orders", 0, View::Uncommitted);
+    let victim = batches
+        .iter()
+        .filter(|batch| batch.codec == 0)
+        .flat_map(|batch| &batch.records)
+        .find(|record| record.value.is_some());
+    kafka.tamper(
+        "orders",
+        0,
+        victim.expect("an uncompressed record with a value"),
+    );
+    let after = read::partition(&kafka, "orders", 0, View::Uncommitted);
+    let different: Vec<i64> = before
+        .iter()
+        .zip(&after)
+        .filter(|(one, other)| !one.is_same(other))
+        .map(|(one, _)| one.offset)
+        .collect();
+    assert_eq!(
+        (before.len(), different),
+        (after.len(), vec![victim.expect("as above").offset])
+    );
+}

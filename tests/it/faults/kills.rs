@@ -11,7 +11,7 @@ use std::{
 use kafka_migrate::engine::steps::{AT_STOP, LABELS};
 
 use crate::support::{
-    Dice, codecs,
+    Dice,
     kafka::Kafka,
     load::Load,
     read, seed, shared_pair,
@@ -271,13 +271,7 @@ fn tampering_is_found(migration: &Migration, target: &Kafka, topic: &str) {
         .filter(|record| record.value.is_some())
         .nth(3)
         .expect("some uncompressed records");
-    target.stop(0);
-    let segment = target.segment(0, topic, 0);
-    let mut bytes = fs::read(&segment).expect("the target has the partition");
-    codecs::tamper(&mut bytes, record);
-    fs::write(&segment, bytes).expect("the scratch directory is writable");
-    target.start_again(0);
-    target.wait_for_partitions(topic, 1);
+    target.tamper(topic, 0, record);
     let finished = migration.run(&["verify"]);
     finished.assert_exit(8);
     let said = format!("{}{}", finished.stdout, finished.stderr);

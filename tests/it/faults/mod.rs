@@ -4,6 +4,7 @@ mod bad_input;
 mod first_copy;
 mod harness;
 mod kills;
+mod limits;
 mod lost_answers;
 mod two_engines;
 

@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
     certificates,
+    codecs::{self, Record},
     leash::Leash,
     maven,
     ports::Port,
@@ -628,13 +629,42 @@ impl Kafka {
             .ok()
     }
 
-    /// The file with a partition's first records on a broker; look at it only while the broker is stopped.
-    pub fn segment(&self, index: usize, topic: &str, partition: i32) -> PathBuf {
-        self.brokers[index]
+    /// Changes one byte of a record's value in the log of broker 0, checksum and all. The record must lie in an
+    /// uncompressed batch; the broker is stopped for it and started again.
+    pub fn tamper(&self, topic: &str, partition: i32, record: &Record) {
+        self.stop(0);
+        let directory = self.brokers[0]
             .home
             .join("data")
-            .join(format!("{topic}-{partition}"))
-            .join("00000000000000000000.log")
+            .join(format!("{topic}-{partition}"));
+        let segment = directory.join("00000000000000000000.log");
+        let mut bytes = fs::read(&segment).expect("the broker holds the partition");
+        codecs::tamper(&mut bytes, record);
+        fs::write(&segment, bytes).expect("the scratch directory is writable");
+        self.start_again(0);
+        self.wait_for_partitions(topic, partition + 1);
+    }
+
+    /// Bytes of a topic's logs on broker 0.
+    pub fn log_bytes(&self, topic: &str) -> u64 {
+        let data = fs::read_dir(self.brokers[0].home.join("data")).expect("the broker has data");
+        let of_topic = data.flatten().filter(|entry| {
+            let name = entry.file_name();
+            name.to_str()
+                .and_then(|name| name.rsplit_once('-'))
+                .is_some_and(|(stem, _)| stem == topic)
+        });
+        let files = of_topic
+            .flat_map(|entry| fs::read_dir(entry.path()).expect("partitions are directories"))
+            .flatten();
+        let logs = files.filter(|file| {
+            file.path()
+                .extension()
+                .is_some_and(|extension| extension == "log")
+        });
+        logs.filter_map(|file| file.metadata().ok())
+            .map(|metadata| metadata.len())
+            .sum()
     }
 
     /// Partitions of a topic; 0 if there is no such topic.

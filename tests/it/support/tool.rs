@@ -351,6 +351,21 @@ impl Tool {
             .is_some()
     }
 
+    /// The most memory it ever held resident, in bytes (Linux: `VmHWM`).
+    pub fn peak_memory(&self) -> u64 {
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap_or_else(|| panic!("it ended before it was measured"));
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse::<u64>()
+            .expect("a number of KiB")
+            << 10
+    }
+
     /// Both outputs so far.
     pub fn said(&self) -> String {
         format!("{}{}", self.stdout.now(), self.stderr.now())
