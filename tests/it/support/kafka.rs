@@ -597,13 +597,38 @@ impl Kafka {
 
     /// Waits until a topic has that many partitions, each with a leader that answers.
     pub fn wait_for_partitions(&self, name: &str, partitions: i32) {
-        for partition in 0..partitions {
-            wait::until(
-                &format!("{name}-{partition} has a leader"),
-                PATIENCE,
-                || self.end_offset(name, partition).is_some(),
-            );
+        let wanted = usize::try_from(partitions).expect("partitions are counted from 0");
+        wait::until(
+            &format!("{name} has {partitions} partitions with leaders"),
+            PATIENCE,
+            || {
+                self.end_offsets(name)
+                    .is_some_and(|ends| ends.len() >= wanted)
+            },
+        );
+    }
+
+    /// High watermarks of all partitions of a topic, in order; `None` while one of them has no leader.
+    pub fn end_offsets(&self, topic: &str) -> Option<Vec<i64>> {
+        let metadata = self.wire().metadata().ok()?;
+        let leaders = metadata.topics.get(topic)?;
+        let mut ends = vec![-1; leaders.len()];
+        for (leader, address) in &metadata.brokers {
+            let of_leader =
+                |(partition, other): (i32, &i32)| (other == leader).then_some(partition);
+            let partitions: Vec<i32> = (0..).zip(leaders).filter_map(of_leader).collect();
+            if partitions.is_empty() {
+                continue;
+            }
+            for (partition, end) in Wire::connect(address)
+                .ok()?
+                .offsets(topic, &partitions, -1)
+                .ok()?
+            {
+                *ends.get_mut(usize::try_from(partition).ok()?)? = end.ok()?;
+            }
         }
+        ends.iter().all(|end| *end >= 0).then_some(ends)
     }
 
     /// `host:port` of a partition's leader.

@@ -318,29 +318,37 @@ impl Wire {
         Ok(check(codes[0]))
     }
 
-    /// ListOffsets v1 of one partition: -1 the end, -2 the start.
+    /// ListOffsets v1 of partitions this broker leads: -1 the end, -2 the start. In the order of the answer.
+    pub fn offsets(
+        &mut self,
+        topic: &str,
+        partitions: &[i32],
+        at: i64,
+    ) -> io::Result<Vec<(i32, Result<i64, Code>)>> {
+        let count = i32::try_from(partitions.len()).expect("few partitions");
+        let body = Body::default().i32(-1).i32(1).text(topic).i32(count);
+        let body = partitions
+            .iter()
+            .fold(body, |body, partition| body.i32(*partition).i64(at));
+        let mut answer = self.call(2, 1, body)?;
+        answer.i32();
+        answer.text();
+        Ok(answer.array(|a| {
+            let (partition, code) = (a.i32(), a.i16());
+            a.i64();
+            let offset = a.i64();
+            (partition, check(code).map(|()| offset))
+        }))
+    }
+
+    /// The same of one partition.
     pub fn offset(
         &mut self,
         topic: &str,
         partition: i32,
         at: i64,
     ) -> io::Result<Result<i64, Code>> {
-        let body = Body::default()
-            .i32(-1)
-            .i32(1)
-            .text(topic)
-            .i32(1)
-            .i32(partition)
-            .i64(at);
-        let mut answer = self.call(2, 1, body)?;
-        answer.i32();
-        answer.text();
-        answer.i32();
-        answer.i32();
-        let code = answer.i16();
-        answer.i64();
-        let offset = answer.i64();
-        Ok(check(code).map(|()| offset))
+        Ok(self.offsets(topic, &[partition], at)?.remove(0).1)
     }
 
     /// Fetch v4 of one partition; without waiting.
