@@ -54,13 +54,20 @@ impl From<DescribeConfigsResourceResult> for ConfigEntry {
 
 impl Cluster {
     /// All configs of topics.
-    pub async fn topic_configs(&self, topics: &[TopicName]) -> Result<HashMap<TopicName, Vec<ConfigEntry>>> {
+    pub async fn topic_configs(
+        &self,
+        topics: &[TopicName],
+    ) -> Result<HashMap<TopicName, Vec<ConfigEntry>>> {
         let mut found = HashMap::with_capacity(topics.len());
         for some in topics.chunks(TOPICS_AT_ONCE) {
             let mut patience = self.patience(DescribeConfigsRequest::API.name);
             let resources: Vec<_> = some
                 .iter()
-                .map(|name| DescribeConfigsResource::default().with_resource_type(TOPIC).with_resource_name(text(name)))
+                .map(|name| {
+                    DescribeConfigsResource::default()
+                        .with_resource_type(TOPIC)
+                        .with_resource_name(text(name))
+                })
                 .collect();
             loop {
                 let tried = async {
@@ -69,7 +76,11 @@ impl Cluster {
                 };
                 match tried.await {
                     Ok(results) => {
-                        found.extend(results.into_iter().map(|(name, entries)| (TopicName::from(name), entries)));
+                        found.extend(
+                            results
+                                .into_iter()
+                                .map(|(name, entries)| (TopicName::from(name), entries)),
+                        );
                         break;
                     }
                     Err(error) => patience.after(error).await?,
@@ -84,15 +95,25 @@ impl Cluster {
         let api = DescribeConfigsRequest::API.name;
         let mut patience = self.patience(api);
         loop {
-            let mut last = Error::NoBroker { side: self.side(), broker: -1 };
+            let mut last = Error::NoBroker {
+                side: self.side(),
+                broker: -1,
+            };
             for (broker, _) in self.inner.leaders.brokers() {
-                let resource = DescribeConfigsResource::default().with_resource_type(BROKER).with_resource_name(text(&broker.to_string()));
+                let resource = DescribeConfigsResource::default()
+                    .with_resource_type(BROKER)
+                    .with_resource_name(text(&broker.to_string()));
                 let tried = async {
                     let conn = self.conn(broker, Lane::Ask, api).await?;
                     self.configs(&conn, vec![resource]).await
                 };
                 match tried.await {
-                    Ok(results) => return Ok(results.into_iter().flat_map(|(_, entries)| entries).collect()),
+                    Ok(results) => {
+                        return Ok(results
+                            .into_iter()
+                            .flat_map(|(_, entries)| entries)
+                            .collect());
+                    }
                     Err(error) => last = error,
                 }
             }
@@ -102,12 +123,29 @@ impl Cluster {
         }
     }
 
-    async fn configs(&self, conn: &Conn, resources: Vec<DescribeConfigsResource>) -> Result<Vec<(String, Vec<ConfigEntry>)>> {
-        let answer = self.ask(conn, &DescribeConfigsRequest::default().with_resources(resources)).await?;
-        answer.results.into_iter().map(|result| self.config(conn, result)).collect()
+    async fn configs(
+        &self,
+        conn: &Conn,
+        resources: Vec<DescribeConfigsResource>,
+    ) -> Result<Vec<(String, Vec<ConfigEntry>)>> {
+        let answer = self
+            .ask(
+                conn,
+                &DescribeConfigsRequest::default().with_resources(resources),
+            )
+            .await?;
+        answer
+            .results
+            .into_iter()
+            .map(|result| self.config(conn, result))
+            .collect()
     }
 
-    fn config(&self, conn: &Conn, result: DescribeConfigsResult) -> Result<(String, Vec<ConfigEntry>)> {
+    fn config(
+        &self,
+        conn: &Conn,
+        result: DescribeConfigsResult,
+    ) -> Result<(String, Vec<ConfigEntry>)> {
         let name = result.resource_name.to_string();
         if result.error_code != 0 {
             return Err(Error::Kafka {
@@ -120,6 +158,9 @@ impl Cluster {
                 message: result.error_message.map(|message| message.to_string()),
             });
         }
-        Ok((name, result.configs.into_iter().map(ConfigEntry::from).collect()))
+        Ok((
+            name,
+            result.configs.into_iter().map(ConfigEntry::from).collect(),
+        ))
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use kafka_protocol::messages::{
-    DescribeProducersRequest, MetadataRequest, describe_producers_request::TopicRequest, metadata_response::MetadataResponseTopic,
+    DescribeProducersRequest, MetadataRequest, describe_producers_request::TopicRequest,
+    metadata_response::MetadataResponseTopic,
 };
 use uuid::Uuid;
 
@@ -63,7 +64,13 @@ impl Cluster {
         let mut patience = self.patience(MetadataRequest::API.name);
         loop {
             let answer = self.metadata(names).await?;
-            match answer.topics.iter().filter(|topic| topic.error_code != 3).map(|topic| self.topic(topic)).collect() {
+            match answer
+                .topics
+                .iter()
+                .filter(|topic| topic.error_code != 3)
+                .map(|topic| self.topic(topic))
+                .collect()
+            {
                 Ok(mut topics) => {
                     let topics: &mut Vec<TopicInfo> = &mut topics;
                     topics.sort_by(|a, b| a.name.cmp(&b.name));
@@ -99,23 +106,37 @@ impl Cluster {
             })
             .collect();
         partitions.sort_unstable_by_key(|partition| partition.partition);
-        Ok(TopicInfo { name, id: topic.topic_id, internal: topic.is_internal, partitions })
+        Ok(TopicInfo {
+            name,
+            id: topic.topic_id,
+            internal: topic.is_internal,
+            partitions,
+        })
     }
 
     /// Active producers per partition (DescribeProducers); Ok(None) where the broker does not offer the API.
-    pub async fn active_producers(&self, of: &[TopicPartition]) -> Result<Option<HashMap<TopicPartition, Vec<ActiveProducer>>>> {
+    pub async fn active_producers(
+        &self,
+        of: &[TopicPartition],
+    ) -> Result<Option<HashMap<TopicPartition, Vec<ActiveProducer>>>> {
         let api = DescribeProducersRequest::API.name;
         let mut patience = self.patience(api);
         let mut found = HashMap::new();
         loop {
             let used = self.inner.leaders.generation();
-            let open: Vec<_> = of.iter().filter(|at| !found.contains_key(*at)).cloned().collect();
+            let open: Vec<_> = of
+                .iter()
+                .filter(|at| !found.contains_key(*at))
+                .cloned()
+                .collect();
             let (led, orphans) = self.by_leader(open).await?;
             let mut failed = orphans.first().map(|at| self.orphan(at));
             for (broker, partitions) in led {
                 match self.producers_at(broker, &partitions, &mut found).await {
                     Ok(()) => {}
-                    Err(error) if matches!(error.wire(), Some(WireError::Version { .. })) => return Ok(None),
+                    Err(error) if matches!(error.wire(), Some(WireError::Version { .. })) => {
+                        return Ok(None);
+                    }
                     Err(error) => failed = Some(error),
                 }
             }
@@ -144,20 +165,34 @@ impl Cluster {
         }
         let topics = topics
             .into_iter()
-            .map(|(name, partitions)| TopicRequest::default().with_name(kafka_name(name)).with_partition_indexes(partitions))
+            .map(|(name, partitions)| {
+                TopicRequest::default()
+                    .with_name(kafka_name(name))
+                    .with_partition_indexes(partitions)
+            })
             .collect();
-        let answer = self.ask(&conn, &DescribeProducersRequest::default().with_topics(topics)).await?;
+        let answer = self
+            .ask(
+                &conn,
+                &DescribeProducersRequest::default().with_topics(topics),
+            )
+            .await?;
         let mut failed = None;
         for topic in answer.topics {
             for partition in topic.partitions {
                 let at = TopicPartition::new(&*topic.name.0, partition.partition_index);
                 if partition.error_code == 0 {
-                    let producers = partition.active_producers.iter().map(|producer| ActiveProducer {
-                        producer_id: producer.producer_id.0,
-                        producer_epoch: i16::try_from(producer.producer_epoch).unwrap_or(-1),
-                        last_sequence: producer.last_sequence,
-                        last_timestamp: producer.last_timestamp,
-                    });
+                    let producers =
+                        partition
+                            .active_producers
+                            .iter()
+                            .map(|producer| ActiveProducer {
+                                producer_id: producer.producer_id.0,
+                                producer_epoch: i16::try_from(producer.producer_epoch)
+                                    .unwrap_or(-1),
+                                last_sequence: producer.last_sequence,
+                                last_timestamp: producer.last_timestamp,
+                            });
                     found.insert(at, producers.collect());
                 } else {
                     failed = Some(Error::Kafka {
@@ -177,7 +212,12 @@ impl Cluster {
         }
         match of.iter().find(|at| !found.contains_key(*at)) {
             None => Ok(()),
-            Some(at) => Err(Error::Incomplete { side: self.side(), broker: conn.address().clone(), api, what: at.to_string() }),
+            Some(at) => Err(Error::Incomplete {
+                side: self.side(),
+                broker: conn.address().clone(),
+                api,
+                what: at.to_string(),
+            }),
         }
     }
 }

@@ -156,7 +156,9 @@ impl Error {
     /// The connection's error, if that is what failed.
     pub fn wire(&self) -> Option<&wire::Error> {
         match self {
-            Self::Settings { source, .. } | Self::Unreachable { source, .. } | Self::Wire { source, .. } => Some(source),
+            Self::Settings { source, .. }
+            | Self::Unreachable { source, .. }
+            | Self::Wire { source, .. } => Some(source),
             Self::GaveUp { source, .. } => source.wire(),
             _ => None,
         }
@@ -169,7 +171,9 @@ impl Error {
                 ReadVerdict::Retry { refresh } => Some(refresh),
                 _ => None,
             },
-            Self::Wire { source, .. } | Self::Unreachable { source, .. } => source.is_passing().then_some(true),
+            Self::Wire { source, .. } | Self::Unreachable { source, .. } => {
+                source.is_passing().then_some(true)
+            }
             Self::NoLeader { .. } | Self::NoBroker { .. } => Some(true),
             _ => None,
         }

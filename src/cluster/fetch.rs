@@ -116,7 +116,12 @@ impl Cluster {
     pub async fn fetcher(&self, broker: i32) -> Result<Fetcher> {
         let conn = self.open(broker, FETCH.name, None).await?;
         version(&conn, false).map_err(|source| self.wire(conn.address(), FETCH.name, source))?;
-        Ok(Fetcher { cluster: self.clone(), conn, session: None, replaces: 0 })
+        Ok(Fetcher {
+            cluster: self.clone(),
+            conn,
+            session: None,
+            replaces: 0,
+        })
     }
 }
 
@@ -139,10 +144,26 @@ impl Fetcher {
                 None => self.full(wanted)?,
             };
             let (changed, forgotten) = session.diff(wanted);
-            let shape = Shape { isolation, max_wait, min_bytes, max_bytes, session: session.id, epoch: session.epoch };
+            let shape = Shape {
+                isolation,
+                max_wait,
+                min_bytes,
+                max_bytes,
+                session: session.id,
+                epoch: session.epoch,
+            };
             let patience = max_wait + self.cluster.settings().request_timeout;
-            let answer = once(&self.conn, session.version, &shape, &changed, &forgotten, patience).await;
-            let answer = answer.map_err(|source| self.cluster.wire(self.conn.address(), FETCH.name, source))?;
+            let answer = once(
+                &self.conn,
+                session.version,
+                &shape,
+                &changed,
+                &forgotten,
+                patience,
+            )
+            .await;
+            let answer = answer
+                .map_err(|source| self.cluster.wire(self.conn.address(), FETCH.name, source))?;
             code = answer.error;
             if code != 0 {
                 self.replaces = if code == SESSION_GONE { 0 } else { session.id };
@@ -152,8 +173,16 @@ impl Fetcher {
                 break;
             }
             self.replaces = 0;
-            let partitions = answer.partitions.into_iter().filter_map(|partition| session.name(partition)).collect();
-            let done = FetchAnswer { throttle: answer.throttle, partitions, frame_bytes: answer.frame_bytes };
+            let partitions = answer
+                .partitions
+                .into_iter()
+                .filter_map(|partition| session.name(partition))
+                .collect();
+            let done = FetchAnswer {
+                throttle: answer.throttle,
+                partitions,
+                frame_bytes: answer.frame_bytes,
+            };
             if answer.session != 0 {
                 session.id = answer.session;
                 session.epoch = session.epoch.checked_add(1).unwrap_or(INITIAL_EPOCH + 1);
@@ -163,7 +192,15 @@ impl Fetcher {
             return Ok(done);
         }
         let (side, broker) = (self.cluster.side(), Some(self.conn.address().clone()));
-        Err(Error::Kafka { side, broker, api: FETCH.name, topic: None, partition: None, code, message: None })
+        Err(Error::Kafka {
+            side,
+            broker,
+            api: FETCH.name,
+            topic: None,
+            partition: None,
+            code,
+            message: None,
+        })
     }
 
     /// False once broken.
@@ -173,7 +210,8 @@ impl Fetcher {
 
     fn full(&self, wanted: &[FetchPosition]) -> Result<Session> {
         let by_id = wanted.iter().all(|position| !position.topic_id.is_nil());
-        let version = version(&self.conn, by_id).map_err(|source| self.cluster.wire(self.conn.address(), FETCH.name, source))?;
+        let version = version(&self.conn, by_id)
+            .map_err(|source| self.cluster.wire(self.conn.address(), FETCH.name, source))?;
         let mut session = Session {
             id: self.replaces,
             epoch: INITIAL_EPOCH,
@@ -193,26 +231,50 @@ impl Session {
         if self.version < BY_ID || self.same_partitions(wanted) {
             return true;
         }
-        let mut ids: HashMap<&TopicName, Uuid> = self.positions.iter().map(|position| (&position.at.topic, position.topic_id)).collect();
+        let mut ids: HashMap<&TopicName, Uuid> = self
+            .positions
+            .iter()
+            .map(|position| (&position.at.topic, position.topic_id))
+            .collect();
         wanted.iter().all(|position| {
-            !position.topic_id.is_nil() && *ids.entry(&position.at.topic).or_insert(position.topic_id) == position.topic_id
+            !position.topic_id.is_nil()
+                && *ids.entry(&position.at.topic).or_insert(position.topic_id) == position.topic_id
         })
     }
 
     /// The usual case, and a cheap one: the same partitions in the same order.
     fn same_partitions(&self, wanted: &[FetchPosition]) -> bool {
         self.positions.len() == wanted.len()
-            && self.positions.iter().zip(wanted).all(|(a, b)| a.at == b.at && a.topic_id == b.topic_id)
+            && self
+                .positions
+                .iter()
+                .zip(wanted)
+                .all(|(a, b)| a.at == b.at && a.topic_id == b.topic_id)
     }
 
     /// What the broker has to be told: positions that are new or moved, and partitions no longer wanted.
-    fn diff<'a>(&'a self, wanted: &'a [FetchPosition]) -> (Vec<&'a FetchPosition>, Vec<&'a FetchPosition>) {
+    fn diff<'a>(
+        &'a self,
+        wanted: &'a [FetchPosition],
+    ) -> (Vec<&'a FetchPosition>, Vec<&'a FetchPosition>) {
         if self.same_partitions(wanted) {
-            let moved = self.positions.iter().zip(wanted).filter(|(a, b)| a != b).map(|(_, b)| b);
+            let moved = self
+                .positions
+                .iter()
+                .zip(wanted)
+                .filter(|(a, b)| a != b)
+                .map(|(_, b)| b);
             return (moved.collect(), Vec::new());
         }
-        let mut known: HashMap<&TopicPartition, &FetchPosition> = self.positions.iter().map(|position| (&position.at, position)).collect();
-        let changed = wanted.iter().filter(|position| known.remove(&position.at) != Some(*position)).collect();
+        let mut known: HashMap<&TopicPartition, &FetchPosition> = self
+            .positions
+            .iter()
+            .map(|position| (&position.at, position))
+            .collect();
+        let changed = wanted
+            .iter()
+            .filter(|position| known.remove(&position.at) != Some(*position))
+            .collect();
         (changed, known.into_values().collect())
     }
 
@@ -231,7 +293,8 @@ impl Session {
                 self.names.insert(position.at.topic.clone());
             }
             if !position.topic_id.is_nil() && !self.ids.contains_key(&position.topic_id) {
-                self.ids.insert(position.topic_id, position.at.topic.clone());
+                self.ids
+                    .insert(position.topic_id, position.at.topic.clone());
             }
         }
     }
@@ -243,7 +306,10 @@ impl Session {
             Topic::Name(name) => self.names.get(std::str::from_utf8(name).ok()?)?,
         };
         Some(FetchedPartition {
-            at: TopicPartition { topic: topic.clone(), partition: raw.partition },
+            at: TopicPartition {
+                topic: topic.clone(),
+                partition: raw.partition,
+            },
             error: raw.error,
             high_watermark: raw.high_watermark,
             last_stable: raw.last_stable,
@@ -268,13 +334,23 @@ pub(super) struct Shape {
 impl Shape {
     /// One request without a session, answered at once.
     pub(super) fn oneshot(isolation: Isolation, max_wait: Duration, max_bytes: i32) -> Self {
-        Self { isolation, max_wait, min_bytes: 0, max_bytes, session: 0, epoch: FINAL_EPOCH }
+        Self {
+            isolation,
+            max_wait,
+            min_bytes: 0,
+            max_bytes,
+            session: 0,
+            epoch: FINAL_EPOCH,
+        }
     }
 }
 
 /// The version to use: 12 where topics have to be named by name.
 pub(super) fn version(conn: &Conn, by_id: bool) -> Result<i16, wire::Error> {
-    let api = wire::versions::Api { speak: (FETCH.speak.0, if by_id { FETCH.speak.1 } else { BY_ID - 1 }), ..FETCH };
+    let api = wire::versions::Api {
+        speak: (FETCH.speak.0, if by_id { FETCH.speak.1 } else { BY_ID - 1 }),
+        ..FETCH
+    };
     conn.version(api)
 }
 
@@ -288,12 +364,30 @@ pub(super) async fn once(
     patience: Duration,
 ) -> Result<RawAnswer, wire::Error> {
     let limit = ROOM + usize::try_from(shape.max_bytes).unwrap_or(0);
-    let build = |correlation| Ok(vec![encode(version, correlation, shape, changed, forgotten)]);
-    let frame = conn.submit(FETCH, limit, patience, build).await?.wait().await?;
+    let build = |correlation| {
+        Ok(vec![encode(
+            version,
+            correlation,
+            shape,
+            changed,
+            forgotten,
+        )])
+    };
+    let frame = conn
+        .submit(FETCH, limit, patience, build)
+        .await?
+        .wait()
+        .await?;
     decode(frame, version).map_err(|error| conn.malformed(FETCH.name, error))
 }
 
-fn encode(version: i16, correlation: i32, shape: &Shape, changed: &[&FetchPosition], forgotten: &[&FetchPosition]) -> Bytes {
+fn encode(
+    version: i16,
+    correlation: i32,
+    shape: &Shape,
+    changed: &[&FetchPosition],
+    forgotten: &[&FetchPosition],
+) -> Bytes {
     let mut text = BytesMut::with_capacity(128 + (changed.len() + forgotten.len()) * 64);
     put_header(&mut text, FETCH.key, version, correlation);
     if version < WITHOUT_REPLICA {
@@ -314,14 +408,21 @@ fn encode(version: i16, correlation: i32, shape: &Shape, changed: &[&FetchPositi
         text.put_i32(position.max_bytes);
         text.put_u8(0);
     });
-    put_topics(&mut text, version, forgotten, |text, position| text.put_i32(position.at.partition));
+    put_topics(&mut text, version, forgotten, |text, position| {
+        text.put_i32(position.at.partition)
+    });
     put_string(&mut text, ""); // no rack: leaders only
     text.put_u8(0);
     text.freeze()
 }
 
 /// Writes partitions in the given order; neighbours of one topic share an entry.
-fn put_topics(text: &mut BytesMut, version: i16, positions: &[&FetchPosition], mut put: impl FnMut(&mut BytesMut, &FetchPosition)) {
+fn put_topics(
+    text: &mut BytesMut,
+    version: i16,
+    positions: &[&FetchPosition],
+    mut put: impl FnMut(&mut BytesMut, &FetchPosition),
+) {
     let same = |a: &&FetchPosition, b: &&FetchPosition| a.at.topic == b.at.topic;
     put_length(text, positions.chunk_by(same).count());
     for group in positions.chunk_by(same) {
@@ -389,7 +490,13 @@ pub fn decode(frame: Bytes, version: i16) -> Result<RawAnswer, Malformed> {
         from.skip_tags()?;
     }
     from.skip_tags()?;
-    Ok(RawAnswer { throttle, error, session, partitions, frame_bytes })
+    Ok(RawAnswer {
+        throttle,
+        error,
+        session,
+        partitions,
+        frame_bytes,
+    })
 }
 
 fn partition(from: &mut Reader, topic: Topic) -> Result<RawPartition, Malformed> {
@@ -412,5 +519,15 @@ fn partition(from: &mut Reader, topic: Topic) -> Result<RawPartition, Malformed>
         }
         Ok(())
     })?;
-    Ok(RawPartition { topic, partition, error, high_watermark, last_stable, log_start, aborted, diverging, records })
+    Ok(RawPartition {
+        topic,
+        partition,
+        error,
+        high_watermark,
+        last_stable,
+        log_start,
+        aborted,
+        diverging,
+        records,
+    })
 }

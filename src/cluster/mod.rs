@@ -24,8 +24,8 @@ pub use self::{
     topics::NewTopic,
     transactions::{End, ProducerIdentity},
 };
-pub use crate::wire::conn::MaySend;
 use crate::model::connection::Connection;
+pub use crate::wire::conn::MaySend;
 
 /// Decoders of answers, for tests that feed them bytes no broker would send.
 #[doc(hidden)]

@@ -44,7 +44,11 @@ impl OffsetSpec {
 
 impl Cluster {
     /// Offsets of many partitions at once; a partition that could not be asked carries its own error. Retries leader moves inside.
-    pub async fn offsets(&self, of: &[TopicPartition], spec: OffsetSpec) -> HashMap<TopicPartition, Result<i64>> {
+    pub async fn offsets(
+        &self,
+        of: &[TopicPartition],
+        spec: OffsetSpec,
+    ) -> HashMap<TopicPartition, Result<i64>> {
         let mut known: HashMap<TopicPartition, Result<i64>> = HashMap::with_capacity(of.len());
         let mut patience = self.patience(ListOffsetsRequest::API.name);
         let mut open = of.to_vec();
@@ -63,7 +67,10 @@ impl Cluster {
                         asked.spawn(async move {
                             match cluster.offsets_at(broker, &partitions, spec).await {
                                 Ok(offsets) => offsets,
-                                Err(error) => partitions.into_iter().map(|at| (at, Err(error.clone()))).collect(),
+                                Err(error) => partitions
+                                    .into_iter()
+                                    .map(|at| (at, Err(error.clone())))
+                                    .collect(),
                             }
                         });
                     }
@@ -76,9 +83,13 @@ impl Cluster {
                 }
             }
             // Partitions whose error will not pass are answered now, the others are asked again together.
-            let (again, over): (Vec<_>, Vec<_>) = failed.into_iter().partition(|(_, error)| error.passes().is_some());
+            let (again, over): (Vec<_>, Vec<_>) = failed
+                .into_iter()
+                .partition(|(_, error)| error.passes().is_some());
             known.extend(over.into_iter().map(|(at, error)| (at, Err(error))));
-            let Some((_, error)) = again.first() else { return known };
+            let Some((_, error)) = again.first() else {
+                return known;
+            };
             match patience.after(error.clone()).await {
                 Ok(refresh) => {
                     if refresh {
@@ -95,7 +106,12 @@ impl Cluster {
         }
     }
 
-    async fn offsets_at(&self, broker: i32, of: &[TopicPartition], spec: OffsetSpec) -> Result<Vec<(TopicPartition, Result<i64>)>> {
+    async fn offsets_at(
+        &self,
+        broker: i32,
+        of: &[TopicPartition],
+        spec: OffsetSpec,
+    ) -> Result<Vec<(TopicPartition, Result<i64>)>> {
         let api = ListOffsetsRequest::API.name;
         let conn = self.conn(broker, Lane::Ask, api).await?;
         let answer = self.ask(&conn, &request(of, spec)).await?;
@@ -134,7 +150,12 @@ impl Cluster {
 
     fn left_out(&self, conn: &crate::wire::conn::Conn, at: &TopicPartition) -> Error {
         let api = ListOffsetsRequest::API.name;
-        Error::Incomplete { side: self.side(), broker: conn.address().clone(), api, what: format!("the offset of {at}") }
+        Error::Incomplete {
+            side: self.side(),
+            broker: conn.address().clone(),
+            api,
+            what: format!("the offset of {at}"),
+        }
     }
 }
 
@@ -149,7 +170,14 @@ fn request(of: &[TopicPartition], spec: OffsetSpec) -> ListOffsetsRequest {
     }
     let topics = topics
         .into_iter()
-        .map(|(name, partitions)| ListOffsetsTopic::default().with_name(kafka_name(name)).with_partitions(partitions))
+        .map(|(name, partitions)| {
+            ListOffsetsTopic::default()
+                .with_name(kafka_name(name))
+                .with_partitions(partitions)
+        })
         .collect();
-    ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_isolation_level(spec.isolation()).with_topics(topics)
+    ListOffsetsRequest::default()
+        .with_replica_id(BrokerId(-1))
+        .with_isolation_level(spec.isolation())
+        .with_topics(topics)
 }

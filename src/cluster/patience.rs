@@ -23,18 +23,31 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new(side: Side, api: &'static str, limit: Duration) -> Self {
-        Self { side, api, begun: Instant::now(), limit, pause: FIRST_PAUSE }
+        Self {
+            side,
+            api,
+            begun: Instant::now(),
+            limit,
+            pause: FIRST_PAUSE,
+        }
     }
 
     /// Waits before another try, and says whether to ask who leads first; or gives the error back if there should be none.
     pub(super) async fn after(&mut self, error: Error) -> Result<bool> {
-        let Some(refresh) = error.passes() else { return Err(error) };
+        let Some(refresh) = error.passes() else {
+            return Err(error);
+        };
         let spent = self.begun.elapsed();
         if spent > UNKNOWN_TOPIC && matches!(error.code(), Some(3 | 100)) {
             return Err(error);
         }
         if spent + self.pause >= self.limit {
-            return Err(Error::GaveUp { side: self.side, api: self.api, after: spent, source: Box::new(error) });
+            return Err(Error::GaveUp {
+                side: self.side,
+                api: self.api,
+                after: spent,
+                source: Box::new(error),
+            });
         }
         sleep(self.pause).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use kafka_protocol::messages::{MetadataRequest, MetadataResponse, metadata_request::MetadataRequestTopic};
+use kafka_protocol::messages::{
+    MetadataRequest, MetadataResponse, metadata_request::MetadataRequestTopic,
+};
 use kafka_protocol::protocol::StrBytes;
 use tokio::{
     sync::Mutex as AsyncMutex,
@@ -64,7 +66,10 @@ pub(super) struct Inner {
 impl Cluster {
     pub(super) async fn connect(settings: &Connection) -> Result<Self> {
         let side = settings.side;
-        let dialer = Dialer::new(settings).map_err(|source| Error::Settings { side, source: Box::new(source) })?;
+        let dialer = Dialer::new(settings).map_err(|source| Error::Settings {
+            side,
+            source: Box::new(source),
+        })?;
         let mut inner = Inner {
             dialer,
             leaders: Leaders::default(),
@@ -74,19 +79,39 @@ impl Cluster {
             any: Slot::default(),
             refreshed: AsyncMutex::default(),
         };
-        let conn = first_of(&inner.dialer, settings.bootstrap.iter().map(|address| address.as_str().into()).collect()).await?;
+        let conn = first_of(
+            &inner.dialer,
+            settings
+                .bootstrap
+                .iter()
+                .map(|address| address.as_str().into())
+                .collect(),
+        )
+        .await?;
         let request = request(Some(&[]));
-        let answer = conn.ask(&request, settings.request_timeout).await.map_err(|source| {
-            // A listener with SASL tells strangers its versions and nothing else.
-            let source = match source {
-                wire::Error::Closed { address, .. } if matches!(settings.auth, Auth::None) => wire::Error::LoginWanted { address },
-                other => other,
-            };
-            Error::Wire { side, broker: conn.address().clone(), api: MetadataRequest::API.name, source: Box::new(source) }
-        })?;
+        let answer = conn
+            .ask(&request, settings.request_timeout)
+            .await
+            .map_err(|source| {
+                // A listener with SASL tells strangers its versions and nothing else.
+                let source = match source {
+                    wire::Error::Closed { address, .. } if matches!(settings.auth, Auth::None) => {
+                        wire::Error::LoginWanted { address }
+                    }
+                    other => other,
+                };
+                Error::Wire {
+                    side,
+                    broker: conn.address().clone(),
+                    api: MetadataRequest::API.name,
+                    source: Box::new(source),
+                }
+            })?;
         inner.id = answer.cluster_id.as_deref().unwrap_or_default().to_owned();
         *inner.any.lock().await = Some(conn);
-        let cluster = Self { inner: Arc::new(inner) };
+        let cluster = Self {
+            inner: Arc::new(inner),
+        };
         cluster.learn(&answer)?;
         Ok(cluster)
     }
@@ -110,7 +135,12 @@ impl Cluster {
     }
 
     pub(super) fn wire(&self, broker: &Arc<str>, api: &'static str, source: wire::Error) -> Error {
-        Error::Wire { side: self.side(), broker: broker.clone(), api, source: Box::new(source) }
+        Error::Wire {
+            side: self.side(),
+            broker: broker.clone(),
+            api,
+            source: Box::new(source),
+        }
     }
 
     /// Asks over a connection, in the highest common version.
@@ -120,26 +150,53 @@ impl Cluster {
     }
 
     /// Opens a connection of the caller's own to a broker.
-    pub(super) async fn open(&self, broker: i32, api: &'static str, may_send: Option<MaySend>) -> Result<Conn> {
+    pub(super) async fn open(
+        &self,
+        broker: i32,
+        api: &'static str,
+        may_send: Option<MaySend>,
+    ) -> Result<Conn> {
         let address = match self.inner.leaders.broker(broker) {
             Some(address) => address,
             None => {
                 self.refresh_leaders().await?;
-                self.inner.leaders.broker(broker).ok_or(Error::NoBroker { side: self.side(), broker })?
+                self.inner.leaders.broker(broker).ok_or(Error::NoBroker {
+                    side: self.side(),
+                    broker,
+                })?
             }
         };
-        self.inner.dialer.dial(&address, may_send).await.map_err(|source| self.wire(&address, api, source))
+        self.inner
+            .dialer
+            .dial(&address, may_send)
+            .await
+            .map_err(|source| self.wire(&address, api, source))
     }
 
     /// The shared connection to a broker.
     pub(super) async fn conn(&self, broker: i32, lane: Lane, api: &'static str) -> Result<Conn> {
-        let slot = self.inner.lanes.lock().expect("nothing panics while holding it").entry((broker, lane)).or_default().clone();
+        let slot = self
+            .inner
+            .lanes
+            .lock()
+            .expect("nothing panics while holding it")
+            .entry((broker, lane))
+            .or_default()
+            .clone();
         let mut slot = slot.lock().await;
         if let Some(conn) = slot.as_ref().filter(|conn| conn.is_alive()) {
             return Ok(conn.clone());
         }
-        let address = self.inner.leaders.broker(broker).ok_or(Error::NoBroker { side: self.side(), broker })?;
-        let conn = self.inner.dialer.dial(&address, None).await.map_err(|source| self.wire(&address, api, source))?;
+        let address = self.inner.leaders.broker(broker).ok_or(Error::NoBroker {
+            side: self.side(),
+            broker,
+        })?;
+        let conn = self
+            .inner
+            .dialer
+            .dial(&address, None)
+            .await
+            .map_err(|source| self.wire(&address, api, source))?;
         *slot = Some(conn.clone());
         Ok(conn)
     }
@@ -150,7 +207,13 @@ impl Cluster {
         if let Some(conn) = slot.as_ref().filter(|conn| conn.is_alive()) {
             return Ok(conn.clone());
         }
-        let mut addresses: Vec<Arc<str>> = self.inner.leaders.brokers().into_iter().map(|(_, address)| address).collect();
+        let mut addresses: Vec<Arc<str>> = self
+            .inner
+            .leaders
+            .brokers()
+            .into_iter()
+            .map(|(_, address)| address)
+            .collect();
         for address in &self.settings().bootstrap {
             if !addresses.iter().any(|known| **known == **address) {
                 addresses.push(address.as_str().into());
@@ -184,13 +247,22 @@ impl Cluster {
     fn learn(&self, answer: &MetadataResponse) -> Result<()> {
         let found = answer.cluster_id.as_deref().unwrap_or_default();
         if found != self.inner.id {
-            return Err(Error::OtherCluster { side: self.side(), expected: self.inner.id.clone(), found: found.to_owned() });
+            return Err(Error::OtherCluster {
+                side: self.side(),
+                expected: self.inner.id.clone(),
+                found: found.to_owned(),
+            });
         }
-        let brokers = answer.brokers.iter().map(|broker| (broker.node_id.0, address(&broker.host, broker.port)));
+        let brokers = answer
+            .brokers
+            .iter()
+            .map(|broker| (broker.node_id.0, address(&broker.host, broker.port)));
         let mut seen = Vec::new();
         let mut gone = Vec::new();
         for topic in &answer.topics {
-            let Some(name) = topic.name.as_ref().map(|name| TopicName::from(&*name.0)) else { continue };
+            let Some(name) = topic.name.as_ref().map(|name| TopicName::from(&*name.0)) else {
+                continue;
+            };
             match topic.error_code {
                 0 | 5 => seen.push(Seen {
                     name,
@@ -199,7 +271,10 @@ impl Cluster {
                         .partitions
                         .iter()
                         .map(|partition| {
-                            let leader = Leader { broker: partition.leader_id.0, epoch: partition.leader_epoch };
+                            let leader = Leader {
+                                broker: partition.leader_id.0,
+                                epoch: partition.leader_epoch,
+                            };
                             (partition.partition_index, leader)
                         })
                         .collect(),
@@ -208,7 +283,9 @@ impl Cluster {
             }
         }
         let controller = Some(answer.controller_id.0).filter(|&id| id >= 0);
-        self.inner.leaders.learn(brokers.collect(), controller, seen, &gone);
+        self.inner
+            .leaders
+            .learn(brokers.collect(), controller, seen, &gone);
         Ok(())
     }
 
@@ -239,18 +316,26 @@ impl Cluster {
         }
         self.metadata(Some(std::slice::from_ref(&of.topic))).await?;
         let leader = self.inner.leaders.leader(of);
-        leader.map(|leader| leader.broker).ok_or_else(|| self.orphan(of))
+        leader
+            .map(|leader| leader.broker)
+            .ok_or_else(|| self.orphan(of))
     }
 
     /// Cached leader and leader epoch without asking. `None` if unknown.
     pub fn cached_leader(&self, of: &TopicPartition) -> Option<(i32, i32)> {
-        self.inner.leaders.leader(of).map(|leader| (leader.broker, leader.epoch))
+        self.inner
+            .leaders
+            .leader(of)
+            .map(|leader| (leader.broker, leader.epoch))
     }
 
     /// Why a partition has no leader: it is offline, or it does not exist.
     pub(super) fn orphan(&self, at: &TopicPartition) -> Error {
         if self.inner.leaders.has(at) {
-            return Error::NoLeader { side: self.side(), at: at.clone() };
+            return Error::NoLeader {
+                side: self.side(),
+                at: at.clone(),
+            };
         }
         Error::Kafka {
             side: self.side(),
@@ -264,8 +349,16 @@ impl Cluster {
     }
 
     /// Sorts partitions by leader, asking once for all topics that are not known; those without a leader come apart.
-    pub(super) async fn by_leader(&self, of: Vec<TopicPartition>) -> Result<(HashMap<i32, Vec<TopicPartition>>, Vec<TopicPartition>)> {
-        let mut unknown: Vec<TopicName> = of.iter().map(|at| &at.topic).filter(|topic| !self.inner.leaders.knows(topic)).cloned().collect();
+    pub(super) async fn by_leader(
+        &self,
+        of: Vec<TopicPartition>,
+    ) -> Result<(HashMap<i32, Vec<TopicPartition>>, Vec<TopicPartition>)> {
+        let mut unknown: Vec<TopicName> = of
+            .iter()
+            .map(|at| &at.topic)
+            .filter(|topic| !self.inner.leaders.knows(topic))
+            .cloned()
+            .collect();
         unknown.sort_unstable();
         unknown.dedup();
         if !unknown.is_empty() {
@@ -296,31 +389,49 @@ async fn first_of(dialer: &Dialer, addresses: Vec<Arc<str>>) -> Result<Conn> {
         } else if running.is_empty() {
             break;
         }
-        let patience = if waiting.len() > 0 { STAGGER } else { Duration::MAX };
+        let patience = if waiting.len() > 0 {
+            STAGGER
+        } else {
+            Duration::MAX
+        };
         match timeout(patience, running.join_next()).await {
             Ok(Some(Ok(Ok(conn)))) => return Ok(conn),
             Ok(Some(Ok(Err(error)))) => {
-                if worst.as_ref().is_none_or(|worst| error.weight() > worst.weight()) {
+                if worst
+                    .as_ref()
+                    .is_none_or(|worst| error.weight() > worst.weight())
+                {
                     worst = Some(error);
                 }
             }
             Ok(Some(Err(_)) | None) | Err(_) => {}
         }
     }
-    let source = worst.unwrap_or_else(|| wire::Error::Address { address: String::new() });
+    let source = worst.unwrap_or_else(|| wire::Error::Address {
+        address: String::new(),
+    });
     let tried = addresses.iter().map(ToString::to_string).collect();
-    Err(Error::Unreachable { side, tried, source: Box::new(source) })
+    Err(Error::Unreachable {
+        side,
+        tried,
+        source: Box::new(source),
+    })
 }
 
 fn request(names: Option<&[TopicName]>) -> MetadataRequest {
-    let topic = |name: &TopicName| MetadataRequestTopic::default().with_name(Some(kafka_name(name)));
+    let topic =
+        |name: &TopicName| MetadataRequestTopic::default().with_name(Some(kafka_name(name)));
     MetadataRequest::default()
         .with_allow_auto_topic_creation(false)
         .with_topics(names.map(|names| names.iter().map(topic).collect()))
 }
 
 fn address(host: &str, port: i32) -> Arc<str> {
-    if host.contains(':') { format!("[{host}]:{port}").into() } else { format!("{host}:{port}").into() }
+    if host.contains(':') {
+        format!("[{host}]:{port}").into()
+    } else {
+        format!("{host}:{port}").into()
+    }
 }
 
 /// A topic's name as the message types want it.

@@ -1,9 +1,6 @@
 //! Writes batches over a connection of their own: acks=all, answers matched by partition.
 
-use std::{
-    collections::HashMap,
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::ProduceResponse;
@@ -63,8 +60,15 @@ impl Target {
     /// Opens a connection for produce requests.
     pub async fn producer(&self, broker: i32, may_send: MaySend) -> Result<Producer> {
         let conn = self.open(broker, PRODUCE.name, Some(may_send)).await?;
-        let version = conn.version(PRODUCE).map_err(|source| self.wire(conn.address(), PRODUCE.name, source))?;
-        Ok(Producer { cluster: Cluster::clone(self), conn, version, patience: self.settings().request_timeout })
+        let version = conn
+            .version(PRODUCE)
+            .map_err(|source| self.wire(conn.address(), PRODUCE.name, source))?;
+        Ok(Producer {
+            cluster: Cluster::clone(self),
+            conn,
+            version,
+            patience: self.settings().request_timeout,
+        })
     }
 }
 
@@ -77,10 +81,18 @@ impl Producer {
         let timeout_ms = i32::try_from(self.patience.as_millis() / 3 * 2).unwrap_or(i32::MAX);
         let submitted = self
             .conn
-            .submit(PRODUCE, PRODUCE.limit, self.patience, |correlation| Ok(encode(parts, self.version, correlation, timeout_ms)))
+            .submit(PRODUCE, PRODUCE.limit, self.patience, |correlation| {
+                Ok(encode(parts, self.version, correlation, timeout_ms))
+            })
             .await;
-        let pending = submitted.map_err(|source| self.cluster.wire(self.conn.address(), PRODUCE.name, source))?;
-        Ok(PendingProduce { cluster: self.cluster.clone(), pending, version: self.version, sent })
+        let pending = submitted
+            .map_err(|source| self.cluster.wire(self.conn.address(), PRODUCE.name, source))?;
+        Ok(PendingProduce {
+            cluster: self.cluster.clone(),
+            pending,
+            version: self.version,
+            sent,
+        })
     }
 
     /// False once broken.
@@ -96,7 +108,8 @@ impl PendingProduce {
         let conn = self.pending.conn().clone();
         let wire = |source| self.cluster.wire(conn.address(), PRODUCE.name, source);
         let frame = self.pending.wait().await.map_err(wire)?;
-        let (mut answers, throttle) = decode(frame, self.version).map_err(|reason| wire(conn.malformed(PRODUCE.name, reason)))?;
+        let (mut answers, throttle) = decode(frame, self.version)
+            .map_err(|reason| wire(conn.malformed(PRODUCE.name, reason)))?;
         let answer = |at: TopicPartition| {
             answers.remove(&at).ok_or_else(|| Error::Incomplete {
                 side: self.cluster.side(),
@@ -105,12 +118,20 @@ impl PendingProduce {
                 what: at.to_string(),
             })
         };
-        Ok((self.sent.into_iter().map(answer).collect::<Result<_>>()?, throttle))
+        Ok((
+            self.sent.into_iter().map(answer).collect::<Result<_>>()?,
+            throttle,
+        ))
     }
 }
 
 /// Writes a request of version 9 to 11 as chunks; the batches' bodies are not copied.
-fn encode(mut parts: Vec<ProducePart>, version: i16, correlation: i32, timeout_ms: i32) -> Vec<Bytes> {
+fn encode(
+    mut parts: Vec<ProducePart>,
+    version: i16,
+    correlation: i32,
+    timeout_ms: i32,
+) -> Vec<Bytes> {
     // A topic that stands twice in a request loses its second entry on the broker, so all its partitions go together.
     parts.sort_by(|a, b| a.at.topic.cmp(&b.at.topic));
     let names: usize = parts.iter().map(|part| part.at.topic.len()).sum();
@@ -147,7 +168,10 @@ fn encode(mut parts: Vec<ProducePart>, version: i16, correlation: i32, timeout_m
 }
 
 /// Reads an answer of version 9 to 11, from its correlation id on: answers by partition, and the pause asked for.
-pub fn decode(mut frame: Bytes, version: i16) -> Result<(HashMap<TopicPartition, ProduceAnswer>, Duration), String> {
+pub fn decode(
+    mut frame: Bytes,
+    version: i16,
+) -> Result<(HashMap<TopicPartition, ProduceAnswer>, Duration), String> {
     let answer: ProduceResponse = conn::decode(&mut frame, version)?;
     let mut answers = HashMap::new();
     for topic in answer.responses {
@@ -162,5 +186,8 @@ pub fn decode(mut frame: Bytes, version: i16) -> Result<(HashMap<TopicPartition,
             answers.insert(at, answer);
         }
     }
-    Ok((answers, Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0))))
+    Ok((
+        answers,
+        Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0)),
+    ))
 }

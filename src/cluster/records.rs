@@ -21,7 +21,12 @@ const MAX_WAIT: Duration = Duration::from_millis(500);
 impl Cluster {
     /// Reads whole batches of one partition from `from` (read_uncommitted, one request, up to `max_bytes`, retries leader moves);
     /// returns batches (first may begin before `from`) and the high watermark at that time.
-    pub async fn read(&self, at: &TopicPartition, from: i64, max_bytes: i32) -> Result<(Vec<Batch>, i64)> {
+    pub async fn read(
+        &self,
+        at: &TopicPartition,
+        from: i64,
+        max_bytes: i32,
+    ) -> Result<(Vec<Batch>, i64)> {
         let mut patience = self.patience(FETCH.name);
         loop {
             let used = self.inner.leaders.generation();
@@ -36,17 +41,38 @@ impl Cluster {
         }
     }
 
-    async fn read_once(&self, at: &TopicPartition, from: i64, max_bytes: i32) -> Result<(Vec<Batch>, i64)> {
+    async fn read_once(
+        &self,
+        at: &TopicPartition,
+        from: i64,
+        max_bytes: i32,
+    ) -> Result<(Vec<Batch>, i64)> {
         let broker = self.leader(at).await?;
         let lane = Lane::Read((at.partition & 3) as u8);
         let conn = self.conn(broker, lane, FETCH.name).await?;
         let topic_id = self.inner.leaders.topic_id(&at.topic).unwrap_or_default();
         let (leader_epoch, last_epoch) = (-1, -1);
-        let position = FetchPosition { at: at.clone(), topic_id, offset: from, last_epoch, leader_epoch, max_bytes };
+        let position = FetchPosition {
+            at: at.clone(),
+            topic_id,
+            offset: from,
+            last_epoch,
+            leader_epoch,
+            max_bytes,
+        };
         let shape = Shape::oneshot(Isolation::ReadUncommitted, MAX_WAIT, max_bytes);
         let wire = |source| self.wire(conn.address(), FETCH.name, source);
         let version = fetch::version(&conn, !topic_id.is_nil()).map_err(wire)?;
-        let answer = fetch::once(&conn, version, &shape, &[&position], &[], self.settings().request_timeout).await.map_err(wire)?;
+        let answer = fetch::once(
+            &conn,
+            version,
+            &shape,
+            &[&position],
+            &[],
+            self.settings().request_timeout,
+        )
+        .await
+        .map_err(wire)?;
         let kafka = |code| Error::Kafka {
             side: self.side(),
             broker: Some(conn.address().clone()),
@@ -59,14 +85,27 @@ impl Cluster {
         if answer.error != 0 {
             return Err(kafka(answer.error));
         }
-        let Some(found) = answer.partitions.into_iter().find(|found| found.partition == at.partition) else {
-            return Err(Error::Incomplete { side: self.side(), broker: conn.address().clone(), api: FETCH.name, what: at.to_string() });
+        let Some(found) = answer
+            .partitions
+            .into_iter()
+            .find(|found| found.partition == at.partition)
+        else {
+            return Err(Error::Incomplete {
+                side: self.side(),
+                broker: conn.address().clone(),
+                api: FETCH.name,
+                what: at.to_string(),
+            });
         };
         if found.error != 0 {
             return Err(kafka(found.error));
         }
         let batches = batch::split(found.records).collect::<Result<Vec<_>, _>>();
-        let batches = batches.map_err(|source| Error::Batch { side: self.side(), at: at.clone(), source })?;
+        let batches = batches.map_err(|source| Error::Batch {
+            side: self.side(),
+            at: at.clone(),
+            source,
+        })?;
         Ok((batches, found.high_watermark))
     }
 }

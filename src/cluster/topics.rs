@@ -36,12 +36,19 @@ pub struct NewTopic {
 
 impl Target {
     /// One result per topic, in order. TOPIC_ALREADY_EXISTS is `Ok(false)`.
-    pub async fn create_topics(&self, topics: &[NewTopic], validate_only: bool) -> Result<Vec<Result<bool>>> {
+    pub async fn create_topics(
+        &self,
+        topics: &[NewTopic],
+        validate_only: bool,
+    ) -> Result<Vec<Result<bool>>> {
         let api = CreateTopicsRequest::API.name;
         let mut done: HashMap<TopicName, Result<bool>> = HashMap::with_capacity(topics.len());
         let mut patience = self.patience(api);
         loop {
-            let open: Vec<&NewTopic> = topics.iter().filter(|topic| !done.contains_key(&topic.name)).collect();
+            let open: Vec<&NewTopic> = topics
+                .iter()
+                .filter(|topic| !done.contains_key(&topic.name))
+                .collect();
             let tried = async {
                 let conn = self.controller(api).await?;
                 let request = CreateTopicsRequest::default()
@@ -73,7 +80,12 @@ impl Target {
                     passing.or_else(|| {
                         let left = open.iter().find(|topic| !done.contains_key(&topic.name))?;
                         let what = left.name.to_string();
-                        Some(Error::Incomplete { side: self.side(), broker: conn.address().clone(), api, what })
+                        Some(Error::Incomplete {
+                            side: self.side(),
+                            broker: conn.address().clone(),
+                            api,
+                            what,
+                        })
                     })
                 }
             };
@@ -86,35 +98,52 @@ impl Target {
                 }
             }
         }
-        Ok(topics.iter().map(|topic| done.get(&topic.name).cloned().unwrap_or(Ok(false))).collect())
+        Ok(topics
+            .iter()
+            .map(|topic| done.get(&topic.name).cloned().unwrap_or(Ok(false)))
+            .collect())
     }
 
     /// Grows a topic to `partitions`. A topic that has as many already is fine.
     pub async fn grow_topic(&self, topic: &TopicName, partitions: i32) -> Result<()> {
         let api = CreatePartitionsRequest::API.name;
-        let grown = CreatePartitionsTopic::default().with_name(kafka_name(topic)).with_count(partitions).with_assignments(None);
-        let request = CreatePartitionsRequest::default().with_topics(vec![grown]).with_timeout_ms(self.timeout_ms());
+        let grown = CreatePartitionsTopic::default()
+            .with_name(kafka_name(topic))
+            .with_count(partitions)
+            .with_assignments(None);
+        let request = CreatePartitionsRequest::default()
+            .with_topics(vec![grown])
+            .with_timeout_ms(self.timeout_ms());
         let mut patience = self.patience(api);
         loop {
             let tried = async {
                 let conn = self.controller(api).await?;
                 let answer = self.ask(&conn, &request).await?;
-                match answer.results.into_iter().find(|result| *result.name.0 == **topic) {
+                match answer
+                    .results
+                    .into_iter()
+                    .find(|result| *result.name.0 == **topic)
+                {
                     Some(result) if result.error_code == 0 => Ok(()),
                     Some(result) => {
                         let message = result.error_message.map(|message| message.to_string());
                         Err(self.refused(&conn, api, topic, None, result.error_code, message))
                     }
-                    None => {
-                        Err(Error::Incomplete { side: self.side(), broker: conn.address().clone(), api, what: topic.to_string() })
-                    }
+                    None => Err(Error::Incomplete {
+                        side: self.side(),
+                        broker: conn.address().clone(),
+                        api,
+                        what: topic.to_string(),
+                    }),
                 }
             };
             match tried.await {
                 Ok(()) => return Ok(()),
                 // Without an assignment of replicas this says only that the topic has as many partitions, or more (`ReplicationControlManager`):
                 // also when the command is repeated because its first answer was lost.
-                Err(error) if error.code() == Some(INVALID_PARTITIONS) && partitions > 0 => return Ok(()),
+                Err(error) if error.code() == Some(INVALID_PARTITIONS) && partitions > 0 => {
+                    return Ok(());
+                }
                 Err(error) => {
                     if patience.after(error).await? {
                         self.refresh_leaders().await?;
@@ -127,20 +156,37 @@ impl Target {
     /// Deletes records below `before` (DeleteRecords).
     pub async fn delete_records(&self, at: &TopicPartition, before: i64) -> Result<()> {
         let api = DeleteRecordsRequest::API.name;
-        let partition = DeleteRecordsPartition::default().with_partition_index(at.partition).with_offset(before);
-        let topic = DeleteRecordsTopic::default().with_name(kafka_name(&at.topic)).with_partitions(vec![partition]);
-        let request = DeleteRecordsRequest::default().with_topics(vec![topic]).with_timeout_ms(self.timeout_ms());
+        let partition = DeleteRecordsPartition::default()
+            .with_partition_index(at.partition)
+            .with_offset(before);
+        let topic = DeleteRecordsTopic::default()
+            .with_name(kafka_name(&at.topic))
+            .with_partitions(vec![partition]);
+        let request = DeleteRecordsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(self.timeout_ms());
         let mut patience = self.patience(api);
         loop {
             let used = self.inner.leaders.generation();
             let tried = async {
                 let conn = self.conn(self.leader(at).await?, Lane::Ask, api).await?;
                 let answer = self.ask(&conn, &request).await?;
-                let result = answer.topics.iter().flat_map(|topic| &topic.partitions).next();
+                let result = answer
+                    .topics
+                    .iter()
+                    .flat_map(|topic| &topic.partitions)
+                    .next();
                 match result.map(|result| result.error_code) {
                     Some(0) => Ok(()),
-                    Some(code) => Err(self.refused(&conn, api, &at.topic, Some(at.partition), code, None)),
-                    None => Err(Error::Incomplete { side: self.side(), broker: conn.address().clone(), api, what: at.to_string() }),
+                    Some(code) => {
+                        Err(self.refused(&conn, api, &at.topic, Some(at.partition), code, None))
+                    }
+                    None => Err(Error::Incomplete {
+                        side: self.side(),
+                        broker: conn.address().clone(),
+                        api,
+                        what: at.to_string(),
+                    }),
                 }
             };
             match tried.await {
@@ -166,14 +212,38 @@ impl Target {
         i32::try_from(self.settings().request_timeout.as_millis() / 3 * 2).unwrap_or(i32::MAX)
     }
 
-    fn refused(&self, conn: &Conn, api: &'static str, topic: &TopicName, partition: Option<i32>, code: i16, message: Option<String>) -> Error {
-        let (side, broker, topic) = (self.side(), Some(conn.address().clone()), Some(topic.clone()));
-        Error::Kafka { side, broker, api, topic, partition, code, message }
+    fn refused(
+        &self,
+        conn: &Conn,
+        api: &'static str,
+        topic: &TopicName,
+        partition: Option<i32>,
+        code: i16,
+        message: Option<String>,
+    ) -> Error {
+        let (side, broker, topic) = (
+            self.side(),
+            Some(conn.address().clone()),
+            Some(topic.clone()),
+        );
+        Error::Kafka {
+            side,
+            broker,
+            api,
+            topic,
+            partition,
+            code,
+            message,
+        }
     }
 }
 
 fn creatable(topic: &NewTopic) -> CreatableTopic {
-    let config = |(name, value): &(String, String)| CreatableTopicConfig::default().with_name(text(name)).with_value(Some(text(value)));
+    let config = |(name, value): &(String, String)| {
+        CreatableTopicConfig::default()
+            .with_name(text(name))
+            .with_value(Some(text(value)))
+    };
     CreatableTopic::default()
         .with_name(kafka_name(&topic.name))
         .with_num_partitions(topic.partitions)

@@ -4,8 +4,8 @@ use std::{collections::HashMap, time::Duration};
 
 use kafka_protocol::{
     messages::{
-        AddPartitionsToTxnRequest, EndTxnRequest, FindCoordinatorRequest, InitProducerIdRequest, ProducerId, TransactionalId,
-        add_partitions_to_txn_request::AddPartitionsToTxnTopic,
+        AddPartitionsToTxnRequest, EndTxnRequest, FindCoordinatorRequest, InitProducerIdRequest,
+        ProducerId, TransactionalId, add_partitions_to_txn_request::AddPartitionsToTxnTopic,
     },
     protocol::StrBytes,
 };
@@ -65,17 +65,28 @@ impl Target {
                 let conn = self.coordinator(transactional_id, api).await?;
                 let answer = self.ask(&conn, &request).await?;
                 self.check(&conn, api, answer.error_code)?;
-                Ok(ProducerIdentity { producer_id: answer.producer_id.0, producer_epoch: answer.producer_epoch })
+                Ok(ProducerIdentity {
+                    producer_id: answer.producer_id.0,
+                    producer_epoch: answer.producer_epoch,
+                })
             };
             match tried.await {
                 Ok(identity) => return Ok(identity),
-                Err(error) => self.coordinator_failed(transactional_id, &mut patience, error).await?,
+                Err(error) => {
+                    self.coordinator_failed(transactional_id, &mut patience, error)
+                        .await?
+                }
             }
         }
     }
 
     /// AddPartitionsToTxn v3, in chunks the broker takes.
-    pub async fn add_partitions(&self, transactional_id: &str, identity: ProducerIdentity, partitions: &[TopicPartition]) -> Result<()> {
+    pub async fn add_partitions(
+        &self,
+        transactional_id: &str,
+        identity: ProducerIdentity,
+        partitions: &[TopicPartition],
+    ) -> Result<()> {
         let api = AddPartitionsToTxnRequest::API.name;
         for some in partitions.chunks(PARTITIONS_AT_ONCE) {
             let request = add_request(transactional_id, identity, some);
@@ -107,15 +118,24 @@ impl Target {
                     match worst {
                         Some(error) => Err(error),
                         None if answered < some.len() => {
-                            let what = format!("{} of {} partitions", some.len() - answered, some.len());
-                            Err(Error::Incomplete { side: self.side(), broker: conn.address().clone(), api, what })
+                            let what =
+                                format!("{} of {} partitions", some.len() - answered, some.len());
+                            Err(Error::Incomplete {
+                                side: self.side(),
+                                broker: conn.address().clone(),
+                                api,
+                                what,
+                            })
                         }
                         None => Ok(()),
                     }
                 };
                 match tried.await {
                     Ok(()) => break,
-                    Err(error) => self.coordinator_failed(transactional_id, &mut patience, error).await?,
+                    Err(error) => {
+                        self.coordinator_failed(transactional_id, &mut patience, error)
+                            .await?
+                    }
                 }
             }
         }
@@ -123,7 +143,12 @@ impl Target {
     }
 
     /// EndTxn v3.
-    pub async fn end_transaction(&self, transactional_id: &str, identity: ProducerIdentity, end: End) -> Result<()> {
+    pub async fn end_transaction(
+        &self,
+        transactional_id: &str,
+        identity: ProducerIdentity,
+        end: End,
+    ) -> Result<()> {
         let api = EndTxnRequest::API.name;
         let request = EndTxnRequest::default()
             .with_transactional_id(TransactionalId(text(transactional_id)))
@@ -139,13 +164,20 @@ impl Target {
             };
             match tried.await {
                 Ok(()) => return Ok(()),
-                Err(error) => self.coordinator_failed(transactional_id, &mut patience, error).await?,
+                Err(error) => {
+                    self.coordinator_failed(transactional_id, &mut patience, error)
+                        .await?
+                }
             }
         }
     }
 
     fn long_patience(&self, api: &'static str) -> Patience {
-        Patience::new(self.side(), api, self.settings().request_timeout * REQUEST_TIMEOUTS)
+        Patience::new(
+            self.side(),
+            api,
+            self.settings().request_timeout * REQUEST_TIMEOUTS,
+        )
     }
 
     async fn coordinator(&self, transactional_id: &str, api: &'static str) -> Result<Conn> {
@@ -160,7 +192,8 @@ impl Target {
                     .with_key_type(TRANSACTION);
                 let answer = self.ask(&conn, &request).await?;
                 self.check(&conn, find, answer.error_code)?;
-                self.coordinators().insert(transactional_id.to_owned(), answer.node_id.0);
+                self.coordinators()
+                    .insert(transactional_id.to_owned(), answer.node_id.0);
                 answer.node_id.0
             }
         };
@@ -168,7 +201,12 @@ impl Target {
     }
 
     /// Waits before another try, and forgets the coordinator if it may have moved.
-    async fn coordinator_failed(&self, transactional_id: &str, patience: &mut Patience, error: Error) -> Result<()> {
+    async fn coordinator_failed(
+        &self,
+        transactional_id: &str,
+        patience: &mut Patience,
+        error: Error,
+    ) -> Result<()> {
         let unknown_broker = matches!(error, Error::NoBroker { .. });
         if patience.after(error).await? {
             self.coordinators().remove(transactional_id);
@@ -180,7 +218,10 @@ impl Target {
     }
 
     fn coordinators(&self) -> std::sync::MutexGuard<'_, HashMap<String, i32>> {
-        self.inner.coordinators.lock().expect("nothing panics while holding it")
+        self.inner
+            .coordinators
+            .lock()
+            .expect("nothing panics while holding it")
     }
 
     fn check(&self, conn: &Conn, api: &'static str, code: i16) -> Result<()> {
@@ -188,18 +229,34 @@ impl Target {
             return Ok(());
         }
         let (side, broker) = (self.side(), Some(conn.address().clone()));
-        Err(Error::Kafka { side, broker, api, topic: None, partition: None, code, message: None })
+        Err(Error::Kafka {
+            side,
+            broker,
+            api,
+            topic: None,
+            partition: None,
+            code,
+            message: None,
+        })
     }
 }
 
-fn add_request(transactional_id: &str, identity: ProducerIdentity, partitions: &[TopicPartition]) -> AddPartitionsToTxnRequest {
+fn add_request(
+    transactional_id: &str,
+    identity: ProducerIdentity,
+    partitions: &[TopicPartition],
+) -> AddPartitionsToTxnRequest {
     let mut topics: HashMap<&TopicName, Vec<i32>> = HashMap::new();
     for at in partitions {
         topics.entry(&at.topic).or_default().push(at.partition);
     }
     let topics = topics
         .into_iter()
-        .map(|(name, partitions)| AddPartitionsToTxnTopic::default().with_name(kafka_name(name)).with_partitions(partitions))
+        .map(|(name, partitions)| {
+            AddPartitionsToTxnTopic::default()
+                .with_name(kafka_name(name))
+                .with_partitions(partitions)
+        })
         .collect();
     AddPartitionsToTxnRequest::default()
         .with_v3_and_below_transactional_id(TransactionalId(text(transactional_id)))

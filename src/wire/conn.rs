@@ -84,13 +84,20 @@ impl Conn {
         mut read: impl AsyncRead + Send + Unpin + 'static,
         mut write: impl AsyncWrite + Send + Unpin + 'static,
     ) -> Self {
-        let shared = Arc::new(Shared { address, state: Mutex::new(State::Open(HashMap::new())), tasks: OnceLock::new() });
+        let shared = Arc::new(Shared {
+            address,
+            state: Mutex::new(State::Open(HashMap::new())),
+            tasks: OnceLock::new(),
+        });
         let (queue, mut waiting) = mpsc::channel::<Vec<Bytes>>(QUEUE);
         let of = shared.clone();
         let reader = tokio::spawn(async move {
             let mut frames = Frames::default();
             loop {
-                match frames.next(&mut read, |correlation| of.limit(correlation)).await {
+                match frames
+                    .next(&mut read, |correlation| of.limit(correlation))
+                    .await
+                {
                     Ok((correlation, frame)) => of.answered(correlation, frame),
                     Err(error) => return of.poison(of.frame_error(error)),
                 }
@@ -104,8 +111,16 @@ impl Conn {
                 }
             }
         });
-        let _ = shared.tasks.set([reader.abort_handle(), writer.abort_handle()]);
-        Self(Arc::new(Inner { shared, next: AtomicI32::new(0), queue, turn: RwLock::new(()), versions: OnceLock::new() }))
+        let _ = shared
+            .tasks
+            .set([reader.abort_handle(), writer.abort_handle()]);
+        Self(Arc::new(Inner {
+            shared,
+            next: AtomicI32::new(0),
+            queue,
+            turn: RwLock::new(()),
+            versions: OnceLock::new(),
+        }))
     }
 
     /// `host:port` of the broker.
@@ -116,7 +131,10 @@ impl Conn {
     /// What the broker offers; nothing before the greeting.
     pub fn versions(&self) -> &Versions {
         static NONE: OnceLock<Versions> = OnceLock::new();
-        self.0.versions.get().unwrap_or_else(|| NONE.get_or_init(Versions::default))
+        self.0
+            .versions
+            .get()
+            .unwrap_or_else(|| NONE.get_or_init(Versions::default))
     }
 
     pub(super) fn set_versions(&self, versions: Versions) {
@@ -150,17 +168,34 @@ impl Conn {
     }
 
     /// Asks in a given version and waits for the answer.
-    pub async fn ask_version<A: Ask>(&self, request: &A, version: i16, patience: Duration) -> Result<A::Answer, Error> {
-        let pending = self.submit(A::API, A::API.limit, patience, |correlation| encode(request, A::API, version, correlation)).await?;
+    pub async fn ask_version<A: Ask>(
+        &self,
+        request: &A,
+        version: i16,
+        patience: Duration,
+    ) -> Result<A::Answer, Error> {
+        let pending = self
+            .submit(A::API, A::API.limit, patience, |correlation| {
+                encode(request, A::API, version, correlation)
+            })
+            .await?;
         let frame = pending.wait().await?;
         self.decode::<A::Answer>(A::API, version, frame)
     }
 
     /// Like [`Conn::ask`], for the steps of a login, which other requests have to stay out of.
-    pub(super) async fn ask_in_login<A: Ask>(&self, request: &A, patience: Duration) -> Result<A::Answer, Error> {
+    pub(super) async fn ask_in_login<A: Ask>(
+        &self,
+        request: &A,
+        patience: Duration,
+    ) -> Result<A::Answer, Error> {
         let version = self.version(A::API)?;
         let build = |correlation| encode(request, A::API, version, correlation);
-        let frame = self.enqueue(A::API, A::API.limit, patience, build).await?.wait().await?;
+        let frame = self
+            .enqueue(A::API, A::API.limit, patience, build)
+            .await?
+            .wait()
+            .await?;
         self.decode::<A::Answer>(A::API, version, frame)
     }
 
@@ -197,8 +232,10 @@ impl Conn {
         let correlation = self.0.next.fetch_add(1, Ordering::Relaxed) & i32::MAX;
         let mut chunks = build(correlation)?;
         let length: usize = chunks.iter().map(Bytes::len).sum();
-        let length = i32::try_from(length)
-            .map_err(|_| Error::Unencodable { api: api.name, reason: format!("{length} bytes are too many for one request") })?;
+        let length = i32::try_from(length).map_err(|_| Error::Unencodable {
+            api: api.name,
+            reason: format!("{length} bytes are too many for one request"),
+        })?;
         chunks.insert(0, Bytes::copy_from_slice(&length.to_be_bytes()));
         let room = match timeout_at(deadline, self.0.queue.reserve()).await {
             Ok(Ok(room)) => room,
@@ -211,21 +248,40 @@ impl Conn {
             State::Poisoned(error) => return Err(error.clone()),
         };
         room.send(chunks);
-        Ok(Pending { answer: receiver, conn: self.clone(), api: api.name, patience, deadline })
+        Ok(Pending {
+            answer: receiver,
+            conn: self.clone(),
+            api: api.name,
+            patience,
+            deadline,
+        })
     }
 
     /// Reads an answer's header and body.
-    pub(super) fn decode<M: Decodable + HeaderVersion>(&self, api: Api, version: i16, mut frame: Bytes) -> Result<M, Error> {
+    pub(super) fn decode<M: Decodable + HeaderVersion>(
+        &self,
+        api: Api,
+        version: i16,
+        mut frame: Bytes,
+    ) -> Result<M, Error> {
         decode(&mut frame, version).map_err(|error| self.malformed(api.name, error))
     }
 
     /// An error for an answer that cannot be read.
     pub fn malformed(&self, api: &'static str, reason: impl ToString) -> Error {
-        Error::Malformed { address: self.address().to_string(), api, reason: reason.to_string().trim().to_owned() }
+        Error::Malformed {
+            address: self.address().to_string(),
+            api,
+            reason: reason.to_string().trim().to_owned(),
+        }
     }
 
     fn timed_out(&self, api: &'static str, after: Duration) -> Error {
-        let error = Error::TimedOut { address: self.address().to_string(), api, after };
+        let error = Error::TimedOut {
+            address: self.address().to_string(),
+            api,
+            after,
+        };
         self.poison(error.clone());
         error
     }
@@ -239,7 +295,9 @@ impl std::fmt::Debug for Conn {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.shared.poison(Error::Dropped { address: self.shared.address.to_string() });
+        self.shared.poison(Error::Dropped {
+            address: self.shared.address.to_string(),
+        });
     }
 }
 
@@ -305,17 +363,31 @@ impl Shared {
     fn error(&self) -> Error {
         match &*self.lock() {
             State::Poisoned(error) => error.clone(),
-            State::Open(_) => Error::Closed { address: self.address.to_string(), during: None },
+            State::Open(_) => Error::Closed {
+                address: self.address.to_string(),
+                during: None,
+            },
         }
     }
 
     fn frame_error(&self, error: FrameError) -> Error {
         let address = self.address.to_string();
         match error {
-            FrameError::Closed => Error::Closed { address, during: None },
+            FrameError::Closed => Error::Closed {
+                address,
+                during: None,
+            },
+            FrameError::CutOff => Error::CutOff { address },
             FrameError::Io(error) => self.io_error(error),
-            FrameError::Length { length, limit } => Error::FrameLength { address, length: length.into(), limit },
-            FrameError::Correlation(correlation) => Error::Correlation { address, correlation },
+            FrameError::Length { length, limit } => Error::FrameLength {
+                address,
+                length: length.into(),
+                limit,
+            },
+            FrameError::Correlation(correlation) => Error::Correlation {
+                address,
+                correlation,
+            },
             FrameError::Tls => Error::SpeaksTls { address },
         }
     }
@@ -326,16 +398,27 @@ impl Shared {
             return Error::MayNotSend { address };
         }
         match error.kind() {
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {
-                Error::Closed { address, during: None }
-            }
-            _ => Error::Io { address, source: Arc::new(error) },
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof => Error::Closed {
+                address,
+                during: None,
+            },
+            _ => Error::Io {
+                address,
+                source: Arc::new(error),
+            },
         }
     }
 }
 
 /// Writes a request: header, then body.
-pub(super) fn encode<A: Encodable + HeaderVersion>(request: &A, api: Api, version: i16, correlation: i32) -> Result<Vec<Bytes>, Error> {
+pub(super) fn encode<A: Encodable + HeaderVersion>(
+    request: &A,
+    api: Api,
+    version: i16,
+    correlation: i32,
+) -> Result<Vec<Bytes>, Error> {
     let header = RequestHeader::default()
         .with_request_api_key(api.key)
         .with_request_api_version(version)
@@ -345,7 +428,10 @@ pub(super) fn encode<A: Encodable + HeaderVersion>(request: &A, api: Api, versio
     header
         .encode(&mut frame, A::header_version(version))
         .and_then(|()| request.encode(&mut frame, version))
-        .map_err(|error| Error::Unencodable { api: api.name, reason: error.to_string() })?;
+        .map_err(|error| Error::Unencodable {
+            api: api.name,
+            reason: error.to_string(),
+        })?;
     Ok(vec![frame.freeze()])
 }
 
@@ -356,7 +442,10 @@ pub fn decode<M: Decodable + HeaderVersion>(frame: &mut Bytes, version: i16) -> 
         .map_err(|error| error.to_string())
 }
 
-async fn write_all(write: &mut (impl AsyncWrite + Unpin), mut chunks: Vec<Bytes>) -> io::Result<()> {
+async fn write_all(
+    write: &mut (impl AsyncWrite + Unpin),
+    mut chunks: Vec<Bytes>,
+) -> io::Result<()> {
     let mut first = 0;
     while first < chunks.len() {
         let mut slices = [IoSlice::new(&[]); SLICES];
@@ -397,7 +486,11 @@ impl Gated {
         Self { half, may_send }
     }
 
-    fn poll(&self, cx: &mut Context<'_>, mut write: impl FnMut(&tokio::net::TcpStream) -> io::Result<usize>) -> Poll<io::Result<usize>> {
+    fn poll(
+        &self,
+        cx: &mut Context<'_>,
+        mut write: impl FnMut(&tokio::net::TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
         let socket = self.half.as_ref();
         loop {
             ready!(socket.poll_write_ready(cx))?;
@@ -413,11 +506,19 @@ impl Gated {
 }
 
 impl AsyncWrite for Gated {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.poll(cx, |socket| socket.try_write(bytes))
     }
 
-    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         self.poll(cx, |socket| socket.try_write_vectored(slices))
     }
 
@@ -441,17 +542,29 @@ pub(super) struct Socket {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.read).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.write).poll_write(cx, bytes)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.write).poll_write_vectored(cx, slices)
     }
 

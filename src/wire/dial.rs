@@ -35,7 +35,10 @@ impl Dialer {
     /// Reads the trusted certificates; connects to nothing.
     pub fn new(settings: &Connection) -> Result<Self, Error> {
         let tls = settings.tls.as_ref().map(tls::config).transpose()?;
-        Ok(Self { settings: settings.clone(), tls })
+        Ok(Self {
+            settings: settings.clone(),
+            tls,
+        })
     }
 
     /// What was asked for.
@@ -47,8 +50,15 @@ impl Dialer {
     pub async fn dial(&self, address: &str, may_send: Option<MaySend>) -> Result<Conn, Error> {
         let (host, _) = host_and_port(address)?;
         let deadline = Instant::now() + self.settings.connect_timeout;
-        let within = |stage| Within { deadline, address, stage, after: self.settings.connect_timeout };
-        let socket = within(Stage::Connecting).of(connect(address, deadline)).await?;
+        let within = |stage| Within {
+            deadline,
+            address,
+            stage,
+            after: self.settings.connect_timeout,
+        };
+        let socket = within(Stage::Connecting)
+            .of(connect(address, deadline))
+            .await?;
         let _ = socket.set_nodelay(true);
         let (read, write) = socket.into_split();
         let write = Gated::new(write, may_send);
@@ -56,13 +66,18 @@ impl Dialer {
         let conn = match &self.tls {
             None => Conn::start(shared_address, read, write),
             Some(config) => {
-                let handshake = tls::handshake(config.clone(), host, address, Socket { read, write });
+                let handshake =
+                    tls::handshake(config.clone(), host, address, Socket { read, write });
                 let (read, write) = tokio::io::split(within(Stage::Handshake).of(handshake).await?);
                 Conn::start(shared_address, read, write)
             }
         };
-        within(Stage::Greeting).of(greet(&conn, self.settings.connect_timeout)).await?;
-        within(Stage::Login).of(auth::login(&conn, &self.settings)).await?;
+        within(Stage::Greeting)
+            .of(greet(&conn, self.settings.connect_timeout))
+            .await?;
+        within(Stage::Login)
+            .of(auth::login(&conn, &self.settings))
+            .await?;
         Ok(conn)
     }
 }
@@ -77,11 +92,18 @@ struct Within<'a> {
 
 impl Within<'_> {
     async fn of<T>(self, step: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let timed_out = || Error::ConnectTimeout { address: self.address.to_owned(), stage: self.stage, after: self.after };
+        let timed_out = || Error::ConnectTimeout {
+            address: self.address.to_owned(),
+            stage: self.stage,
+            after: self.after,
+        };
         match timeout_at(self.deadline, step).await {
             Err(_) | Ok(Err(Error::TimedOut { .. })) => Err(timed_out()),
             // Say where the broker hung up: to hang up on the first request is what a TLS or SASL listener does.
-            Ok(Err(Error::Closed { address, .. })) => Err(Error::Closed { address, during: Some(self.stage) }),
+            Ok(Err(Error::Closed { address, .. })) => Err(Error::Closed {
+                address,
+                during: Some(self.stage),
+            }),
             Ok(done) => done,
         }
     }
@@ -89,17 +111,33 @@ impl Within<'_> {
 
 /// Splits `host:port`; IPv6 addresses stand in brackets.
 pub fn host_and_port(address: &str) -> Result<(&str, u16), Error> {
-    let refused = || Error::Address { address: address.to_owned() };
+    let refused = || Error::Address {
+        address: address.to_owned(),
+    };
     let (host, port) = address.rsplit_once(':').ok_or_else(refused)?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let port = port.parse().ok().filter(|&port| port != 0).ok_or_else(refused)?;
-    if host.is_empty() { Err(refused()) } else { Ok((host, port)) }
+    let host = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    let port = port
+        .parse()
+        .ok()
+        .filter(|&port| port != 0)
+        .ok_or_else(refused)?;
+    if host.is_empty() {
+        Err(refused())
+    } else {
+        Ok((host, port))
+    }
 }
 
 /// Tries the name's addresses in turn; each gets its share of the time left.
 async fn connect(address: &str, deadline: Instant) -> Result<TcpStream, Error> {
     let host_port = host_and_port(address)?;
-    let resolve = |source: std::io::Error| Error::Resolve { host: host_port.0.to_owned(), source: Arc::new(source) };
+    let resolve = |source: std::io::Error| Error::Resolve {
+        host: host_port.0.to_owned(),
+        source: Arc::new(source),
+    };
     let found: Vec<_> = lookup_host(host_port).await.map_err(resolve)?.collect();
     let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
     for (index, candidate) in found.iter().enumerate() {
@@ -111,7 +149,10 @@ async fn connect(address: &str, deadline: Instant) -> Result<TcpStream, Error> {
             Err(_) => last = std::io::ErrorKind::TimedOut.into(),
         }
     }
-    Err(Error::Connect { address: address.to_owned(), source: Arc::new(last) })
+    Err(Error::Connect {
+        address: address.to_owned(),
+        source: Arc::new(last),
+    })
 }
 
 /// Asks which versions the broker offers.
@@ -121,17 +162,30 @@ async fn greet(conn: &Conn, patience: Duration) -> Result<(), Error> {
         let answer = ask_versions(conn, version, patience).await?;
         match answer.error_code {
             0 => {
-                let offered = answer.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version)));
+                let offered = answer
+                    .api_keys
+                    .iter()
+                    .map(|api| (api.api_key, (api.min_version, api.max_version)));
                 conn.set_versions(offered.collect::<Versions>());
                 return Ok(());
             }
             UNSUPPORTED_VERSION if version > 0 => version = 0,
-            code => return Err(Error::Refused { address: conn.address().to_string(), api: API_VERSIONS.name, code }),
+            code => {
+                return Err(Error::Refused {
+                    address: conn.address().to_string(),
+                    api: API_VERSIONS.name,
+                    code,
+                });
+            }
         }
     }
 }
 
-async fn ask_versions(conn: &Conn, version: i16, patience: Duration) -> Result<ApiVersionsResponse, Error> {
+async fn ask_versions(
+    conn: &Conn,
+    version: i16,
+    patience: Duration,
+) -> Result<ApiVersionsResponse, Error> {
     let request = ApiVersionsRequest::default();
     let request = if version >= 3 {
         request
@@ -141,7 +195,9 @@ async fn ask_versions(conn: &Conn, version: i16, patience: Duration) -> Result<A
         request
     };
     let frame = conn
-        .submit(API_VERSIONS, API_VERSIONS.limit, patience, |correlation| super::conn::encode(&request, API_VERSIONS, version, correlation))
+        .submit(API_VERSIONS, API_VERSIONS.limit, patience, |correlation| {
+            super::conn::encode(&request, API_VERSIONS, version, correlation)
+        })
         .await?
         .wait()
         .await?;
@@ -156,9 +212,23 @@ mod tests {
 
     #[test]
     fn addresses_need_host_and_port() {
-        assert_eq!(host_and_port("kafka1:9092").expect("an address"), ("kafka1", 9092));
-        assert_eq!(host_and_port("[::1]:9092").expect("an address"), ("::1", 9092));
-        for wrong in ["", "kafka1", "kafka1:", ":9092", "kafka1:0", "kafka1:70000", "kafka1:9092x"] {
+        assert_eq!(
+            host_and_port("kafka1:9092").expect("an address"),
+            ("kafka1", 9092)
+        );
+        assert_eq!(
+            host_and_port("[::1]:9092").expect("an address"),
+            ("::1", 9092)
+        );
+        for wrong in [
+            "",
+            "kafka1",
+            "kafka1:",
+            ":9092",
+            "kafka1:0",
+            "kafka1:70000",
+            "kafka1:9092x",
+        ] {
             assert!(host_and_port(wrong).is_err(), "{wrong}");
         }
     }

@@ -40,7 +40,9 @@ pub enum Error {
         after: Duration,
     },
     /// We speak TLS, the server does not.
-    #[error("{address} does not speak TLS: it answered the TLS handshake with something else or hung up")]
+    #[error(
+        "{address} does not speak TLS: it answered the TLS handshake with something else or hung up"
+    )]
     NotTls {
         /// `host:port`.
         address: String,
@@ -104,7 +106,9 @@ pub enum Error {
         mechanism: &'static str,
     },
     /// The broker hung up on the first request of somebody who has not logged in.
-    #[error("{address} hung up on our first question: it may want a login, and the settings name none")]
+    #[error(
+        "{address} hung up on our first question: it may want a login, and the settings name none"
+    )]
     LoginWanted {
         /// `host:port`.
         address: String,
@@ -138,6 +142,12 @@ pub enum Error {
         address: String,
         /// Set while the connection was not ready yet.
         during: Option<Stage>,
+    },
+    /// The other side hung up in the middle of an answer.
+    #[error("{address} hung up in the middle of an answer")]
+    CutOff {
+        /// `host:port`.
+        address: String,
     },
     /// Reading or writing failed.
     #[error("the connection to {address} broke")]
@@ -261,6 +271,7 @@ impl Error {
             Self::Connect { .. }
                 | Self::ConnectTimeout { .. }
                 | Self::Closed { .. }
+                | Self::CutOff { .. }
                 | Self::Io { .. }
                 | Self::TimedOut { .. }
                 | Self::Dropped { .. }
@@ -274,17 +285,35 @@ impl Error {
     /// How much this error tells a person when several servers failed in different ways: higher is more.
     pub(crate) fn weight(&self) -> u8 {
         match self {
-            Self::Login { .. } | Self::LoginWanted { .. } | Self::Mechanism { .. } | Self::NoLoginHere { .. } | Self::Imposter { .. } | Self::Roots { .. } => 4,
-            Self::NotTls { .. } | Self::SpeaksTls { .. } | Self::UnknownIssuer { .. } | Self::CertificateName { .. } | Self::Tls { .. } => 3,
-            Self::Version { .. } | Self::Refused { .. } | Self::Malformed { .. } | Self::FrameLength { .. } => 2,
-            Self::Closed { .. } | Self::Io { .. } | Self::TimedOut { .. } => 1,
+            Self::Login { .. }
+            | Self::LoginWanted { .. }
+            | Self::Mechanism { .. }
+            | Self::NoLoginHere { .. }
+            | Self::Imposter { .. }
+            | Self::Roots { .. } => 4,
+            Self::NotTls { .. }
+            | Self::SpeaksTls { .. }
+            | Self::UnknownIssuer { .. }
+            | Self::CertificateName { .. }
+            | Self::Tls { .. } => 3,
+            Self::Version { .. }
+            | Self::Refused { .. }
+            | Self::Malformed { .. }
+            | Self::FrameLength { .. } => 2,
+            Self::Closed { .. } | Self::CutOff { .. } | Self::Io { .. } | Self::TimedOut { .. } => {
+                1
+            }
             _ => 0,
         }
     }
 }
 
 fn or_nothing(offered: &[String]) -> String {
-    if offered.is_empty() { "no mechanism".into() } else { offered.join(", ") }
+    if offered.is_empty() {
+        "no mechanism".into()
+    } else {
+        offered.join(", ")
+    }
 }
 
 fn span(theirs: Option<(i16, i16)>) -> String {

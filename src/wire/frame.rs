@@ -28,6 +28,8 @@ pub struct Frames {
 pub enum FrameError {
     /// The other side hung up.
     Closed,
+    /// The other side hung up in the middle of a frame.
+    CutOff,
     /// Reading failed.
     Io(io::Error),
     /// A length that no answer in flight can have.
@@ -46,8 +48,7 @@ pub enum FrameError {
 impl Frames {
     /// The next frame without its length: the correlation id, and the bytes from the correlation id on.
     ///
-    /// `limit_of` gives the largest answer to a request in flight. Not cancel-safe between frames only in the sense that a dropped call
-    /// keeps what it read.
+    /// `limit_of` gives the largest answer to a request in flight. A call that is dropped half-way keeps what it read for the next.
     pub async fn next<R: AsyncRead + Unpin>(
         &mut self,
         from: &mut R,
@@ -57,7 +58,11 @@ impl Frames {
             self.buffer.reserve(START);
             self.fill(from).await?;
             // TLS records begin with a type (alert 21, handshake 22) and the major version 3; as a length that is over 300 MiB.
-            if !self.any && self.buffer.len() >= 3 && matches!(self.buffer[..2], [0x15 | 0x16, 0x03]) && self.buffer[2] <= 4 {
+            if !self.any
+                && self.buffer.len() >= 3
+                && matches!(self.buffer[..2], [0x15 | 0x16, 0x03])
+                && self.buffer[2] <= 4
+            {
                 return Err(FrameError::Tls);
             }
         }
@@ -75,7 +80,8 @@ impl Frames {
         while self.buffer.len() < whole {
             if self.buffer.capacity() == self.buffer.len() || self.buffer.len() <= START {
                 let missing = whole - self.buffer.len();
-                self.buffer.reserve(missing.min(FIRST.max(self.buffer.len())));
+                self.buffer
+                    .reserve(missing.min(FIRST.max(self.buffer.len())));
             }
             self.fill(from).await?;
         }
@@ -91,7 +97,8 @@ impl Frames {
 
     async fn fill<R: AsyncRead + Unpin>(&mut self, from: &mut R) -> Result<(), FrameError> {
         match from.read_buf(&mut self.buffer).await {
-            Ok(0) => Err(FrameError::Closed),
+            Ok(0) if self.buffer.is_empty() => Err(FrameError::Closed),
+            Ok(0) => Err(FrameError::CutOff),
             Ok(_) => Ok(()),
             Err(error) => Err(FrameError::Io(error)),
         }
@@ -135,7 +142,10 @@ impl Reader {
     pub fn varint(&mut self) -> Result<u32, Malformed> {
         let mut value = 0u64;
         for shift in (0..35).step_by(7) {
-            let byte = self.0.try_get_u8().map_err(|_| Malformed("it ends too early"))?;
+            let byte = self
+                .0
+                .try_get_u8()
+                .map_err(|_| Malformed("it ends too early"))?;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 return u32::try_from(value).map_err(|_| Malformed("a varint is too large"));
@@ -164,12 +174,18 @@ impl Reader {
 
     /// A UUID.
     pub fn uuid(&mut self) -> Result<Uuid, Malformed> {
-        let value = self.0.try_get_u128().map_err(|_| Malformed("it ends too early"))?;
+        let value = self
+            .0
+            .try_get_u128()
+            .map_err(|_| Malformed("it ends too early"))?;
         Ok(Uuid::from_u128(value))
     }
 
     /// Tagged fields: calls `known` with tag and value; what it does not know is skipped.
-    pub fn tags(&mut self, mut known: impl FnMut(u32, &mut Reader) -> Result<(), Malformed>) -> Result<(), Malformed> {
+    pub fn tags(
+        &mut self,
+        mut known: impl FnMut(u32, &mut Reader) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
         for _ in 0..self.varint()? {
             let tag = self.varint()?;
             let size = self.varint()? as usize;
@@ -226,7 +242,11 @@ mod tests {
     use super::*;
 
     async fn read(bytes: &[u8], limit: usize) -> Result<(i32, Bytes), FrameError> {
-        Frames::default().next(&mut &bytes[..], |correlation| (correlation == 7).then_some(limit)).await
+        Frames::default()
+            .next(&mut &bytes[..], |correlation| {
+                (correlation == 7).then_some(limit)
+            })
+            .await
     }
 
     fn frame(correlation: i32, body: usize) -> Vec<u8> {
@@ -238,31 +258,69 @@ mod tests {
 
     #[tokio::test]
     async fn frames_of_all_sizes_arrive_whole() {
-        for body in [0, 1, START - 8, START - 7, START, FIRST - 8, FIRST, 3 * FIRST + 11] {
+        for body in [
+            0,
+            1,
+            START - 8,
+            START - 7,
+            START,
+            FIRST - 8,
+            FIRST,
+            3 * FIRST + 11,
+        ] {
             let mut two = frame(7, body);
             two.extend(frame(7, 3));
             let mut from = &two[..];
             let mut frames = Frames::default();
             for wanted in [body, 3] {
-                let (correlation, bytes) = frames.next(&mut from, |_| Some(8 * FIRST)).await.expect("a frame");
+                let (correlation, bytes) = frames
+                    .next(&mut from, |_| Some(8 * FIRST))
+                    .await
+                    .expect("a frame");
                 assert_eq!((correlation, bytes.len()), (7, wanted + 4));
-                assert!(bytes[4..].iter().enumerate().all(|(i, &byte)| byte == i as u8));
+                assert!(
+                    bytes[4..]
+                        .iter()
+                        .enumerate()
+                        .all(|(i, &byte)| byte == i as u8)
+                );
             }
-            assert!(matches!(frames.next(&mut from, |_| Some(0)).await, Err(FrameError::Closed)));
+            assert!(matches!(
+                frames.next(&mut from, |_| Some(0)).await,
+                Err(FrameError::Closed)
+            ));
         }
     }
 
     #[tokio::test]
     async fn hostile_prefixes_are_errors() {
-        assert!(matches!(read(&frame(7, 100)[..50], 1000).await, Err(FrameError::Closed)));
-        assert!(matches!(read(&frame(8, 10), 1000).await, Err(FrameError::Correlation(8))));
-        assert!(matches!(read(&frame(7, 10), 13).await, Err(FrameError::Length { length: 14, limit: 13 })));
+        assert!(matches!(
+            read(&frame(7, 100)[..50], 1000).await,
+            Err(FrameError::CutOff)
+        ));
+        assert!(matches!(
+            read(&frame(8, 10), 1000).await,
+            Err(FrameError::Correlation(8))
+        ));
+        assert!(matches!(
+            read(&frame(7, 10), 13).await,
+            Err(FrameError::Length {
+                length: 14,
+                limit: 13
+            })
+        ));
         for length in [-1, i32::MIN, 0, 3] {
             let mut bytes = i32::to_be_bytes(length).to_vec();
             bytes.extend([0, 0, 0, 7]);
-            assert!(matches!(read(&bytes, 1000).await, Err(FrameError::Length { .. })));
+            assert!(matches!(
+                read(&bytes, 1000).await,
+                Err(FrameError::Length { .. })
+            ));
         }
-        assert!(matches!(read(&[0x15, 3, 3, 0, 2, 2, 80], 1000).await, Err(FrameError::Tls)));
+        assert!(matches!(
+            read(&[0x15, 3, 3, 0, 2, 2, 80], 1000).await,
+            Err(FrameError::Tls)
+        ));
     }
 
     #[test]

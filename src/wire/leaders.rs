@@ -68,7 +68,11 @@ impl Leaders {
     /// The leader, if there is one.
     pub fn leader(&self, of: &TopicPartition) -> Option<Leader> {
         let known = self.read();
-        let leader = *known.topics.get(&of.topic)?.leaders.get(usize::try_from(of.partition).ok()?)?;
+        let leader = *known
+            .topics
+            .get(&of.topic)?
+            .leaders
+            .get(usize::try_from(of.partition).ok()?)?;
         (leader.broker >= 0).then_some(leader)
     }
 
@@ -80,7 +84,9 @@ impl Leaders {
     /// Does the partition exist, with a leader or without?
     pub fn has(&self, at: &TopicPartition) -> bool {
         let known = self.read();
-        known.topics.get(&at.topic).is_some_and(|topic| usize::try_from(at.partition).is_ok_and(|number| number < topic.leaders.len()))
+        known.topics.get(&at.topic).is_some_and(|topic| {
+            usize::try_from(at.partition).is_ok_and(|number| number < topic.leaders.len())
+        })
     }
 
     /// Is anything known of the topic?
@@ -100,7 +106,11 @@ impl Leaders {
 
     /// Every broker that is known.
     pub fn brokers(&self) -> Vec<(i32, Arc<str>)> {
-        self.read().brokers.iter().map(|(&id, address)| (id, address.clone())).collect()
+        self.read()
+            .brokers
+            .iter()
+            .map(|(&id, address)| (id, address.clone()))
+            .collect()
     }
 
     /// The broker that takes topic commands.
@@ -111,7 +121,13 @@ impl Leaders {
     /// Stores an answer: brokers replace what was known, topics are added or replaced, `gone` are forgotten.
     ///
     /// A broker that is behind may name an older leader: an entry of the same topic with a lower epoch does not replace a newer one (KIP-320).
-    pub fn learn(&self, brokers: HashMap<i32, Arc<str>>, controller: Option<i32>, topics: Vec<Seen>, gone: &[TopicName]) {
+    pub fn learn(
+        &self,
+        brokers: HashMap<i32, Arc<str>>,
+        controller: Option<i32>,
+        topics: Vec<Seen>,
+        gone: &[TopicName],
+    ) {
         let mut known = self.write();
         known.generation += 1;
         if !brokers.is_empty() {
@@ -122,7 +138,10 @@ impl Leaders {
             known.topics.remove(name);
         }
         for seen in topics {
-            let before = known.topics.remove(&seen.name).filter(|before| before.id == seen.id);
+            let before = known
+                .topics
+                .remove(&seen.name)
+                .filter(|before| before.id == seen.id);
             // Answers list partitions in any order and may leave some out; numbers come from outside, so none makes room on its word alone.
             let mut leaders = Vec::with_capacity(seen.leaders.len());
             let mut ordered = seen.leaders;
@@ -131,10 +150,22 @@ impl Leaders {
                 if usize::try_from(partition) != Ok(leaders.len()) {
                     continue;
                 }
-                let older = before.as_ref().and_then(|before| before.leaders.get(leaders.len()).copied());
-                leaders.push(older.filter(|older| older.epoch > leader.epoch && leader.epoch >= 0).unwrap_or(leader));
+                let older = before
+                    .as_ref()
+                    .and_then(|before| before.leaders.get(leaders.len()).copied());
+                leaders.push(
+                    older
+                        .filter(|older| older.epoch > leader.epoch && leader.epoch >= 0)
+                        .unwrap_or(leader),
+                );
             }
-            known.topics.insert(seen.name, Topic { id: seen.id, leaders });
+            known.topics.insert(
+                seen.name,
+                Topic {
+                    id: seen.id,
+                    leaders,
+                },
+            );
         }
     }
 }
@@ -145,7 +176,11 @@ mod tests {
 
     fn seen(epoch: i32, broker: i32) -> Vec<Seen> {
         let leader = Leader { broker, epoch };
-        vec![Seen { name: "orders".into(), id: Uuid::nil(), leaders: vec![(1, leader), (0, leader), (9, leader), (-1, leader)] }]
+        vec![Seen {
+            name: "orders".into(),
+            id: Uuid::nil(),
+            leaders: vec![(1, leader), (0, leader), (9, leader), (-1, leader)],
+        }]
     }
 
     #[test]
@@ -155,7 +190,13 @@ mod tests {
         let learn = |topics, gone: &[TopicName]| leaders.learn(HashMap::new(), None, topics, gone);
         learn(seen(4, 2), &[]);
         learn(seen(3, 1), &[]);
-        assert_eq!(leaders.leader(&at), Some(Leader { broker: 2, epoch: 4 }));
+        assert_eq!(
+            leaders.leader(&at),
+            Some(Leader {
+                broker: 2,
+                epoch: 4
+            })
+        );
         learn(seen(5, -1), &[]);
         assert_eq!(leaders.leader(&at), None);
         assert_eq!(leaders.leader(&TopicPartition::new("orders", 9)), None);

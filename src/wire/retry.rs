@@ -81,7 +81,9 @@ pub fn read_verdict(code: i16) -> ReadVerdict {
         // REPLICA_NOT_AVAILABLE, NETWORK_EXCEPTION, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR, NOT_CONTROLLER, KAFKA_STORAGE_ERROR
         // (the leader moves off a failed disk), LISTENER_NOT_FOUND, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, UNKNOWN_TOPIC_ID,
         // INCONSISTENT_TOPIC_ID.
-        3 | 5 | 6 | 8 | 9 | 13 | 15 | 16 | 41 | 56 | 72 | 74 | 75 | 100 | 103 => Retry { refresh: true },
+        3 | 5 | 6 | 8 | 9 | 13 | 15 | 16 | 41 | 56 | 72 | 74 | 75 | 100 | 103 => {
+            Retry { refresh: true }
+        }
         // The same broker can answer in a moment: CORRUPT_MESSAGE (the fetch was damaged on the way), REQUEST_TIMED_OUT, COORDINATOR_LOAD_IN_PROGRESS,
         // NOT_ENOUGH_REPLICAS (transaction log), NOT_ENOUGH_REPLICAS_AFTER_APPEND (the same command again is harmless), CONCURRENT_TRANSACTIONS,
         // OPERATION_NOT_ATTEMPTED (another partition of the request failed), REASSIGNMENT_IN_PROGRESS, OFFSET_NOT_AVAILABLE
@@ -126,22 +128,45 @@ mod tests {
 
     #[test]
     fn every_produce_code_is_classified_on_purpose() {
-        let of = |wanted: ProduceVerdict| (-1..=130).filter(|&code| produce_verdict(code) == wanted).collect::<Vec<i16>>();
+        let of = |wanted: ProduceVerdict| {
+            (-1..=130)
+                .filter(|&code| produce_verdict(code) == wanted)
+                .collect::<Vec<i16>>()
+        };
         assert_eq!(of(ProduceVerdict::Appended), [0]);
-        assert_eq!(of(ProduceVerdict::Retry { refresh: true }), [3, 5, 6, 9, 72, 74, 75, 100, 103]);
-        assert_eq!(of(ProduceVerdict::Retry { refresh: false }), [14, 15, 16, 19, 51, 89]);
+        assert_eq!(
+            of(ProduceVerdict::Retry { refresh: true }),
+            [3, 5, 6, 9, 72, 74, 75, 100, 103]
+        );
+        assert_eq!(
+            of(ProduceVerdict::Retry { refresh: false }),
+            [14, 15, 16, 19, 51, 89]
+        );
         assert_eq!(of(ProduceVerdict::Unknown), [7, 13, 20, 46, 56]);
-        assert_eq!(of(ProduceVerdict::Identity), [45, 47, 48, 49, 52, 53, 59, 90, 105, 120]);
+        assert_eq!(
+            of(ProduceVerdict::Identity),
+            [45, 47, 48, 49, 52, 53, 59, 90, 105, 120]
+        );
         assert_eq!(of(ProduceVerdict::Refused).len(), 132 - 1 - 9 - 6 - 5 - 10);
     }
 
     #[test]
     fn every_read_code_is_classified_on_purpose() {
-        let of = |wanted: ReadVerdict| (-1..=130).filter(|&code| read_verdict(code) == wanted).collect::<Vec<i16>>();
+        let of = |wanted: ReadVerdict| {
+            (-1..=130)
+                .filter(|&code| read_verdict(code) == wanted)
+                .collect::<Vec<i16>>()
+        };
         assert_eq!(of(ReadVerdict::Fine), [0]);
         assert_eq!(of(ReadVerdict::OutOfRange), [1]);
-        assert_eq!(of(ReadVerdict::Retry { refresh: true }), [3, 5, 6, 8, 9, 13, 15, 16, 41, 56, 72, 74, 75, 100, 103]);
-        assert_eq!(of(ReadVerdict::Retry { refresh: false }), [2, 7, 14, 19, 20, 51, 55, 60, 70, 71, 78, 80, 88, 89, 106]);
+        assert_eq!(
+            of(ReadVerdict::Retry { refresh: true }),
+            [3, 5, 6, 8, 9, 13, 15, 16, 41, 56, 72, 74, 75, 100, 103]
+        );
+        assert_eq!(
+            of(ReadVerdict::Retry { refresh: false }),
+            [2, 7, 14, 19, 20, 51, 55, 60, 70, 71, 78, 80, 88, 89, 106]
+        );
     }
 
     #[test]

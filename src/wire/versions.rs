@@ -4,11 +4,14 @@ use std::collections::HashMap;
 
 use kafka_protocol::{
     messages::{
-        AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
-        CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-        DescribeProducersRequest, DescribeProducersResponse, EndTxnRequest, EndTxnResponse, FindCoordinatorRequest,
-        FindCoordinatorResponse, InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
-        MetadataResponse, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
+        AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, CreatePartitionsRequest,
+        CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest,
+        DeleteRecordsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+        DescribeProducersRequest, DescribeProducersResponse, EndTxnRequest, EndTxnResponse,
+        FindCoordinatorRequest, FindCoordinatorResponse, InitProducerIdRequest,
+        InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
+        MetadataResponse, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
+        SaslHandshakeResponse,
     },
     protocol::{Decodable, Encodable, HeaderVersion},
 };
@@ -30,11 +33,26 @@ pub struct Api {
 }
 
 /// Produce: never 12 or later, where a transactional request adds its partitions by itself (KIP-890).
-pub const PRODUCE: Api = Api { key: 0, name: "Produce", speak: (9, 11), limit: 8 * MIB };
+pub const PRODUCE: Api = Api {
+    key: 0,
+    name: "Produce",
+    speak: (9, 11),
+    limit: 8 * MIB,
+};
 /// Fetch: topics by name up to 12, by id from 13 (KIP-516). The limit is set per request.
-pub const FETCH: Api = Api { key: 1, name: "Fetch", speak: (12, 16), limit: 100 * MIB };
+pub const FETCH: Api = Api {
+    key: 1,
+    name: "Fetch",
+    speak: (12, 16),
+    limit: 100 * MIB,
+};
 /// ApiVersions, asked before anything is known.
-pub const API_VERSIONS: Api = Api { key: 18, name: "ApiVersions", speak: (0, 3), limit: 256 * KIB };
+pub const API_VERSIONS: Api = Api {
+    key: 18,
+    name: "ApiVersions",
+    speak: (0, 3),
+    limit: 256 * KIB,
+};
 
 /// A request whose answer type is known.
 pub trait Ask: Encodable + HeaderVersion {
@@ -102,7 +120,9 @@ mod tests {
 
     #[test]
     fn the_highest_common_version_is_taken() {
-        let versions: Versions = [(0, (0, 13)), (1, (4, 12)), (26, (4, 5)), (3, (0, 8))].into_iter().collect();
+        let versions: Versions = [(0, (0, 13)), (1, (4, 12)), (26, (4, 5)), (3, (0, 8))]
+            .into_iter()
+            .collect();
         assert_eq!(versions.pick(PRODUCE), Some(11));
         assert_eq!(versions.pick(FETCH), Some(12));
         assert_eq!(versions.pick(EndTxnRequest::API), None);

@@ -2,4 +2,5 @@
 #![forbid(unsafe_code)]
 
 mod faults;
+mod hostile;
 mod support;
