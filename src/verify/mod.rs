@@ -1,24 +1,51 @@
-//! Are both sides the same, record by record?
+//! Are both sides the same, record by record? Aligned by content, not by the engine's own map.
+//!
+//! From the source to the target, every partition of every topic in scope: the records that a read_committed reader of the
+//! source sees, against all that a read_uncommitted reader of the target sees. The end of the source is taken before the end
+//! of the target, and once more after it: what the target holds must be there, and what it does not hold yet is behind.
 
 mod align;
+mod partition;
 mod print;
+mod reader;
 mod region;
 mod report;
+mod scope;
 mod search;
+mod show;
 mod stream;
 mod table;
 mod tally;
+mod witness;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 pub use report::{
     Content, Counts, Difference, Kind, Report, SAMPLES, Shape, TopicReport, Verdict, Witness,
 };
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
-use crate::{
-    cluster::{Source, Target},
-    error::Failure,
-    events::Events,
-    model::{connection::Connection, scope::Scope},
+use self::{
+    partition::{Lane, Outcome, Shared, Task},
+    print::Printer,
+    reader::Stop,
 };
+use crate::{
+    cluster::{self, Source, Target},
+    error::Failure,
+    events::{Event, Events},
+    exit::Exit,
+    model::{connection::Connection, names::Side, scope::Scope},
+};
+
+/// How often progress is told.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// What one `verify` is told.
 #[derive(Debug, Clone)]
@@ -38,12 +65,140 @@ pub struct Settings {
 }
 
 /// Compares all topics in scope, from the source to the target, up to the ends seen when it begins.
+///
+/// A report comes back only if everything could be read; whether both sides are the same is its verdict.
 pub async fn run(
     settings: Settings,
     source: Source,
     target: Target,
     events: Events,
 ) -> Result<Report, Failure> {
-    let (_, _, _, _) = (settings, source, target, events);
-    todo!("wired to clusters next")
+    let begun = Instant::now();
+    let scope = scope::look(&settings.scope, &source, &target).await?;
+    let shared = Arc::new(Shared {
+        records: AtomicU64::new(0),
+        source_bytes: AtomicU64::new(0),
+        target_bytes: AtomicU64::new(0),
+        done: AtomicU64::new(0),
+        tables: Semaphore::new(1),
+        seed: seed()?,
+    });
+    let beat = tokio::spawn(beat(shared.clone(), scope.total, events));
+    let outcomes = compare(&settings, &source, &target, &shared, Arc::new(scope.tasks)).await;
+    beat.abort();
+    let (tasks, outcomes) = outcomes?;
+    let clusters = [source.id().to_owned(), target.id().to_owned()];
+    let mut report = show::report(
+        settings.migration,
+        clusters,
+        &scope.absent,
+        &tasks,
+        outcomes,
+    );
+    report.source_bytes = shared.source_bytes.load(Relaxed);
+    if settings.show_values {
+        show::contents(&mut report.samples, &source, &target).await;
+    }
+    report.took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(report)
+}
+
+type Tasks = Arc<Vec<Task>>;
+
+/// Several lanes side by side, each with one partition after the other; outcomes in the order of the tasks.
+async fn compare(
+    settings: &Settings,
+    source: &Source,
+    target: &Target,
+    shared: &Arc<Shared>,
+    tasks: Tasks,
+) -> Result<(Tasks, Vec<Outcome>), Failure> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut lanes = JoinSet::new();
+    for _ in 0..settings.at_once.clamp(1, tasks.len().max(1)) {
+        let printer = Printer::new(shared.seed, false);
+        let witness = if settings.witness {
+            witness::Witness::start(&settings.target, &printer)
+        } else {
+            None
+        };
+        let mut lane = Lane::new(source, target, witness, shared.clone());
+        let (next, tasks) = (next.clone(), tasks.clone());
+        lanes.spawn(async move {
+            let mut outcomes = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Relaxed);
+                let Some(task) = tasks.get(index) else {
+                    return Ok(outcomes);
+                };
+                let outcome = lane
+                    .compare(task)
+                    .await
+                    .map_err(|stop| failure(task, stop))?;
+                outcomes.push((index, outcome));
+            }
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(ended) = lanes.join_next().await {
+        let ended = ended.map_err(|error| {
+            Failure::new(Exit::Bug, "K000", "comparing ended unexpectedly").because(&error)
+        })?;
+        all.extend(ended?);
+    }
+    all.sort_by_key(|(index, _)| *index);
+    Ok((tasks, all.into_iter().map(|(_, outcome)| outcome).collect()))
+}
+
+/// Says where we are until it is stopped.
+async fn beat(shared: Arc<Shared>, total: u64, events: Events) {
+    let mut ticks = tokio::time::interval(BEAT);
+    loop {
+        ticks.tick().await;
+        let remaining = total.saturating_sub(shared.done.load(Relaxed));
+        let (records, bytes) = (
+            shared.records.load(Relaxed),
+            shared.source_bytes.load(Relaxed),
+        );
+        events.send(Event::Verifying {
+            records,
+            bytes,
+            remaining,
+            total,
+        });
+    }
+}
+
+fn seed() -> Result<u64, Failure> {
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).map_err(|error| {
+        Failure::new(Exit::Bug, "K000", "the system gives no random numbers").because(&error)
+    })?;
+    Ok(u64::from_le_bytes(seed))
+}
+
+fn failure(task: &Task, stop: Stop) -> Failure {
+    match stop {
+        Stop::Failed(error) => unreadable(&error).cause(format!("while comparing {}", task.at)),
+        Stop::Stalled(reason) => Failure::new(Exit::NotReady, "K402", reason),
+        Stop::Moved => Failure::new(
+            Exit::NotReady,
+            "K402",
+            format!("{} moves while it is compared", task.at),
+        ),
+    }
+}
+
+/// A question that a cluster did not answer.
+fn unreadable(error: &cluster::Error) -> Failure {
+    let (exit, code) = match error.side() {
+        Side::Source => (Exit::Source, "K150"),
+        Side::Target => (Exit::Target, "K250"),
+    };
+    Failure::new(
+        exit,
+        code,
+        format!("the {} could not be read", error.side()),
+    )
+    .because(error)
 }

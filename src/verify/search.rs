@@ -98,7 +98,7 @@ impl Search {
     pub fn offer(&mut self, side: Side, print: Print) {
         let half = self.half(side);
         half.read += 1;
-        if half.anchors.len() < ANCHORS && !half.ended {
+        if half.anchors.len() < ANCHORS {
             let at = half.anchors.len();
             half.by_content.entry(print.whole).or_insert(at);
             half.anchors.push(print);
@@ -107,14 +107,35 @@ impl Search {
             half.last.pop_front();
         }
         half.last.push_back(print.offset);
-        if self.both_anchored() {
-            self.step(side, print);
+        let (index, anchored) = (half.read, half.anchors.len() == ANCHORS);
+        match side {
+            Side::Source if self.target.has_anchors() => self.step(side, index, print),
+            Side::Source => {}
+            Side::Target => {
+                self.step(side, index, print);
+                if anchored && index == ANCHORS as u64 {
+                    self.replay();
+                }
+            }
         }
     }
 
     /// A side has no more records.
     pub fn end(&mut self, side: Side) {
+        let anchored = self.half(side).has_anchors();
         self.half(side).ended = true;
+        if side == Side::Target && !anchored {
+            self.replay();
+        }
+    }
+
+    /// The source's first records were read before the target's anchors were known: they are looked at now.
+    fn replay(&mut self) {
+        for (index, print) in self.source.anchors.clone().into_iter().enumerate() {
+            if self.found.is_none() {
+                self.step(Side::Source, index as u64 + 1, print);
+            }
+        }
     }
 
     /// The place, if one was found.
@@ -129,11 +150,8 @@ impl Search {
         }
     }
 
-    fn both_anchored(&self) -> bool {
-        self.source.has_anchors() && self.target.has_anchors()
-    }
-
-    fn step(&mut self, side: Side, print: Print) {
+    /// Looks at one record, the `index`th of its side counted from 1.
+    fn step(&mut self, side: Side, index: u64, print: Print) {
         let (here, there) = match side {
             Side::Source => (&mut self.source, &self.target),
             Side::Target => (&mut self.target, &self.source),
@@ -158,9 +176,10 @@ impl Search {
             return;
         };
         // `next` anchors of the other side end here. Go back as many, so that a changed record among them is compared too.
-        let back = next.min(here.last.len());
-        let at = here.last[here.last.len() - back];
-        let passed = here.read - back as u64;
+        let remembered = here.last.len() as u64 - (here.read - index);
+        let back = next.min(remembered as usize);
+        let at = here.last[remembered as usize - back];
+        let passed = index - back as u64;
         let first = there.anchors[next - back].offset;
         let other = (next - back) as u64;
         self.found = Some(match side {
@@ -228,6 +247,25 @@ mod tests {
         };
         assert_eq!(search(&whole, &tail, [true, true]), Some(wanted));
         assert_eq!(search(&whole, &tail, [false, true]), None);
+    }
+
+    #[test]
+    fn short_distances_are_found_from_either_side() {
+        for distance in [0, 1, 3, 8, 55, 56, 57, 63, 64, 65, 72, 73, 200] {
+            let (whole, tail) = (numbers(0..500), numbers(distance..500));
+            let found = search(&tail, &whole, [true, true]).unwrap();
+            assert_eq!(
+                (found.source, found.target, found.target_passed),
+                (0, distance, distance as u64),
+                "{distance}"
+            );
+            let found = search(&whole, &tail, [true, true]).unwrap();
+            assert_eq!(
+                (found.source, found.target, found.source_passed),
+                (distance, 0, distance as u64),
+                "{distance}"
+            );
+        }
     }
 
     #[test]

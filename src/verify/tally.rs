@@ -81,6 +81,18 @@ impl Tally {
         });
     }
 
+    /// Many records on one side only, of which the first is known.
+    pub fn pass(&mut self, source: (Print, u64), target: (Print, u64)) {
+        self.counts.missing += source.1;
+        self.counts.extra += target.1;
+        if source.1 > 0 {
+            self.keep(Finding::Missing(source.0));
+        }
+        if target.1 > 0 {
+            self.keep(Finding::Extra(target.0));
+        }
+    }
+
     fn keep(&mut self, finding: Finding) {
         if self.first.len() < SAMPLES {
             self.first.push(finding);

@@ -1,0 +1,243 @@
+//! Turns what was found into the report: counts by topic, the first differences, what their records hold.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{
+    partition::{Outcome, Task},
+    print::Print,
+    report::{Content, Difference, Kind, Report, SAMPLES, Shape, TopicReport, Witness},
+    tally::Finding,
+    witness::Statement,
+};
+use crate::{
+    cluster::{Cluster, Source, Target},
+    model::names::{Side, TopicName, TopicPartition},
+    wire::record::{Record, Records},
+};
+
+/// Longest text of a key, value or header shown, in characters.
+const SHOWN: usize = 200;
+/// Bytes read around a record to show it.
+const READ: i32 = 1 << 20;
+/// Largest batch decompressed to show a record, in bytes.
+const BATCH_LIMIT: usize = 64 << 20;
+
+/// Sums up; `outcomes` are in the order of `tasks`.
+pub fn report(
+    migration: String,
+    clusters: [String; 2],
+    absent: &HashSet<TopicName>,
+    tasks: &[Task],
+    outcomes: Vec<Outcome>,
+) -> Report {
+    let mut by_topic: BTreeMap<TopicName, TopicReport> = BTreeMap::new();
+    let (mut samples, mut seen, mut disagrees, mut unavailable) = (Vec::new(), None, false, None);
+    for (task, outcome) in tasks.iter().zip(outcomes) {
+        let topic = by_topic
+            .entry(task.at.topic.clone())
+            .or_insert_with(|| TopicReport {
+                topic: task.at.topic.to_string(),
+                // An empty topic that is not there is not yet copied, too.
+                absent: absent.contains(&task.at.topic),
+                behind: absent.contains(&task.at.topic),
+                ..TopicReport::default()
+            });
+        topic.partitions += 1;
+        topic.counts.add(&outcome.counts);
+        topic.behind |= outcome.behind.is_some();
+        if samples.len() < SAMPLES {
+            samples.extend(differences(&task.at, &outcome));
+        }
+        match outcome.witness {
+            Some(Statement::Agrees(records)) => *seen.get_or_insert(0) += records,
+            Some(Statement::Disagrees { .. }) => disagrees = true,
+            Some(Statement::Unavailable(reason)) => unavailable = unavailable.or(Some(reason)),
+            None => {}
+        }
+    }
+    let mut report = Report::of(
+        migration,
+        clusters,
+        by_topic.into_values().collect(),
+        samples,
+    );
+    report.witness = match (disagrees, unavailable, seen) {
+        (true, _, _) => Witness::Disagrees,
+        (false, Some(reason), _) => Witness::Unavailable { reason },
+        (false, None, Some(records)) => Witness::Agrees { records },
+        (false, None, None) => Witness::Off,
+    };
+    notes(&mut report);
+    report
+}
+
+fn notes(report: &mut Report) {
+    let totals = report.totals;
+    let absent = report.by_topic.iter().filter(|topic| topic.absent).count();
+    let notes = [
+        (
+            absent > 0,
+            format!("{absent} topics are not on the target yet"),
+        ),
+        (
+            totals.not_yet_copied > 0,
+            format!(
+                "at most {} records of the source are not copied yet",
+                totals.not_yet_copied
+            ),
+        ),
+        (
+            totals.retired > 0,
+            format!(
+                "{} records at the front of partitions are on one side only, because the other side's retention removed them",
+                totals.retired
+            ),
+        ),
+        (
+            totals.excused > 0,
+            format!(
+                "{} records of compacted topics were not compared, because a later record of their key, or nothing, takes their place",
+                totals.excused
+            ),
+        ),
+        (
+            matches!(report.witness, Witness::Unavailable { .. }),
+            "the second reader of the target could not read everything".into(),
+        ),
+    ];
+    report.notes = notes
+        .into_iter()
+        .filter(|(holds, _)| *holds)
+        .map(|(_, note)| note)
+        .collect();
+}
+
+fn differences(at: &TopicPartition, outcome: &Outcome) -> Vec<Difference> {
+    let mut all: Vec<Difference> = outcome
+        .first
+        .iter()
+        .map(|finding| of_finding(at, finding))
+        .collect();
+    for (side, offset, reason) in &outcome.corrupt {
+        let of = |which: Side| (*side == which).then_some(*offset);
+        all.push(Difference {
+            detail: Some(reason.clone()),
+            ..bare(at, Kind::Corrupt, of(Side::Source), of(Side::Target))
+        });
+    }
+    if let Some(Statement::Disagrees { offset, detail }) = &outcome.witness {
+        all.push(Difference {
+            detail: Some(detail.clone()),
+            ..bare(at, Kind::Witness, None, Some(*offset))
+        });
+    }
+    all
+}
+
+fn of_finding(at: &TopicPartition, finding: &Finding) -> Difference {
+    let (kind, source, target) = match finding {
+        Finding::Different(s, t) => (Kind::Different, Some(s), Some(t)),
+        Finding::Reordered(s, t) => (Kind::Reordered, Some(s), Some(t)),
+        Finding::Missing(s) => (Kind::Missing, Some(s), None),
+        Finding::Extra(t) => (Kind::Extra, None, Some(t)),
+        Finding::Repeated(t) => (Kind::Repeated, None, Some(t)),
+    };
+    let mut difference = bare(at, kind, source.map(|s| s.offset), target.map(|t| t.offset));
+    if let (Some(s), Some(t)) = (source, target) {
+        let parts = [
+            ("key", s.key != t.key),
+            ("value", s.value != t.value),
+            ("headers", s.headers != t.headers),
+            ("timestamp", s.timestamp != t.timestamp),
+        ];
+        difference.parts = parts
+            .into_iter()
+            .filter(|(_, differs)| *differs)
+            .map(|(part, _)| part)
+            .collect();
+    }
+    (difference.source, difference.target) = (source.map(shape), target.map(shape));
+    difference
+}
+
+fn bare(
+    at: &TopicPartition,
+    kind: Kind,
+    source_offset: Option<i64>,
+    target_offset: Option<i64>,
+) -> Difference {
+    let (topic, partition) = (at.topic.to_string(), at.partition);
+    Difference {
+        topic,
+        partition,
+        kind,
+        source_offset,
+        target_offset,
+        parts: Vec::new(),
+        source: None,
+        target: None,
+        detail: None,
+    }
+}
+
+fn shape(print: &Print) -> Shape {
+    let digest = |digest: u128| format!("{:016x}", (digest >> 64) as u64);
+    Shape {
+        timestamp: print.timestamp,
+        key_length: print.key.length,
+        key_digest: digest(print.key.digest),
+        value_length: print.value.length,
+        value_digest: digest(print.value.digest),
+        headers: print.headers.length,
+        headers_digest: digest(print.headers.digest),
+        content: None,
+    }
+}
+
+/// Reads the samples' records once more to show what they hold. What cannot be read any more is left out.
+pub async fn contents(samples: &mut [Difference], source: &Source, target: &Target) {
+    for sample in samples {
+        let at = TopicPartition::new(sample.topic.as_str(), sample.partition);
+        if let (Some(shape), Some(offset)) = (&mut sample.source, sample.source_offset) {
+            shape.content = content(source, &at, offset).await;
+        }
+        if let (Some(shape), Some(offset)) = (&mut sample.target, sample.target_offset) {
+            shape.content = content(target, &at, offset).await;
+        }
+    }
+}
+
+async fn content(cluster: &Cluster, at: &TopicPartition, offset: i64) -> Option<Content> {
+    let (batches, _) = cluster.read(at, offset, READ).await.ok()?;
+    let batch = batches
+        .iter()
+        .find(|batch| batch.header.last_offset() >= offset)?;
+    let records = Records::of(batch, BATCH_LIMIT).ok()?;
+    let Record {
+        key,
+        value,
+        headers,
+        ..
+    } = records
+        .filter_map(Result::ok)
+        .find(|record| record.offset == offset)?;
+    let headers = headers
+        .iter()
+        .map(|header| (text(&header.name), header.value.as_deref().map(text)))
+        .collect();
+    Some(Content {
+        key: key.as_deref().map(text),
+        value: value.as_deref().map(text),
+        headers,
+    })
+}
+
+fn text(bytes: &[u8]) -> String {
+    // At most four bytes make a character.
+    let start = bytes.get(..4 * SHOWN).unwrap_or(bytes);
+    let mut text: String = String::from_utf8_lossy(start).chars().take(SHOWN).collect();
+    if text.len() < bytes.len() && text.chars().count() >= SHOWN {
+        text.push('…');
+    }
+    text
+}

@@ -1,0 +1,378 @@
+//! The second, independent reader of the target: librdkafka, which applications use, beside our own decoder.
+//!
+//! It sees offsets, keys, values, timestamps and their order, and checks batches' checksums itself. It never touches headers:
+//! the binding panics on header names that are not UTF-8. It reads in a thread of its own, one partition after the other, and
+//! is told what our decoder saw; where the two part, it says so once and skips the rest of that partition.
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::print::Printer;
+use crate::model::{connection::Connection, names::TopicPartition};
+
+/// Records per message to the witness, and messages that may wait.
+const CHUNK: usize = 256;
+const WAITING: usize = 8;
+
+/// One record as our decoder saw it: its offset, and the digest of key, value and timestamp.
+pub type Seen = (i64, u128);
+
+/// What the witness has to say about one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Statement {
+    /// The same, so many records.
+    Agrees(u64),
+    /// Something else, first at this target offset.
+    Disagrees {
+        /// Where.
+        offset: i64,
+        /// What, in words.
+        detail: String,
+    },
+    /// It could not read.
+    Unavailable(String),
+}
+
+enum Message {
+    Begin {
+        at: TopicPartition,
+        from: i64,
+        until: i64,
+        thinned: bool,
+    },
+    Saw(Vec<Seen>),
+    End(oneshot::Sender<Statement>),
+}
+
+/// The line to a witness's thread. Dropping it ends the thread.
+pub struct Witness {
+    line: mpsc::Sender<Message>,
+    pending: Vec<Seen>,
+    /// The first offset not yet told: partitions may be read more than once, the witness reads them once.
+    told: i64,
+}
+
+impl Witness {
+    /// Starts a thread with a consumer; `None` without the feature `rdkafka`.
+    #[cfg_attr(not(feature = "rdkafka"), allow(unused_variables))]
+    pub fn start(settings: &Connection, printer: &Printer) -> Option<Self> {
+        #[cfg(not(feature = "rdkafka"))]
+        return None;
+        #[cfg(feature = "rdkafka")]
+        {
+            let (line, messages) = mpsc::channel(WAITING);
+            let (settings, printer) = (settings.clone(), printer.clone());
+            let thread = std::thread::Builder::new().name("witness".into());
+            thread
+                .spawn(move || consumer::listen(&settings, &printer, messages))
+                .ok()?;
+            Some(Self {
+                line,
+                pending: Vec::with_capacity(CHUNK),
+                told: 0,
+            })
+        }
+    }
+
+    /// A partition begins. `thinned`: a log cleaner may remove records between our reading and its own.
+    pub async fn begin(&mut self, at: &TopicPartition, from: i64, until: i64, thinned: bool) {
+        self.pending.clear();
+        self.told = from;
+        self.say(Message::Begin {
+            at: at.clone(),
+            from,
+            until,
+            thinned,
+        })
+        .await;
+    }
+
+    /// Our decoder saw a record; offsets that were told before are left out.
+    pub async fn saw(&mut self, seen: Seen) {
+        if seen.0 < self.told {
+            return;
+        }
+        self.told = seen.0 + 1;
+        self.pending.push(seen);
+        if self.pending.len() == CHUNK {
+            let chunk = std::mem::replace(&mut self.pending, Vec::with_capacity(CHUNK));
+            self.say(Message::Saw(chunk)).await;
+        }
+    }
+
+    /// The partition ends: what does the witness say?
+    pub async fn end(&mut self) -> Statement {
+        let (answer, statement) = oneshot::channel();
+        let chunk = std::mem::take(&mut self.pending);
+        self.say(Message::Saw(chunk)).await;
+        self.say(Message::End(answer)).await;
+        statement
+            .await
+            .unwrap_or_else(|_| Statement::Unavailable("its thread ended".into()))
+    }
+
+    async fn say(&mut self, message: Message) {
+        // If the thread is gone, `end` says so.
+        drop(self.line.send(message).await);
+    }
+}
+
+#[cfg(feature = "rdkafka")]
+mod consumer {
+    //! The thread with the librdkafka consumer.
+
+    use std::time::{Duration, Instant};
+
+    use rdkafka::{
+        ClientConfig, ClientContext, Message as _, Offset, TopicPartitionList,
+        config::RDKafkaLogLevel,
+        consumer::{BaseConsumer, Consumer, ConsumerContext},
+        error::KafkaError,
+        message::BorrowedMessage,
+    };
+    use tokio::sync::mpsc;
+
+    use super::{Message, Printer, Seen, Statement};
+    use crate::model::{
+        connection::{Auth, Connection, ScramHash},
+        names::TopicPartition,
+    };
+
+    /// Without a record for so long, reading has failed.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// Keeps librdkafka's words off the terminal.
+    struct Quiet;
+
+    impl ClientContext for Quiet {
+        fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+            tracing::debug!(facility, message, "librdkafka");
+        }
+
+        fn error(&self, error: KafkaError, reason: &str) {
+            tracing::debug!(%error, reason, "librdkafka");
+        }
+    }
+
+    impl ConsumerContext for Quiet {}
+
+    /// Takes messages until the line is dropped.
+    pub(super) fn listen(
+        settings: &Connection,
+        printer: &Printer,
+        mut messages: mpsc::Receiver<Message>,
+    ) {
+        let consumer = configure(settings).create_with_context::<_, BaseConsumer<Quiet>>(Quiet);
+        let mut partition: Option<Partition> = None;
+        while let Some(message) = messages.blocking_recv() {
+            match (message, &consumer) {
+                (
+                    Message::Begin {
+                        at,
+                        from,
+                        until,
+                        thinned,
+                    },
+                    Ok(consumer),
+                ) => {
+                    let mut list = TopicPartitionList::new();
+                    let assigned = list
+                        .add_partition_offset(&at.topic, at.partition, Offset::Offset(from))
+                        .and_then(|()| consumer.assign(&list));
+                    let failed = assigned
+                        .err()
+                        .map(|error| Statement::Unavailable(error.to_string()));
+                    partition = Some(Partition {
+                        at,
+                        until,
+                        thinned,
+                        records: 0,
+                        held: None,
+                        ended: failed,
+                    });
+                }
+                (Message::Saw(chunk), Ok(consumer)) => {
+                    if let Some(partition) = &mut partition {
+                        partition.check(consumer, printer, &chunk);
+                    }
+                }
+                (Message::End(answer), Ok(consumer)) => {
+                    let statement = partition.take().map(|partition| partition.finish(consumer));
+                    drop(answer.send(statement.unwrap_or(Statement::Agrees(0))));
+                    drop(consumer.unassign());
+                }
+                (Message::End(answer), Err(error)) => {
+                    drop(answer.send(Statement::Unavailable(error.to_string())))
+                }
+                (_, Err(_)) => {}
+            }
+        }
+    }
+
+    struct Partition {
+        at: TopicPartition,
+        until: i64,
+        thinned: bool,
+        records: u64,
+        /// A record polled, its digest taken, and not yet told of by our decoder.
+        held: Option<Seen>,
+        ended: Option<Statement>,
+    }
+
+    impl Partition {
+        fn check(&mut self, consumer: &BaseConsumer<Quiet>, printer: &Printer, chunk: &[Seen]) {
+            for (offset, digest) in chunk.iter().copied() {
+                if self.ended.is_some() {
+                    return;
+                }
+                let next = match self.held.take() {
+                    Some(held) => Some(held),
+                    None => match self.poll(consumer) {
+                        Ok(message) => message.map(|message| {
+                            let time = message.timestamp().to_millis().unwrap_or(-1);
+                            (
+                                message.offset(),
+                                printer.core(message.key(), message.payload(), time).2,
+                            )
+                        }),
+                        Err(reason) => return self.ended = Some(Statement::Unavailable(reason)),
+                    },
+                };
+                match next {
+                    Some((at, core)) if at == offset && core == digest => self.records += 1,
+                    Some((at, _)) if at == offset => {
+                        self.disagree(offset, "it sees another key, value or timestamp".into())
+                    }
+                    Some((at, _)) if at < offset => {
+                        self.disagree(at, "it sees a record here that we do not".into())
+                    }
+                    Some(later) if self.thinned => self.held = Some(later),
+                    None if self.thinned => return,
+                    Some((at, _)) => self.disagree(
+                        offset,
+                        format!("it sees no record here, its next one is at {at}"),
+                    ),
+                    None => self.disagree(offset, "it sees the log end before this record".into()),
+                }
+            }
+        }
+
+        /// Nothing may follow what our decoder saw.
+        fn finish(mut self, consumer: &BaseConsumer<Quiet>) -> Statement {
+            if self.ended.is_none() && self.held.is_none() && !self.thinned {
+                match self.poll(consumer) {
+                    Ok(None) => {}
+                    Ok(Some(message)) => {
+                        let offset = message.offset();
+                        self.disagree(offset, "it sees a record here that we do not".into());
+                    }
+                    Err(reason) => self.ended = Some(Statement::Unavailable(reason)),
+                }
+            }
+            self.ended.unwrap_or(Statement::Agrees(self.records))
+        }
+
+        fn disagree(&mut self, offset: i64, detail: String) {
+            self.ended = Some(Statement::Disagrees { offset, detail });
+        }
+
+        /// The next record below the end; `None` at the end.
+        fn poll<'a>(
+            &self,
+            consumer: &'a BaseConsumer<Quiet>,
+        ) -> Result<Option<BorrowedMessage<'a>>, String> {
+            let begun = Instant::now();
+            while begun.elapsed() < PATIENCE {
+                match consumer.poll(Duration::from_millis(500)) {
+                    // Left over from the partition before.
+                    Some(Ok(message))
+                        if message.partition() != self.at.partition
+                            || message.topic() != &*self.at.topic => {}
+                    Some(Ok(message)) if message.offset() >= self.until => return Ok(None),
+                    Some(Ok(message)) => return Ok(Some(message)),
+                    Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
+                    Some(Err(error)) if is_passing(&error) => {}
+                    Some(Err(error)) => return Err(error.to_string()),
+                    None => {}
+                }
+            }
+            Err(format!("no record of {} within {PATIENCE:?}", self.at))
+        }
+    }
+
+    /// librdkafka reports what it retries by itself, too.
+    fn is_passing(error: &KafkaError) -> bool {
+        use rdkafka::types::RDKafkaErrorCode::{
+            AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve,
+        };
+        matches!(
+            error.rdkafka_error_code(),
+            Some(AllBrokersDown | BrokerTransportFailure | OperationTimedOut | Resolve)
+        )
+    }
+
+    /// The same security settings as ours, and small queues.
+    fn configure(settings: &Connection) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", settings.bootstrap.join(","))
+            .set("client.id", "kafka-migrate-verify")
+            // Only assigned, never subscribed: the group is never joined, nothing is committed.
+            .set("group.id", "kafka-migrate-verify")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "error")
+            .set("allow.auto.create.topics", "false")
+            // librdkafka's default is read_committed.
+            .set("isolation.level", "read_uncommitted")
+            .set("check.crcs", "true")
+            .set("queued.min.messages", "2000")
+            .set("queued.max.messages.kbytes", "4096")
+            .set("fetch.message.max.bytes", "1048576")
+            .set("fetch.wait.max.ms", "100")
+            .set("receive.message.max.bytes", "1000000000")
+            .set("socket.keepalive.enable", "true");
+        let protocol = match (&settings.auth, &settings.tls) {
+            (Auth::None, None) => "plaintext",
+            (Auth::None, Some(_)) => "ssl",
+            (_, None) => "sasl_plaintext",
+            (_, Some(_)) => "sasl_ssl",
+        };
+        config.set("security.protocol", protocol);
+        match &settings.auth {
+            Auth::None => {}
+            Auth::Plain { username, password } => {
+                config
+                    .set("sasl.mechanism", "PLAIN")
+                    .set("sasl.username", username)
+                    .set("sasl.password", password.reveal());
+            }
+            Auth::Scram {
+                hash,
+                username,
+                password,
+            } => {
+                let mechanism = match hash {
+                    ScramHash::Sha256 => "SCRAM-SHA-256",
+                    ScramHash::Sha512 => "SCRAM-SHA-512",
+                };
+                config
+                    .set("sasl.mechanism", mechanism)
+                    .set("sasl.username", username)
+                    .set("sasl.password", password.reveal());
+            }
+        }
+        if let Some(tls) = &settings.tls {
+            match tls
+                .ca_pem
+                .as_ref()
+                .and_then(|pem| std::str::from_utf8(pem).ok())
+            {
+                Some(pem) => config.set("ssl.ca.pem", pem),
+                // The vendored OpenSSL does not know where this system keeps its roots.
+                None => config.set("ssl.ca.location", "probe"),
+            };
+        }
+        config
+    }
+}
