@@ -37,5 +37,7 @@ impl BootInstant {
 /// decide anything are never taken from two machines' clocks.
 pub fn unix_millis() -> i64 {
     let now = clock_gettime(ClockId::Realtime);
-    now.tv_sec.saturating_mul(1000).saturating_add(now.tv_nsec / 1_000_000)
+    now.tv_sec
+        .saturating_mul(1000)
+        .saturating_add(now.tv_nsec / 1_000_000)
 }

@@ -24,7 +24,14 @@ pub struct Failure {
 impl Failure {
     /// A failure with a sentence and nothing else yet.
     pub fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, code, message: message.into(), causes: Vec::new(), hints: Vec::new(), next: None }
+        Self {
+            exit,
+            code,
+            message: message.into(),
+            causes: Vec::new(),
+            hints: Vec::new(),
+            next: None,
+        }
     }
 
     /// Adds the chain of an error as causes.

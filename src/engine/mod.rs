@@ -14,6 +14,12 @@ use crate::{
 };
 
 /// Copies until stopped, or until caught up.
-pub async fn run(_settings: Settings, _source: Source, _target: Target, _events: Events, _stop: StopSignal) -> Result<Summary, Failure> {
+pub async fn run(
+    _settings: Settings,
+    _source: Source,
+    _target: Target,
+    _events: Events,
+    _stop: StopSignal,
+) -> Result<Summary, Failure> {
     todo!()
 }

@@ -70,7 +70,9 @@ pub enum Stop {
 
 impl Default for StopSignal {
     fn default() -> Self {
-        Self { sender: std::sync::Arc::new(watch::Sender::new(Stop::No)) }
+        Self {
+            sender: std::sync::Arc::new(watch::Sender::new(Stop::No)),
+        }
     }
 }
 

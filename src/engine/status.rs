@@ -86,6 +86,10 @@ pub struct StoppedPartition {
 }
 
 /// Asks both clusters and the ledger.
-pub async fn look(_settings: &Settings, _source: &Source, _target: &Target) -> Result<Status, Failure> {
+pub async fn look(
+    _settings: &Settings,
+    _source: &Source,
+    _target: &Target,
+) -> Result<Status, Failure> {
     todo!()
 }

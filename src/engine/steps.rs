@@ -30,7 +30,12 @@ pub const LABELS: &[&str] = &[
 pub const AT_STOP: &[&str] = &["drained", "seal-marked", "seal-recorded"];
 
 /// Labels reached only by a start that fences a predecessor.
-pub const AT_FENCE: &[&str] = &["predecessor-bumped", "fence-ended", "markers-seen", "fenced-recorded"];
+pub const AT_FENCE: &[&str] = &[
+    "predecessor-bumped",
+    "fence-ended",
+    "markers-seen",
+    "fenced-recorded",
+];
 
 /// Batches sent and not answered, over all shards.
 pub static IN_FLIGHT: AtomicU64 = AtomicU64::new(0);
@@ -86,7 +91,10 @@ mod traced {
             && at == label
             && trace.seen.fetch_add(1, Ordering::SeqCst) + 1 == *n
         {
-            drop(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL));
+            drop(rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::KILL,
+            ));
         }
     }
 }

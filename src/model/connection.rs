@@ -29,7 +29,11 @@ pub enum Auth {
     /// SASL/PLAIN.
     Plain { username: String, password: Secret },
     /// SASL/SCRAM-SHA-256 or SASL/SCRAM-SHA-512 (RFC 5802).
-    Scram { hash: ScramHash, username: String, password: Secret },
+    Scram {
+        hash: ScramHash,
+        username: String,
+        password: Secret,
+    },
 }
 
 /// The hash of a SCRAM login.

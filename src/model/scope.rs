@@ -28,12 +28,24 @@ impl Scope {
 
 /// Names that belong to brokers and to other tools: no glob reaches them.
 fn never_in_scope(name: &str) -> bool {
-    ["__", "kafka-migrate.", "mm2-", "__amazon_msk_", "mskr-", "_confluent"].iter().any(|prefix| name.starts_with(prefix))
+    [
+        "__",
+        "kafka-migrate.",
+        "mm2-",
+        "__amazon_msk_",
+        "mskr-",
+        "_confluent",
+    ]
+    .iter()
+    .any(|prefix| name.starts_with(prefix))
         || name.ends_with(".internal")
         || name == "heartbeats"
 }
 
 /// Registries and Connect's own topics move only when asked for by name.
 fn only_when_named(name: &str) -> bool {
-    matches!(name, "_schemas" | "connect-configs" | "connect-offsets" | "connect-status")
+    matches!(
+        name,
+        "_schemas" | "connect-configs" | "connect-offsets" | "connect-status"
+    )
 }
