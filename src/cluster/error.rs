@@ -165,7 +165,7 @@ impl Error {
     }
 
     /// May the same question succeed in a moment? `Some(refresh)` if so: whether to ask who leads first.
-    pub(super) fn passes(&self) -> Option<bool> {
+    pub fn passes(&self) -> Option<bool> {
         match self {
             Self::Kafka { code, .. } => match retry::read_verdict(*code) {
                 ReadVerdict::Retry { refresh } => Some(refresh),

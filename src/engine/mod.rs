@@ -4,6 +4,7 @@ pub mod ledger;
 pub mod settings;
 pub mod status;
 pub mod steps;
+pub mod topics;
 
 pub use settings::{Settings, Stop, StopSignal, Summary, Until};
 
