@@ -1,6 +1,7 @@
 //! The embedded replication engine: one direction, from one cluster to another, exactly once and in order.
 
 pub mod ledger;
+pub mod owner;
 pub mod settings;
 pub mod status;
 pub mod steps;

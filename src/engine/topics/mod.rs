@@ -134,7 +134,7 @@ async fn look(target: &Target, all: &mut [Prepared]) -> Result<(), Failure> {
         match there.get(&prepared.name) {
             None => {}
             Some(Ok(topic)) => prepared.seen(topic),
-            Some(Err(error)) if error.passes().is_some() => unsure.push((prepared, 1)),
+            Some(Err(error)) if error.is_passing() => unsure.push((prepared, 1)),
             Some(Err(error)) => {
                 let reason = format!("the target does not show topic {}: {error}", prepared.name);
                 prepared.refuse("K553", reason);
@@ -210,7 +210,7 @@ async fn settle(target: &Target, mut open: Vec<(&mut Prepared, i32)>) -> Result<
                 // One without a leader exists, and is waited for where it is written.
                 prepared.partitions < *wanted || (!led && !late)
             }
-            Some(Err(error)) if error.passes().is_none() => {
+            Some(Err(error)) if !error.is_passing() => {
                 let reason = format!("the target does not show topic {}: {error}", prepared.name);
                 prepared.refuse("K553", reason);
                 false
