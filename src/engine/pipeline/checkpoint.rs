@@ -37,6 +37,8 @@ impl Session {
             .iter()
             .any(|entry| matches!(entry, Entry::Run { .. }));
         let mut checkpoints = Vec::new();
+        // A fence that is recorded as over is not looked at again: what it found has to stand in the ledger with it.
+        let checkpoint = checkpoint || entries.iter().any(|entry| matches!(entry, Entry::Fenced { .. }));
         if checkpoint {
             self.last_checkpoint = Instant::now();
             checkpoints = self.checkpoints(&mut entries);
@@ -83,6 +85,9 @@ impl Session {
         if !checkpoints.is_empty() {
             steps::reached("checkpoint-appending");
         }
+        let has_fences = entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Fenced { .. }));
         let data = ProducerIdentity {
             producer_id: self.writer.producer_id,
             producer_epoch: self.writer.producer_epoch,
@@ -101,6 +106,7 @@ impl Session {
             task,
             mark,
             has_runs,
+            has_fences,
             checkpoints,
         });
     }
@@ -124,6 +130,9 @@ impl Session {
         }
         if appending.has_runs {
             steps::reached("run-recorded");
+        }
+        if appending.has_fences {
+            steps::reached("fenced-recorded");
         }
         if !appending.checkpoints.is_empty() {
             steps::reached("checkpoint-recorded");

@@ -147,6 +147,7 @@ struct Appending {
     task: JoinHandle<(Ledger, Result<(), LedgerLost>)>,
     mark: u64,
     has_runs: bool,
+    has_fences: bool,
     checkpoints: Vec<(usize, i64)>,
 }
 
