@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     clock,
-    ui::{numbers, tables},
+    ui::{numbers, printable, tables},
     verify::{Content, Difference, Kind, Report, Shape, TopicReport, Witness},
 };
 
@@ -221,20 +221,6 @@ fn content_of(content: &Content) -> String {
         text += &format!("  header {} = {}\n", printable(name), quoted(value));
     }
     text
-}
-
-/// Records hold what they like; a terminal must not obey it.
-fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|letter| {
-            let escaped = letter.is_control() || matches!(letter, '\u{200e}'..='\u{202e}');
-            let escape = escaped.then(|| letter.escape_default());
-            escape
-                .into_iter()
-                .flatten()
-                .chain((!escaped).then_some(letter))
-        })
-        .collect()
 }
 
 fn witness(witness: &Witness) -> Option<String> {

@@ -565,11 +565,32 @@ impl Resolving<'_> {
                 );
             }
         }
-        Some(Scope {
+        let scope = Scope {
             topics: globs(&topics)?,
             exclude_topics: globs(&self.texts("scope.exclude_topics").unwrap_or_default())?,
             literal_topics,
-        })
+        };
+        // Otherwise they would be looked for on the source and called missing.
+        for literal in &scope.literal_topics {
+            if scope.exclude_topics.is_match(literal) {
+                let hint = "take it out of one of the two".to_owned();
+                self.fault_of(
+                    "scope.topics",
+                    fault::BAD_VALUE,
+                    format!("{literal:?} is named here, and excluded by scope.exclude_topics"),
+                    Some(hint),
+                );
+            } else if is_topic_name(literal) && !scope.has_topic(literal, false) {
+                let hint = "it belongs to the brokers or to another tool: leave it out".to_owned();
+                self.fault_of(
+                    "scope.topics",
+                    fault::BAD_VALUE,
+                    format!("{literal:?} is never copied"),
+                    Some(hint),
+                );
+            }
+        }
+        Some(scope)
     }
 
     /// Two applications of one name could not be told apart.
@@ -627,6 +648,12 @@ impl Resolving<'_> {
                     "the {side}'s password travels unencrypted: PLAIN without [{side}.tls]"
                 ));
             }
+        }
+        if self.text("replication.rate").as_deref() == Some("auto") {
+            notes.push(
+                "replication.rate = \"auto\" is unlimited in this version: it does not back off yet"
+                    .to_owned(),
+            );
         }
         let referred: Vec<&String> = self
             .settings

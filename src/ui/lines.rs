@@ -7,6 +7,7 @@ use super::{
     news::{Line, News},
     numbers,
     pace::Pace,
+    printable,
 };
 use crate::events::Event;
 
@@ -153,7 +154,7 @@ pub fn stamped(now: Moment, line: &Line) -> String {
         "{} {:<12} {}",
         numbers::clock(now.unix_ms),
         line.word,
-        line.text
+        printable(&line.text)
     )
 }
 

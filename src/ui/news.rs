@@ -296,7 +296,7 @@ mod tests {
         let added = |index: usize| Event::TopicAdded {
             topic: format!("topic-{index}"),
             partitions: 6,
-            created: index % 2 == 0,
+            created: index.is_multiple_of(2),
         };
         let mut news = News::default();
         assert!(told(&mut news, &[added(0), added(1)]).is_empty());
