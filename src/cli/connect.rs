@@ -26,7 +26,7 @@ pub async fn both(settings: &Settings) -> Result<(Source, Target), Failure> {
             Exit::Usage,
             "K022",
             format!(
-                "source and target are the same cluster, {}: a topic would be copied into itself",
+                "source and target are the same cluster (id {}): its topics would be copied into themselves",
                 source.id()
             ),
         )

@@ -51,27 +51,28 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 struct Global {
-    /// The migration file
+    /// The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
     #[arg(
         short,
         long,
         global = true,
         value_name = "FILE",
         default_value = "migration.toml",
+        hide_default_value = true,
         env = "KAFKA_MIGRATE_CONFIG",
-        hide_env_values = true
+        hide_env = true
     )]
     config: PathBuf,
-    /// Where local state lives [default: .kafka-migrate/NAME beside the file]
+    /// Where local state lives [default: .kafka-migrate/NAME beside the file; variable: KAFKA_MIGRATE_STATE]
     #[arg(
         long,
         global = true,
         value_name = "DIR",
         env = "KAFKA_MIGRATE_STATE",
-        hide_env_values = true
+        hide_env = true
     )]
     state: Option<PathBuf>,
-    /// Print JSON on stdout: one document, or a line per event
+    /// Print JSON on stdout: one document, or for `replicate` a line per event
     #[arg(long, global = true)]
     json: bool,
     /// Say more; twice: also what happens inside, for a bug report
@@ -80,13 +81,14 @@ struct Global {
     /// Say only what went wrong
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// Use colour
+    /// When to use colour [default: auto]
     #[arg(
         long,
         global = true,
         value_enum,
         value_name = "WHEN",
-        default_value = "auto"
+        default_value = "auto",
+        hide_default_value = true
     )]
     color: Color,
     /// The migration's name, once its file was read.
@@ -228,7 +230,8 @@ impl Global {
 
     /// A command of ours with the flags that make it mean this migration.
     fn complete(&self, command: &str) -> String {
-        let Some(rest) = command.strip_prefix("kafka-migrate ") else {
+        let rest = command.strip_prefix("kafka-migrate ");
+        let Some(rest) = rest.filter(|rest| !rest.starts_with('-')) else {
             return command.to_owned();
         };
         let mut words = vec!["kafka-migrate".to_owned()];

@@ -26,8 +26,14 @@ const CUT_OFF: Duration = Duration::from_secs(2);
 /// too; the next start then takes some seconds longer.
 #[derive(Debug, Args)]
 pub struct Replicate {
-    /// When to end by itself
-    #[arg(long, value_enum, value_name = "WHEN", default_value = "stopped")]
+    /// When to end by itself [default: stopped]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "stopped",
+        hide_default_value = true
+    )]
     until: Until,
     /// Read at most so many bytes per second, such as 50MB, or `unlimited`; wins over replication.rate in the file
     #[arg(long, value_name = "RATE")]
@@ -38,7 +44,7 @@ pub struct Replicate {
 enum Until {
     /// When all that was on the source at the start is on the target; exit 10 if a partition stopped on the way
     CaughtUp,
-    /// Never: it runs until it is stopped
+    /// Never: it runs until somebody stops it
     Stopped,
 }
 

@@ -15,10 +15,10 @@ use crate::{
     ui::{Screen, numbers, tables},
 };
 
-/// Show where the migration is: the engine, the lag of each topic, and what is in the way
+/// Show where the migration is: the engine, the lag of each topic, what is in the way
 ///
-/// From any machine that reaches both clusters: it asks them and the ledger on the target, not the engine. It changes
-/// nothing.
+/// It works from any machine that reaches both clusters: it asks them, and the ledger on the target, not the engine
+/// itself. It changes nothing.
 #[derive(Debug, Args)]
 pub struct Status {}
 

@@ -132,7 +132,8 @@ pub fn resolve(
             fault::NO_FILE,
             format!("{shown} cannot be read: {}", credentials::words(&error)),
         )
-        .hint("name the migration file with --config FILE")
+        .hint("write one (`kafka-migrate --help` and templates/migration.toml), or name yours with --config FILE")
+        .next("kafka-migrate --config FILE config")
     })?;
     let text = String::from_utf8(text).map_err(|_| {
         Failure::new(
@@ -140,6 +141,7 @@ pub fn resolve(
             fault::SYNTAX,
             format!("{shown} is not UTF-8 text"),
         )
+        .hint("save it as plain text in UTF-8")
     })?;
     let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
     let mut resolving = Resolving {
@@ -245,7 +247,7 @@ impl Resolving<'_> {
                     self.put(field, value, Origin::Default, "default");
                 }
                 Fallback::Required => {
-                    let hint = format!("{}; or set {name}", field.doc);
+                    let hint = format!("write it ({}), or set {name}", field.doc);
                     self.fault(
                         usize::MAX,
                         self.shown.clone(),
@@ -561,7 +563,7 @@ impl Resolving<'_> {
                     "scope.topics",
                     fault::BAD_VALUE,
                     format!("{literal:?} cannot be a topic's name"),
-                    None,
+                    Some("letters, digits, `.`, `_` and `-`, at most 249".into()),
                 );
             }
         }
@@ -613,7 +615,7 @@ impl Resolving<'_> {
                         "{name:?} is the name of {} already",
                         first.trim_end_matches(".name")
                     ),
-                    None,
+                    Some("give each application a name of its own".into()),
                 );
             }
         }

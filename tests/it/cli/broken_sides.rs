@@ -112,7 +112,7 @@ async fn a_name_that_has_no_address() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_names_the_user() {
     let (_source, here) = broker(AUTHENTICATE, |_| {
-        Reply::Body(b"\0\0\x3a\x18invalid user or password\0\0\0\0\0\0\0\0\0\0".to_vec())
+        Reply::Body(b"\0\0\x3a\x19invalid user or password\x01\0\0\0\0\0\0\0\0\0".to_vec())
     })
     .await;
     let (_target, there) = other_cluster().await;

@@ -67,7 +67,7 @@ fn of_sides_that_cannot_be_reached() {
 async fn of_logins_that_are_refused() {
     let refuse = |heard: &crate::hostile::broker::Heard| {
         if heard.key == AUTHENTICATE {
-            Reply::Body(b"\0\0\x3a\x06wrong\0\0\0\0\0\0\0\0\0\0".to_vec())
+            Reply::Body(b"\0\0\x3a\x06wrong\x01\0\0\0\0\0\0\0\0\0".to_vec())
         } else {
             Reply::Honest
         }
