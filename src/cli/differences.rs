@@ -293,7 +293,11 @@ mod tests {
             matching: 3009,
             ..Counts::default()
         };
-        assert_snapshot!(text(&report(counts, Vec::new())), @"");
+        assert_snapshot!(text(&report(counts, Vec::new())), @r#"
+    orders   state: completed   partitions: 3   records: 3,009   differs: no   took 4.1s
+
+    note: librdkafka read the target too, 3,009 records, and saw the same
+    "#);
     }
 
     #[test]
@@ -323,7 +327,20 @@ mod tests {
             detail: Some("the checksum is wrong".into()),
             ..different()
         };
-        assert_snapshot!(text(&report(counts, vec![different(), missing, corrupt])), @"");
+        assert_snapshot!(text(&report(counts, vec![different(), missing, corrupt])), @r#"
+    orders   state: completed   partitions: 3   records: 61,204,118,334   differs: yes   took 4.1s
+
+    topic         matching  different  only on source  only on target  reordered  unreadable  not yet copied
+    orders  61,204,118,332          1               1  3 (2 repeated)          0           0               0
+
+    the first differences, by topic, partition and offset
+    partition  source offset  target offset  what                where in it
+    orders-2              17              -  only on the source
+    orders-2               -           1190  broken batch        the checksum is wrong
+    orders-2            1203           1190  different           key null / null, value 12 B / 14 B, headers 2 / 2, timestamp 1700000000000 / 1700000000000
+
+    note: librdkafka read the target too, 3,009 records, and saw the same
+    "#);
     }
 
     #[test]
@@ -333,7 +350,14 @@ mod tests {
             not_yet_copied: 3,
             ..Counts::default()
         };
-        assert_snapshot!(text(&report(counts, Vec::new())), @"");
+        assert_snapshot!(text(&report(counts, Vec::new())), @r#"
+    orders   state: completed   partitions: 3   records: 12   differs: no   behind: yes   took 4.1s
+
+    topic   matching  different  only on source  only on target  reordered  unreadable  not yet copied
+    orders        12          0               0               0          0           0               3
+
+    note: librdkafka read the target too, 3,009 records, and saw the same
+    "#);
     }
 
     #[test]
@@ -349,6 +373,12 @@ mod tests {
             content: Some(content),
             ..shape(12)
         });
-        assert_snapshot!(contents(&sample), @"");
+        assert_snapshot!(contents(&sample), @r#"
+    orders-2 source 1203
+      key    null
+      value  "\u{1b}[2J"quoted""
+      header trace = null
+      header a\nb = "1"
+    "#);
     }
 }

@@ -228,13 +228,13 @@ mod tests {
     lag        260,000 offsets in all
     speed      412 MB/s  96.2k rec/s, as the engine last said
 
-    topic     partitions  stopped  copied to  source end  lag
-    orders    6           1        1,840,000  2,100,000   260,000
-    payments  6           0        12         12          0
+    topic     partitions  stopped  copied to  source end      lag
+    orders             6        1  1,840,000   2,100,000  260,000
+    payments           6        0         12          12        0
 
     1 partition stopped; nothing is skipped, each goes on from its offset once its cause is gone
     partition  code  from offset  since                     what happened
-    orders-3   K510  12           2026-01-31T14:00:00.000Z  the source begins at 40
+    orders-3   K510           12  2026-01-31T14:00:00.000Z  the source begins at 40
     "#);
     }
 

@@ -55,7 +55,7 @@ impl Verify {
             screen.document(&differences::document(&report));
         } else {
             screen.text(&differences::text(&report));
-            if let Some(failure) = verdict(&report) {
+            if let Some(failure) = verdict(&report, self.show_values) {
                 screen.failure(None, &global.completed(failure));
             }
         }
@@ -98,7 +98,7 @@ fn exit(report: &Report) -> Exit {
 }
 
 /// What a person is told beside the report, unless both sides are the same.
-fn verdict(report: &Report) -> Option<Failure> {
+fn verdict(report: &Report, shown: bool) -> Option<Failure> {
     let totals = &report.totals;
     match report.verdict {
         Verdict::Same => None,
@@ -134,7 +134,11 @@ fn verdict(report: &Report) -> Option<Failure> {
             } else {
                 failure.hint("nothing is repaired by itself: look at the offsets named, on both sides")
             };
-            Some(failure.next("kafka-migrate verify --show-values"))
+            Some(failure.next(if shown {
+                "kafka-migrate status"
+            } else {
+                "kafka-migrate verify --show-values"
+            }))
         }
     }
 }
@@ -160,12 +164,12 @@ mod tests {
     fn the_exit_code_is_the_verdict() {
         let same = report(Counts::default());
         assert_eq!(exit(&same), Exit::Ok);
-        assert!(verdict(&same).is_none());
+        assert!(verdict(&same, false).is_none());
         let behind = report(Counts {
             not_yet_copied: 1,
             ..Counts::default()
         });
-        let failure = verdict(&behind).unwrap();
+        let failure = verdict(&behind, false).unwrap();
         assert_eq!(
             (exit(&behind), failure.exit),
             (Exit::NotReady, Exit::NotReady)
@@ -178,7 +182,7 @@ mod tests {
             not_yet_copied: 1,
             ..Counts::default()
         });
-        let failure = verdict(&differs).unwrap();
+        let failure = verdict(&differs, false).unwrap();
         assert_eq!(
             (exit(&differs), failure.exit),
             (Exit::Differs, Exit::Differs)

@@ -132,7 +132,7 @@ pub fn resolve(
             fault::NO_FILE,
             format!("{shown} cannot be read: {}", credentials::words(&error)),
         )
-        .hint("write one (`kafka-migrate --help` and templates/migration.toml), or name yours with --config FILE")
+        .hint("write one, or name yours with --config FILE")
         .next("kafka-migrate --config FILE config")
     })?;
     let text = String::from_utf8(text).map_err(|_| {

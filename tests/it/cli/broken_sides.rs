@@ -120,9 +120,9 @@ async fn a_wrong_password_names_the_user() {
     ── stderr
     note: the source's password travels unencrypted: PLAIN without [source.tls]
     HH:MM:SS connecting   to the source (127.0.0.1:PORT) and the target (127.0.0.1:PORT)
-    error[K122]: what answers as the source does not speak Kafka's protocol as we know it
-       the answer of 127.0.0.1:PORT to SaslAuthenticate cannot be read: Not enough bytes remaining in buffer!
-    hint: is the port in `source.bootstrap` a Kafka listener, with nothing in between that changes bytes?
+    error[K104]: the source refused the login of app: wrong user name or password
+       127.0.0.1:PORT refused the login of app with PLAIN: invalid user or password
+    hint: check `source.auth.username` and where `source.auth.password` points to
     next: kafka-migrate config      exit 4 (source)
     ── exit 4
     "#);
@@ -263,7 +263,7 @@ async fn a_target_that_is_the_source() {
     assert_snapshot!(same.transcript(&["replicate", "--until", "caught-up"]), @r#"
     ── stderr
     HH:MM:SS connecting   to the source (127.0.0.1:PORT) and the target (127.0.0.1:PORT)
-    error[K022]: source and target are the same cluster, cluster: a topic would be copied into itself
+    error[K022]: source and target are the same cluster (id cluster): its topics would be copied into themselves
     hint: correct `source.bootstrap` or `target.bootstrap`
     next: kafka-migrate config      exit 2 (usage)
     ── exit 2

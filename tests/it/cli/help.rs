@@ -25,9 +25,8 @@ fn help_names_the_commands_that_work_and_no_others() {
 
     Commands:
       replicate  Copy the topics in scope to the target, each record once, in order, untouched
-      status     Show where the migration is: the engine, the lag of each topic, and what is in the way
-      verify     Compare source and target, record by record: content, order, nothing missing, nothing
-                 twice
+      status     Show where the migration is: the engine, the lag of each topic, what is in the way
+      verify     Compare source and target, record by record
       config     Show the settings in force, each with its origin
 
     Options:
@@ -39,18 +38,14 @@ fn help_names_the_commands_that_work_and_no_others() {
 
     Options of every command:
       -c, --config <FILE>
-              The migration file
-              
-              [env: KAFKA_MIGRATE_CONFIG]
-              [default: migration.toml]
+              The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
 
           --state <DIR>
-              Where local state lives [default: .kafka-migrate/NAME beside the file]
-              
-              [env: KAFKA_MIGRATE_STATE]
+              Where local state lives [default: .kafka-migrate/NAME beside the file; variable:
+              KAFKA_MIGRATE_STATE]
 
           --json
-              Print JSON on stdout: one document, or a line per event
+              Print JSON on stdout: one document, or for `replicate` a line per event
 
       -v, --verbose...
               Say more; twice: also what happens inside, for a bug report
@@ -59,14 +54,12 @@ fn help_names_the_commands_that_work_and_no_others() {
               Say only what went wrong
 
           --color <WHEN>
-              Use colour
+              When to use colour [default: auto]
 
               Possible values:
               - auto:   On a terminal, unless NO_COLOR or CI is set
               - always: Always
               - never:  Never
-              
-              [default: auto]
 
     Every setting can be given by a variable: KAFKA_MIGRATE_ and its key in capitals, `_` for `.`
     (source.bootstrap is KAFKA_MIGRATE_SOURCE_BOOTSTRAP). Flags win over variables, variables over
@@ -94,14 +87,12 @@ fn help_of_replicate() {
 
     Options:
           --until <WHEN>
-              When to end by itself
+              When to end by itself [default: stopped]
 
               Possible values:
               - caught-up: When all that was on the source at the start is on the target; exit 10 if a
                 partition stopped on the way
-              - stopped:   Never: it runs until it is stopped
-              
-              [default: stopped]
+              - stopped:   Never: it runs until somebody stops it
 
           --rate <RATE>
               Read at most so many bytes per second, such as 50MB, or `unlimited`; wins over
@@ -112,18 +103,14 @@ fn help_of_replicate() {
 
     Options of every command:
       -c, --config <FILE>
-              The migration file
-              
-              [env: KAFKA_MIGRATE_CONFIG]
-              [default: migration.toml]
+              The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
 
           --state <DIR>
-              Where local state lives [default: .kafka-migrate/NAME beside the file]
-              
-              [env: KAFKA_MIGRATE_STATE]
+              Where local state lives [default: .kafka-migrate/NAME beside the file; variable:
+              KAFKA_MIGRATE_STATE]
 
           --json
-              Print JSON on stdout: one document, or a line per event
+              Print JSON on stdout: one document, or for `replicate` a line per event
 
       -v, --verbose...
               Say more; twice: also what happens inside, for a bug report
@@ -132,14 +119,12 @@ fn help_of_replicate() {
               Say only what went wrong
 
           --color <WHEN>
-              Use colour
+              When to use colour [default: auto]
 
               Possible values:
               - auto:   On a terminal, unless NO_COLOR or CI is set
               - always: Always
               - never:  Never
-              
-              [default: auto]
     ── exit 0
     "#);
 }
@@ -148,7 +133,7 @@ fn help_of_replicate() {
 fn help_of_status() {
     assert_snapshot!(Place::empty().transcript(&["status", "-h"]), @r#"
     ── stdout
-    Show where the migration is: the engine, the lag of each topic, and what is in the way
+    Show where the migration is: the engine, the lag of each topic, what is in the way
 
     Usage: kafka-migrate status [OPTIONS]
 
@@ -156,13 +141,13 @@ fn help_of_status() {
       -h, --help  Print help (see more with '--help')
 
     Options of every command:
-      -c, --config <FILE>  The migration file [env: KAFKA_MIGRATE_CONFIG] [default: migration.toml]
-          --state <DIR>    Where local state lives [default: .kafka-migrate/NAME beside the file] [env:
-                           KAFKA_MIGRATE_STATE]
-          --json           Print JSON on stdout: one document, or a line per event
+      -c, --config <FILE>  The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
+          --state <DIR>    Where local state lives [default: .kafka-migrate/NAME beside the file;
+                           variable: KAFKA_MIGRATE_STATE]
+          --json           Print JSON on stdout: one document, or for `replicate` a line per event
       -v, --verbose...     Say more; twice: also what happens inside, for a bug report
       -q, --quiet          Say only what went wrong
-          --color <WHEN>   Use colour [default: auto] [possible values: auto, always, never]
+          --color <WHEN>   When to use colour [default: auto] [possible values: auto, always, never]
     ── exit 0
     "#);
 }
@@ -171,11 +156,14 @@ fn help_of_status() {
 fn help_of_verify() {
     assert_snapshot!(Place::empty().transcript(&["verify", "--help"]), @r#"
     ── stdout
-    Compare source and target, record by record: content, order, nothing missing, nothing twice
+    Compare source and target, record by record
 
-    Covers every topic in scope, up to the ends seen when it begins; the engine may run meanwhile. It
-    changes nothing. Exit 0: both are the same. 8: they differ, and the first ten differences are shown.
-    3: what the target holds is right, but it does not hold everything yet.
+    Is every record in scope on the target, once, in order, with the same key, value, headers and
+    timestamp, and nothing else? It looks up to the ends seen when it begins, and may run beside the
+    engine. It changes nothing.
+
+    Exit 0: the same. 8: they differ, and the first ten differences are shown. 3: what the target holds
+    is right, but it does not hold everything yet.
 
     Usage: kafka-migrate verify [OPTIONS]
 
@@ -184,27 +172,21 @@ fn help_of_verify() {
               Show what the differing records hold, not only where they are and how long
 
           --at-once <N>
-              Compare so many partitions at the same time; each takes a few MiB of memory
-              
-              [default: 4]
+              Compare so many partitions at the same time, each in a few MiB of memory [default: 4]
 
       -h, --help
               Print help (see a summary with '-h')
 
     Options of every command:
       -c, --config <FILE>
-              The migration file
-              
-              [env: KAFKA_MIGRATE_CONFIG]
-              [default: migration.toml]
+              The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
 
           --state <DIR>
-              Where local state lives [default: .kafka-migrate/NAME beside the file]
-              
-              [env: KAFKA_MIGRATE_STATE]
+              Where local state lives [default: .kafka-migrate/NAME beside the file; variable:
+              KAFKA_MIGRATE_STATE]
 
           --json
-              Print JSON on stdout: one document, or a line per event
+              Print JSON on stdout: one document, or for `replicate` a line per event
 
       -v, --verbose...
               Say more; twice: also what happens inside, for a bug report
@@ -213,14 +195,12 @@ fn help_of_verify() {
               Say only what went wrong
 
           --color <WHEN>
-              Use colour
+              When to use colour [default: auto]
 
               Possible values:
               - auto:   On a terminal, unless NO_COLOR or CI is set
               - always: Always
               - never:  Never
-              
-              [default: auto]
     ── exit 0
     "#);
 }
@@ -237,13 +217,13 @@ fn help_of_config() {
       -h, --help  Print help (see more with '--help')
 
     Options of every command:
-      -c, --config <FILE>  The migration file [env: KAFKA_MIGRATE_CONFIG] [default: migration.toml]
-          --state <DIR>    Where local state lives [default: .kafka-migrate/NAME beside the file] [env:
-                           KAFKA_MIGRATE_STATE]
-          --json           Print JSON on stdout: one document, or a line per event
+      -c, --config <FILE>  The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
+          --state <DIR>    Where local state lives [default: .kafka-migrate/NAME beside the file;
+                           variable: KAFKA_MIGRATE_STATE]
+          --json           Print JSON on stdout: one document, or for `replicate` a line per event
       -v, --verbose...     Say more; twice: also what happens inside, for a bug report
       -q, --quiet          Say only what went wrong
-          --color <WHEN>   Use colour [default: auto] [possible values: auto, always, never]
+          --color <WHEN>   When to use colour [default: auto] [possible values: auto, always, never]
     ── exit 0
     "#);
 }

@@ -22,15 +22,15 @@ fn a_missing_file() {
     assert_snapshot!(Place::empty().transcript(&["replicate"]), @r#"
     ── stderr
     error[K001]: migration.toml cannot be read: no such file
-    hint: name the migration file with --config FILE
-    next: kafka-migrate config      exit 2 (usage)
+    hint: write one, or name yours with --config FILE
+    next: kafka-migrate --config FILE config      exit 2 (usage)
     ── exit 2
     "#);
     assert_snapshot!(Place::empty().transcript(&["-c", "no/such file.toml", "status"]), @r#"
     ── stderr
     error[K001]: no/such file.toml cannot be read: no such file
-    hint: name the migration file with --config FILE
-    next: kafka-migrate -c 'no/such file.toml' config      exit 2 (usage)
+    hint: write one, or name yours with --config FILE
+    next: kafka-migrate --config FILE config      exit 2 (usage)
     ── exit 2
     "#);
 }
@@ -40,6 +40,7 @@ fn a_file_that_is_not_toml() {
     assert_snapshot!(with("name = \"orders\"", "name = orders"), @r#"
     ── stderr
     error[K003]: migration.toml:2:8: string values must be quoted, expected literal string
+    hint: in TOML text stands in quotes, a list in brackets, and a table begins with [its name]
     next: kafka-migrate config      exit 2 (usage)
     ── exit 2
     "#);
@@ -61,6 +62,7 @@ fn a_wrong_type() {
     assert_snapshot!(with("topics = [\"orders\"]", "topics = 7"), @r#"
     ── stderr
     error[K011]: migration.toml:13:10: scope.topics: expected a list of names or globs, found a number
+    hint: it says: topics to copy, by name or glob
     next: kafka-migrate config      exit 2 (usage)
     ── exit 2
     "#);
@@ -71,6 +73,7 @@ fn a_value_out_of_range() {
     assert_snapshot!(with("[scope]", "[replication]\nshards = 65\n\n[scope]"), @r#"
     ── stderr
     error[K012]: migration.toml:13:10: replication.shards: expected a number from 1 to 64, found 65
+    hint: it says: ledger partitions; fixed at first start
     next: kafka-migrate config      exit 2 (usage)
     ── exit 2
     "#);
@@ -81,7 +84,7 @@ fn a_missing_value() {
     assert_snapshot!(with("name = \"orders\"\n", ""), @r#"
     ── stderr
     error[K013]: migration.toml: `name` is missing
-    hint: the migration's name; its topics on the target carry it; or set KAFKA_MIGRATE_NAME
+    hint: write it (the migration's name; its topics on the target carry it), or set KAFKA_MIGRATE_NAME
     next: kafka-migrate config      exit 2 (usage)
     ── exit 2
     "#);
@@ -92,6 +95,7 @@ fn a_newer_file() {
     assert_snapshot!(with("version = 1", "version = 2"), @r#"
     ── stderr
     error[K012]: migration.toml:1:11: version: version 2 is newer than this kafka-migrate, which reads version 1
+    hint: it says: the version of this file's format
     next: kafka-migrate config      exit 2 (usage)
     ── exit 2
     "#);
@@ -102,7 +106,7 @@ fn something_that_this_version_cannot_do() {
     assert_snapshot!(with("[scope]", "[replication]\ntwo_way = true\n\n[scope]"), @r#"
     ── stderr
     error[K016]: migration.toml:13:11: replication.two_way = true is not available in this version
-    hint: it takes false
+    hint: leave it out, or write false
     next: kafka-migrate config      exit 2 (usage)
     ── exit 2
     "#);
@@ -165,10 +169,10 @@ fn several_faults_at_once() {
     ── stderr
     error[K002]: 5 errors in the settings, read from migration.toml
        migration.toml:1:1: unknown key `nmae`; the nearest known key is `name`
-       migration.toml:5:13: source.bootstrap: expected "host:port", found "kafka1"
+       migration.toml:5:13: source.bootstrap: expected "host:port", found "kafka1"; it says: servers to ask first, host:port
        migration.toml:8:10: scope.topics: names no topic; "*" takes them all
-       migration.toml: `name` is missing; the migration's name; its topics on the target carry it; or set KAFKA_MIGRATE_NAME
-       migration.toml: `target.bootstrap` is missing; servers to ask first, host:port; or set KAFKA_MIGRATE_TARGET_BOOTSTRAP
+       migration.toml: `name` is missing; write it (the migration's name; its topics on the target carry it), or set KAFKA_MIGRATE_NAME
+       migration.toml: `target.bootstrap` is missing; write it (servers to ask first, host:port), or set KAFKA_MIGRATE_TARGET_BOOTSTRAP
     next: kafka-migrate config      exit 2 (usage)
     ── exit 2
     "#);
@@ -191,6 +195,7 @@ fn a_flag_is_checked_like_the_file() {
     assert_snapshot!(place.transcript(&["replicate", "--rate", "fast"]), @r#"
     ── stderr
     error[K012]: --rate: replication.rate: expected a rate such as "200MB" (per second), or "unlimited", found "fast"
+    hint: it says: bytes per second, as stored on the source
     next: kafka-migrate config      exit 2 (usage)
     ── exit 2
     "#);
