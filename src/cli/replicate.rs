@@ -357,7 +357,7 @@ mod tests {
     async fn the_last_events_of_an_engine_are_not_lost() {
         let ending = accompanied(
             async |events, _| {
-                for partition in 0..100 {
+                for partition in 0..3 {
                     events.send(Event::PartitionStopped {
                         topic: "orders".into(),
                         partition,
@@ -366,12 +366,12 @@ mod tests {
                         source_offset: 0,
                     });
                 }
-                Ok(summary(100, true))
+                Ok(summary(3, true))
             },
             0,
         )
         .await;
-        assert_eq!(ending.stopped.len(), 100);
+        assert_eq!(ending.stopped.len(), 3);
         assert!(ending.result.unwrap().sealed);
     }
 
