@@ -7,6 +7,7 @@ use super::{
     news::{Line, News},
     numbers,
     pace::Pace,
+    printable,
 };
 use crate::events::Event;
 
@@ -153,7 +154,7 @@ pub fn stamped(now: Moment, line: &Line) -> String {
         "{} {:<12} {}",
         numbers::clock(now.unix_ms),
         line.word,
-        line.text
+        printable(&line.text)
     )
 }
 
@@ -219,7 +220,6 @@ mod tests {
                 "14:02:02 replicating  0/4 partitions at the end  2.0%  2000/100k offsets  1.00 MB/s  1000 rec/s  lag 98k",
                 "14:02:04 replicating  0/4 partitions at the end  4.0%  4000/100k offsets  1.00 MB/s  1000 rec/s  lag 96k  eta 1m 36s",
                 "14:02:05 throttled    by rate  0/4 partitions at the end  5.0%  5000/100k offsets  1.00 MB/s  1000 rec/s  lag 95k  eta 1m 35s",
-                "14:02:06 draining     1 batch in flight to be answered",
                 "14:02:07 draining     0/4 partitions at the end  5.0%  5000/100k offsets  1.00 MB/s  1000 rec/s  lag 95k",
             ]
         );
