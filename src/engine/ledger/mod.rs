@@ -1,7 +1,9 @@
 //! The shard's durable record in Kafka: claims, identities, runs, checkpoints.
 
+pub mod read;
 pub mod record;
 pub mod state;
+pub mod write;
 
 /// Name of the ledger topic of a migration; its partitions are the shards.
 pub fn topic(migration: &str) -> String {

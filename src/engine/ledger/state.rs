@@ -1,7 +1,8 @@
 //! What a shard's ledger says in all, folded from its records.
 //!
-//! 1. A record counts only if it was written under the last claim before it; a claim always counts.
-//! 2. The newest claim wins, whatever its generation.
+//! 1. A record counts only if it was written under the last claim before it.
+//! 2. A claim counts if its generation is above that of the last one, or if it repeats the last one (a snapshot does): an engine that was
+//!    taken over cannot take the ledger back by what it writes late.
 //! 3. An identity is open from its record until it is sealed or fenced; a sealed one is opened again by `Continued`.
 //! 4. Runs are kept from the one that holds the checkpoint's sequence on; older ones only up to a bound.
 
@@ -13,7 +14,7 @@ use super::record::{At, Checkpoint, Entry, Header, Heartbeat, Owner, Record, Run
 use crate::model::names::{TopicName, TopicPartition};
 
 /// Runs kept of one partition beside those that recovery needs.
-const RUNS_KEPT: usize = 256;
+const RUNS_KEPT: usize = 64;
 
 /// A shard's ledger.
 #[derive(Debug, Clone, Default)]
@@ -297,6 +298,11 @@ impl State {
     /// Everything that has to stand in a ledger for this state to be folded from it again, in order.
     pub fn entries(&self) -> Vec<Entry> {
         let mut entries = Vec::new();
+        entries.extend(
+            self.claim
+                .as_ref()
+                .map(|claim| Entry::Claim(claim.owner.clone())),
+        );
         entries.extend(self.header.clone().map(Entry::Header));
         for (&number, identity) in &self.identities {
             entries.push(Entry::Identity {
