@@ -3,4 +3,5 @@
 
 mod faults;
 mod hostile;
+mod model;
 mod support;
