@@ -43,7 +43,8 @@ impl State {
         if engine.lease_over {
             self.append(scope, slot, found, Said::Beats, |_| {}, |_| {});
         }
-        if engine.owes_fenced {
+        let early = !scope.has(Safeguard::CheckpointBeforeFenced);
+        if engine.owes_fenced && (!engine.owes_checkpoint || early) {
             self.append(
                 scope,
                 slot,
@@ -58,7 +59,7 @@ impl State {
         }
         self.cut(scope, slot, found);
         self.send(scope, slot, found);
-        if engine.in_flight() == 0 || scope.checkpoints {
+        if engine.queue.is_empty() || scope.checkpoints || engine.owes_checkpoint {
             self.settle(scope, slot, found);
         }
     }
@@ -168,9 +169,9 @@ impl State {
             identity: engine.identity,
             next: engine.acked,
             source: engine.acked_position,
-            target: self.behind(engine).unwrap_or(engine.view.checkpoint.target),
+            target: self.behind(engine).unwrap_or(engine.origin),
         };
-        if scope.checkpoints && checkpoint != engine.view.checkpoint {
+        if engine.owes_checkpoint || (scope.checkpoints && checkpoint != engine.view.checkpoint) {
             let mapped = if scope.has(Safeguard::CheckpointAfterMap) {
                 engine.unmapped
             } else {
@@ -186,6 +187,7 @@ impl State {
                     ledger.mapped |= mapped;
                 },
                 |engine| {
+                    engine.owes_checkpoint = false;
                     engine.unmapped &= !mapped;
                     if engine.unmapped != 0 {
                         engine.phase = Phase::Map

@@ -102,6 +102,10 @@ pub struct Engine {
     pub hold: bool,
     /// The tail was read for OUT_OF_ORDER, and no progress since.
     pub tail_read: bool,
+    /// Target offset from which our records may stand.
+    pub origin: u8,
+    /// The tail was read, and where it ends is not written yet.
+    pub owes_checkpoint: bool,
     /// Every marker was seen, and `Fenced` is not written yet.
     pub owes_fenced: bool,
 }
@@ -140,6 +144,7 @@ impl Engine {
         self.named = false;
         self.fences = Fences::default();
         self.hold = false;
+        self.owes_checkpoint = false;
         self.owes_fenced = false;
     }
 
@@ -243,11 +248,13 @@ impl State {
         }
         if !scope.has(Safeguard::NotFetchedAgain) && engine.queue.is_empty() {
             // As a start would: whatever the tail does not show is fetched anew.
-            let last = behind
-                .checked_sub(1)
-                .and_then(|last| engine.view.source_of(engine.identity, last));
-            engine.acked = engine.acked.max(behind);
-            engine.acked_position = last.map_or(engine.acked_position, |last| last + 1);
+            while engine.acked < behind {
+                let source = engine.view.source_of(engine.identity, engine.acked);
+                let source = source.unwrap_or(engine.acked_position);
+                engine.unmapped |= 1 << source;
+                engine.acked += 1;
+                engine.acked_position = source + 1;
+            }
             (engine.next, engine.position) = (engine.acked, engine.acked_position);
             engine.phase = Phase::Copy;
             return next;

@@ -1,7 +1,7 @@
 //! How an engine comes by a fresh identity: shuts out every predecessor that may have written, waits for the markers, reads the tail.
 
 use super::{
-    Checkpoint, IDS, Identity, MARKER, Pending, Producer, Standing, State,
+    IDS, Identity, MARKER, Pending, Producer, Standing, State,
     engine::Phase,
     scope::{Safeguard, Scope},
     search::Found,
@@ -142,7 +142,7 @@ impl State {
         found.add(Step::Did(run, Said::Aborts(engine.fences)), Ok(next));
     }
 
-    /// Reads the tail, once every marker is in it, and writes where the partition goes on.
+    /// Reads the tail, once every marker is in it: where the partition goes on.
     pub fn recover(&self, scope: &Scope, slot: usize, found: &mut Found) {
         let engine = &self.engines[slot];
         let fences = engine.fences.iter().zip(&engine.view.identities);
@@ -181,30 +181,15 @@ impl State {
             tail |= 1 << source;
             position = source + 1;
         }
-        let mapped = if scope.has(Safeguard::MapTheTail) {
-            tail
-        } else {
-            0
-        };
-        let checkpoint = Checkpoint {
-            identity: engine.identity,
-            next: 0,
-            source: position,
-            target: self.log.len() as u8,
-        };
-        self.append(
-            scope,
-            slot,
-            found,
-            Said::Recovers(position),
-            |ledger| {
-                ledger.checkpoint = checkpoint;
-                ledger.mapped |= mapped;
-            },
-            |engine| {
-                engine.begin(0, position);
-                engine.owes_fenced = true;
-            },
-        );
+        let mut next = *self;
+        let engine = &mut next.engines[slot];
+        engine.begin(0, position);
+        engine.origin = self.log.len() as u8;
+        engine.owes_checkpoint = true;
+        engine.owes_fenced = true;
+        if scope.has(Safeguard::MapTheTail) {
+            engine.unmapped = tail;
+        }
+        found.add(Step::Did(engine.run, Said::Recovers(position)), Ok(next));
     }
 }

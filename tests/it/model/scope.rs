@@ -43,6 +43,8 @@ pub enum Safeguard {
     FenceUnknownCold,
     /// A cold batch while dirty leads to a fence.
     FenceColdWhileDirty,
+    /// A fence is said to be done after the checkpoint that its tail gave.
+    CheckpointBeforeFenced,
     /// A checkpoint is written after the target runs it rests on.
     CheckpointAfterMap,
     /// What is acknowledged is counted without gaps.
@@ -63,7 +65,7 @@ pub enum Safeguard {
 
 impl Safeguard {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::ClaimBeforeRead,
         Self::LedgerEpochBump,
         Self::Contiguity,
@@ -83,6 +85,7 @@ impl Safeguard {
         Self::DirtyNotSealed,
         Self::FenceUnknownCold,
         Self::FenceColdWhileDirty,
+        Self::CheckpointBeforeFenced,
         Self::CheckpointAfterMap,
         Self::CountedWithoutGaps,
         Self::MapTheTail,

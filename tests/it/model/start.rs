@@ -168,6 +168,8 @@ impl Engine {
         (self.next, self.acked) = (next, next);
         (self.position, self.acked_position) = (position, position);
         self.unmapped = 0;
+        self.origin = self.view.checkpoint.target;
+        self.owes_checkpoint = false;
         self.owes_fenced = false;
         self.dirty = false;
         self.remembered = false;

@@ -124,7 +124,7 @@ fn a_ledger_and_a_coordinator_that_forget_do_no_harm() {
         Scope {
             forgettable: 0b11,
             live: true,
-            ..COLD
+            ..WORLD
         },
     );
 }

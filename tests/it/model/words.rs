@@ -114,10 +114,9 @@ impl Display for Said {
             Self::Names(number, producer) => write!(f, "writes identity {number}: {producer}"),
             Self::Aborts(fences) => write!(f, "aborts{}", Named(fences)),
             Self::AbortRefused => f.write_str("is refused the abort: somebody bumped in between"),
-            Self::Recovers(position) => write!(
-                f,
-                "reads the tail, writes that it goes on at source offset {position}"
-            ),
+            Self::Recovers(position) => {
+                write!(f, "reads the tail, goes on at source offset {position}")
+            }
             Self::Fetches(batch) => write!(f, "fetches {batch}"),
             Self::WritesRun(batch) => write!(f, "fetches {batch} and writes its runs"),
             Self::Sends(batch) => write!(f, "sends {batch}"),
