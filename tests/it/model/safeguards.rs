@@ -108,7 +108,7 @@ fn missed(safeguard: Safeguard) -> Missed {
         Safeguard::CheckpointAfterMap => (busy(WORLD), Unmapped, 8),
         Safeguard::CountedWithoutGaps => (busy(PIPELINED), Unmapped, 16),
         Safeguard::MapTheTail => (WORLD, Unmapped, 15),
-        Safeguard::FenceWhenOutOfOrder => (busy(COLD), Stuck, 21),
+        Safeguard::FenceWhenOutOfOrder => (busy(COLD), Stuck, 22),
         Safeguard::Lease => (WITHOUT_BARRIER, TwiceOrOutOfOrder, 16),
         Safeguard::WaitOut => (WITHOUT_BARRIER, TwiceOrOutOfOrder, 15),
     };
