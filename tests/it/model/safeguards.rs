@@ -7,6 +7,9 @@ use super::{
     variants::{COLD, MIXED, PIPELINED, WITHOUT_BARRIER, WORLD, busy, holds},
 };
 
+/// What was decided, with a table of these rules.
+const DECISION: &str = include_str!("../../../docs/decisions/001-ledger.md");
+
 /// A world in which a safeguard is missed.
 struct Missed {
     /// What is taken away with it, because it covers for it.
@@ -142,6 +145,9 @@ fn without_any_one_safeguard_a_record_is_lost_or_repeated() {
             "without {without:?}:\n{}",
             outcome.told()
         );
+        let star = if also.is_some() { "*" } else { "" };
+        let row = format!("| {safeguard:?}{star} | {steps} | {harm} |");
+        assert!(DECISION.contains(&row), "the decision lacks {row}");
     }
 }
 

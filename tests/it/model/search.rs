@@ -197,7 +197,10 @@ fn replay(scope: &Scope, ways: &[(u32, u16)], mut at: u32) -> Vec<String> {
 impl Outcome {
     /// The trace as lines.
     pub fn told(&self) -> String {
-        let mut lines = format!("{:?} after {} steps\n", self.harm, self.trace.len());
+        let harm = self
+            .harm
+            .map_or_else(|| "no harm".to_owned(), |harm| harm.to_string());
+        let mut lines = format!("{harm} after {} steps\n", self.trace.len());
         for (number, step) in self.trace.iter().enumerate() {
             writeln!(lines, "{:3}  {step}", number + 1).expect("a string takes everything");
         }

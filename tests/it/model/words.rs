@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{Batch, Producer, Request, broker::Answer, fence::Fences};
+use super::{Batch, Harm, Producer, Request, broker::Answer, fence::Fences};
 
 /// One step of the world.
 #[derive(Debug, Clone, Copy)]
@@ -167,5 +167,18 @@ impl Display for Batch {
             write!(f, "{comma}sequence {sequence} = source {source}")?;
         }
         Ok(())
+    }
+}
+
+impl Display for Harm {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::TwiceOrOutOfOrder => "a record twice, or behind a later one",
+            Self::Lost => "a record lost",
+            Self::TwoMeanings => "a sequence with two meanings",
+            Self::CheckpointAhead => "a checkpoint ahead of the target",
+            Self::Unmapped => "a record checkpointed and in no target run",
+            Self::Stuck => "a dead end: nothing more is copied",
+        })
     }
 }
