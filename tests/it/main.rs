@@ -4,4 +4,5 @@
 mod cli;
 mod faults;
 mod hostile;
+mod model;
 mod support;
