@@ -37,12 +37,15 @@ impl Session {
             .iter()
             .any(|entry| matches!(entry, Entry::Run { .. }));
         let mut checkpoints = Vec::new();
-        // A fence that is recorded as over is not looked at again: what it found has to stand in the ledger with it.
-        let checkpoint = checkpoint || entries.iter().any(|entry| matches!(entry, Entry::Fenced { .. }));
-        if checkpoint {
+        // A fence that is recorded as over is not looked at again: what it found has to stand in the ledger before.
+        let over: Vec<Entry> = entries
+            .extract_if(.., |entry| matches!(entry, Entry::Fenced { .. }))
+            .collect();
+        if checkpoint || !over.is_empty() {
             self.last_checkpoint = Instant::now();
             checkpoints = self.checkpoints(&mut entries);
         }
+        entries.extend(over);
         if beat {
             self.last_heartbeat = Some(Instant::now());
             entries.push(Entry::Heartbeat(self.heartbeat()));
