@@ -1,6 +1,7 @@
-//! The one test binary: real brokers, faults, the command line, hostile bytes.
-#![forbid(unsafe_code)]
+//! The one test binary: real brokers, faults, the command line, hostile bytes, the documents, the architecture.
 
+mod documents;
 mod faults;
 mod hostile;
+mod layers;
 mod support;
