@@ -9,7 +9,7 @@ check:
     cargo clippy --locked --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
     cargo test --locked --lib
-    cargo test --locked --test it layers documents hostile
+    cargo test --locked --test it -- layers documents hostile
 
 # Every test, with real Kafka clusters.
 test:

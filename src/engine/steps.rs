@@ -91,11 +91,8 @@ mod traced {
             && at == label
             && trace.seen.fetch_add(1, Ordering::SeqCst) + 1 == *n
         {
-            rustix::process::kill_process(
-                rustix::process::getpid(),
-                rustix::process::Signal::KILL,
-            )
-            .ok();
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
+                .ok();
         }
     }
 }

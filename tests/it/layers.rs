@@ -40,6 +40,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "wire::batch",
             "wire::codec",
             "wire::record",
+            "wire::retry",
         ],
     ),
     ("ui", &["model", "events"]),
