@@ -26,6 +26,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "events",
             "cluster",
             "wire::batch",
+            "wire::encode",
             "wire::record",
             "wire::retry",
         ],
