@@ -435,7 +435,7 @@ impl Lane {
                 for side in [Side::Target, Side::Source] {
                     while let Some(print) = pair.next(side).await? {
                         if table.offer(side, print).is_err() {
-                            shares = of * DIVIDE;
+                            shares *= DIVIDE;
                             continue 'divide;
                         }
                     }
