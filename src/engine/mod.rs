@@ -1,6 +1,12 @@
 //! The embedded replication engine: one direction, from one cluster to another, exactly once and in order.
 
+pub mod budget;
+pub mod identity;
+pub mod lease;
 pub mod ledger;
+pub mod metrics;
+pub mod pipeline;
+pub mod recover;
 pub mod settings;
 pub mod status;
 pub mod steps;
