@@ -416,7 +416,7 @@ fn purpose<'a>(file: &str, text: &'a str) -> Result<&'a str, String> {
     let says = first
         .strip_prefix("//! ")
         .ok_or_else(|| format!("{file} begins with {first:?}, not with `//! ` and what it owns"))?;
-    if says.ends_with('.') && says.len() <= 130 {
+    if says.ends_with(['.', '?']) && says.chars().count() <= 140 {
         Ok(says)
     } else {
         Err(format!(
