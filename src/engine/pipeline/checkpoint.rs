@@ -188,6 +188,7 @@ impl Session {
                 count.slowest = Some((partition.name.to_string(), lag));
             }
         }
+        steps::in_flight_is(self.shard, count.in_flight);
         self.count = count.clone();
         self.shared.numbers.set(self.shard, count);
     }

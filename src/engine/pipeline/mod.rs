@@ -242,6 +242,7 @@ impl Session {
         all: &mut Vec<Assignment>,
     ) -> (Option<Ledger>, Ended, metrics::Shard) {
         self.assign(assigned);
+        self.end_fences();
         let ended = self.copy(incoming, all).await;
         self.tasks.abort_all();
         super::steps::in_flight_is(self.shard, 0);

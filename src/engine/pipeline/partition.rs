@@ -38,8 +38,8 @@ pub struct Item {
     pub max_timestamp: i64,
     /// It may be sent when the ledger has this flush.
     pub mark: u64,
-    /// Keeps the memory of its fetch answer accounted for.
-    pub held: Arc<Held>,
+    /// Keeps the memory of its fetch answer accounted for until it is dropped.
+    pub _held: Arc<Held>,
 }
 
 /// What is known of a batch that was sent.

@@ -125,7 +125,7 @@ fn push(
         source_next: header.next_offset(),
         max_timestamp: header.max_timestamp,
         mark,
-        held: held.clone(),
+        _held: held.clone(),
     });
     Ok(())
 }

@@ -170,7 +170,13 @@ impl Session {
 
     /// When every partition has seen its markers the fences are over.
     pub(super) fn end_fences(&mut self) {
-        let recovering = |partition: &Partition| partition.phase == Phase::Recovering;
+        let recovering = |partition: &Partition| {
+            partition.phase == Phase::Recovering
+                && self
+                    .fences
+                    .iter()
+                    .any(|fence| fence.partitions.contains(&partition.at))
+        };
         if self.unfenced == 0 || self.partitions.iter().any(recovering) {
             return;
         }
