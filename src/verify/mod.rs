@@ -182,10 +182,10 @@ fn failure(task: &Task, stop: Stop) -> Failure {
         Stop::Failed(error) => error
             .failure()
             .cause(format!("while comparing {}", task.at)),
-        Stop::Stalled(reason) => Failure::new(Exit::NotReady, "K402", reason),
+        Stop::Stalled(reason) => Failure::new(Exit::NotReady, "K492", reason),
         Stop::Moved => Failure::new(
             Exit::NotReady,
-            "K402",
+            "K493",
             format!("{} moves while it is compared", task.at),
         ),
     }

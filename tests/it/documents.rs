@@ -5,7 +5,7 @@
 //! accepts. `KAFKA_MIGRATE_REWRITE=screen` fills the README's screen from a real run.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -341,6 +341,60 @@ fn exit_codes_in_the_readme_are_those_of_the_program() {
         let row = format!("| {} | {} |", exit.code(), exit.name());
         assert!(page.contains(&row), "the README has no row {row:?}");
     }
+}
+
+/// Codes like "K501" in a file's code, its tests left out.
+fn codes(file: &str) -> BTreeSet<String> {
+    let text = read(file);
+    let code = text.split("mod tests {").next().unwrap_or_default();
+    code.split('"')
+        .filter(|word| {
+            word.len() == 4
+                && word.starts_with('K')
+                && word[1..].chars().all(|c| c.is_ascii_digit())
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_code_that_stops_a_partition_is_in_the_fine_print() {
+    let page = read("docs/fine-print.md");
+    let mut made = BTreeSet::new();
+    for file in files("src/engine", "rs") {
+        made.extend(
+            codes(&file)
+                .into_iter()
+                .filter(|code| code.starts_with("K5")),
+        );
+    }
+    let told: BTreeSet<String> = page
+        .match_indices("K5")
+        .map(|(at, _)| page[at..].chars().take(4).collect())
+        .collect();
+    assert!(made.len() > 10, "only {made:?} were found in src/engine");
+    assert_eq!(
+        made, told,
+        "left: what the engine says, right: what docs/fine-print.md explains"
+    );
+}
+
+#[test]
+fn a_code_means_one_thing() {
+    let mut makers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in files("src", "rs") {
+        for code in codes(&file) {
+            makers.entry(code).or_default().insert(file.clone());
+        }
+    }
+    // A fault of the program itself may show anywhere.
+    makers.remove("K000");
+    assert!(makers.len() > 30, "only {} codes were found", makers.len());
+    makers.retain(|_, files| files.len() > 1);
+    assert!(
+        makers.is_empty(),
+        "made in more than one place: {makers:#?}"
+    );
 }
 
 #[test]
