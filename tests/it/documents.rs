@@ -124,7 +124,9 @@ fn fault(command: &[String]) -> Option<String> {
             });
             (!known).then(|| format!("the justfile has no recipe {recipe}"))
         }
-        [".ci/run"] => None,
+        [script] if script.starts_with(".ci/") || script.starts_with("scripts/") => {
+            (!root().join(script).is_file()).then(|| format!("there is no {script}"))
+        }
         ["cp", from, _] => {
             (!root().join(from).is_file()).then(|| format!("there is no {from} to copy"))
         }
