@@ -305,7 +305,7 @@ fn check_headers(readers: &[Reader], wanted: &Header) -> Result<Header, Failure>
             if reader.next > 0 && reader.state.claim.is_some() {
                 return Err(Failure::new(
                     Exit::Refused,
-                    "K411",
+                    "K415",
                     format!("the ledger {} does not say what it is of", reader.at),
                 )
                 .hint("choose another name for this migration"));

@@ -124,9 +124,7 @@ impl Session {
         if let Err(lost) = result {
             return Some(Ended::Lost(lost));
         }
-        let Some(appending) = appending else {
-            return None;
-        };
+        let appending = appending?;
         self.recorded = appending.mark;
         for &(index, source) in &appending.checkpoints {
             self.partitions[index].durable = source;
