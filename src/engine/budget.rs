@@ -39,6 +39,18 @@ pub struct Reserved {
     budget: Budget,
 }
 
+#[cfg(test)]
+impl Held {
+    /// For batches that came from no fetch.
+    pub fn nothing() -> Self {
+        let none = Arc::new(Semaphore::new(0)).try_acquire_many_owned(0);
+        Self {
+            _permit: none.expect("nothing is always there"),
+            _oversize: None,
+        }
+    }
+}
+
 impl Budget {
     /// `bytes` in all, for so many fetches that may be waiting at once, under a limit of bytes per second.
     pub fn new(bytes: usize, fetches: usize, rate: Option<u64>) -> Self {
@@ -156,11 +168,11 @@ mod tests {
         let budget = Budget::new(8 << 20, 2, None);
         assert_eq!(budget.chunk(), 2 << 20);
         let mut held = Vec::new();
-        for _ in 0..8 {
+        for _ in 0..7 {
             held.push(budget.reserve().await.keep(1 << 20).await);
         }
         let waits = tokio::time::timeout(Duration::from_millis(20), budget.reserve()).await;
-        assert!(waits.is_err(), "eight MiB are held");
+        assert!(waits.is_err(), "of eight MiB seven are held");
         held.truncate(6);
         drop(budget.reserve().await);
     }

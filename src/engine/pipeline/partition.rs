@@ -106,6 +106,8 @@ pub struct Partition {
     pub topic_id: Uuid,
     /// What it is doing.
     pub phase: Phase,
+    /// Its position was found under this identity: what an earlier identity wrote is accounted for.
+    pub is_placed: bool,
 
     /// Next source offset to fetch.
     pub fetch_offset: i64,
@@ -168,6 +170,7 @@ impl Partition {
             at,
             topic_id,
             phase: Phase::Recovering,
+            is_placed: false,
             fetch_offset: 0,
             last_epoch: -1,
             last_stable: None,
@@ -205,6 +208,7 @@ impl Partition {
         self.highest_sent = sequence;
         self.new_target_runs.extend(position.target_runs);
         self.phase = Phase::Copying;
+        self.is_placed = true;
     }
 
     /// Moves past source offsets that hold nothing to copy.
@@ -428,7 +432,8 @@ impl Partition {
 
     /// What to tell the ledger, if it does not know yet.
     pub fn new_checkpoint(&self, identity: u32) -> Option<Checkpoint> {
-        if matches!(self.phase, Phase::Recovering) {
+        // A position from before a fence says nothing of what the fenced identity wrote behind it.
+        if !self.is_placed {
             return None;
         }
         let checkpoint = Checkpoint {
@@ -443,3 +448,6 @@ impl Partition {
 
 /// OUT_OF_ORDER_SEQUENCE_NUMBER.
 const OUT_OF_ORDER: i16 = 45;
+
+#[cfg(test)]
+mod tests;

@@ -195,13 +195,13 @@ impl Session {
         if self.unfenced == 0 || self.partitions.iter().any(recovering) {
             return;
         }
-        // Partitions that are not assigned any more were never looked at: their fence stays open, and is redone.
+        // Partitions that are not assigned any more, or were stopped before they were looked at: their fence stays open, and is redone.
         let mut over = Vec::new();
         for fence in &self.fences {
             let all_seen = fence.partitions.iter().all(|at| {
-                self.partitions.iter().any(|partition| {
-                    partition.at == *at && !matches!(&partition.phase, Phase::Stopped(reason) | Phase::Stopping(reason) if ["K503", "K504", "K505", "K506", BROKEN].contains(&reason.code))
-                })
+                self.partitions
+                    .iter()
+                    .any(|partition| partition.at == *at && partition.is_placed)
             });
             if all_seen {
                 over.push(fence.number);
