@@ -182,9 +182,11 @@ impl Session {
             count.in_flight += partition.in_flight.len() as u64;
             let stopped = matches!(partition.phase, Phase::Stopped(_));
             count.stopped += u64::from(stopped);
-            let reached = partition
-                .wanted_end
-                .is_none_or(|end| partition.durable >= end);
+            // Before a fence is over nothing can be sealed.
+            let reached = partition.phase != Phase::Recovering
+                && partition
+                    .wanted_end
+                    .is_none_or(|end| partition.durable >= end);
             count.caught_up &= stopped || reached;
             let Some(end) = partition.last_stable.or(partition.wanted_end) else {
                 continue;
