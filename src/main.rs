@@ -1,5 +1,9 @@
 //! Parse, start the runtime, run one command, turn the result into an exit code.
-#![forbid(unsafe_code)]
+#![warn(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::unwrap_used
+)]
 
 use std::{process::ExitCode, time::Duration};
 

@@ -196,13 +196,14 @@ impl Partition {
     }
 
     /// Begins copying at a position, with so many records already written under the identity.
-    pub fn begin(&mut self, position: &Position, sequence: u64) {
+    pub fn begin(&mut self, position: Position, sequence: u64) {
         self.fetch_offset = position.source;
         self.source = position.source;
         self.target = position.target;
         self.next_sequence = sequence;
         self.acknowledged = sequence;
         self.highest_sent = sequence;
+        self.new_target_runs.extend(position.target_runs);
         self.phase = Phase::Copying;
     }
 
@@ -388,9 +389,12 @@ impl Partition {
                     Settled::Fence("an outcome is unknown, and the target may forget us".to_owned())
                 }
             }
-            Fate::Refused(_) if any(|fate| matches!(fate, Fate::Appended(_))) => Settled::Broken(
-                "the target appended a batch although it had refused the one before".to_owned(),
-            ),
+            // Legal where a first copy may have been appended: its refused repetition then is no gap.
+            Fate::Refused(_) if !self.dirty && any(|fate| matches!(fate, Fate::Appended(_))) => {
+                Settled::Broken(
+                    "the target appended a batch although it had refused the one before".to_owned(),
+                )
+            }
             Fate::Forbidden(code, message) => Settled::Forbidden(*code, message.clone()),
             _ => Settled::Again,
         };
