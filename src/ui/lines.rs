@@ -52,6 +52,8 @@ impl Reading {
             self.copying.drain();
         }
         let beat = match event {
+            // Before any partition is taken up there is nothing to say, and `0/0, 100%` would be wrong.
+            Event::Progress(progress) if progress.partitions + progress.stopped == 0 => None,
             Event::Progress(progress) => Some(self.copying.beat(now, progress)),
             Event::Verifying {
                 records,
@@ -207,6 +209,7 @@ mod tests {
                 took_ms: 210,
             },
         ));
+        said.extend(lines.of(at(1), &Event::Progress(Progress::default())));
         said.extend(lines.of(at(2), &progress(2000, false)));
         said.extend(lines.of(at(4), &progress(4000, false)));
         said.extend(lines.of(at(5), &progress(5000, true)));
