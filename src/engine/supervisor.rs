@@ -77,6 +77,7 @@ pub async fn run(
         budget: Budget::new(
             settings.memory,
             settings.shards as usize * source.brokers().max(1),
+            settings.rate,
         ),
         rate: Rate::new(settings.rate),
         numbers: Numbers::new(settings.shards as usize),

@@ -389,8 +389,10 @@ fn a_code_means_one_thing() {
             makers.entry(code).or_default().insert(file.clone());
         }
     }
-    // A fault of the program itself may show anywhere.
-    makers.remove("K000");
+    // A fault of the program itself may show anywhere; another migration's ledger is met by `replicate` and by `status`.
+    for shared in ["K000", "K410"] {
+        makers.remove(shared);
+    }
     assert!(makers.len() > 30, "only {} codes were found", makers.len());
     makers.retain(|_, files| files.len() > 1);
     assert!(

@@ -166,21 +166,18 @@ fn larger_worlds() {
         println!("skipped: KAFKA_MIGRATE_MODEL=long searches larger worlds, for minutes");
         return;
     }
+    let three = |scope: Scope| Scope { starts: 3, ..scope };
+    let small = |scope: Scope| Scope {
+        source: &[true, true],
+        compactible: 0,
+        ..scope
+    };
+    holds("warm, three starts, busy", three(busy(WORLD)));
+    holds("cold, three starts", three(COLD));
+    holds("cold, three starts, busy", small(three(busy(COLD))));
     holds(
-        "warm, three starts, busy",
-        Scope {
-            starts: 3,
-            ..busy(WORLD)
-        },
-    );
-    holds("cold, three starts", Scope { starts: 3, ..COLD });
-    holds(
-        "cold, three starts, seals",
-        Scope {
-            starts: 3,
-            seals: true,
-            ..COLD
-        },
+        "fresh, then old, three starts, busy",
+        small(three(busy(MIXED))),
     );
     holds(
         "cold, two broken connections",
@@ -189,53 +186,36 @@ fn larger_worlds() {
             ..busy(COLD)
         },
     );
+    let pipelined = Scope {
+        cold: 0b1111,
+        source: &[true; 3],
+        compactible: 0,
+        ..PIPELINED
+    };
+    holds("cold, pipelined, three starts", three(pipelined));
     holds(
-        "cold, pipelined, three starts",
-        Scope {
-            starts: 3,
-            cold: 0b1111,
-            ..PIPELINED
-        },
-    );
-    holds(
-        "mixed, batches of two",
+        "batches of two, the first record old",
         Scope {
             cold: 0b1,
             batch: 2,
             ..busy(PIPELINED)
         },
     );
-    holds(
-        "mixed, three starts, seals",
-        Scope {
-            starts: 3,
-            seals: true,
-            ..MIXED
-        },
-    );
-    holds(
-        "forgetful ledger, three starts",
-        Scope {
-            starts: 3,
-            forgets: 1,
-            snapshots: true,
-            ..WORLD
-        },
-    );
-    holds(
-        "no barrier, three starts",
-        Scope {
-            starts: 3,
-            cold: 0b1111,
-            ..WITHOUT_BARRIER
-        },
-    );
-    holds(
-        "two holes",
-        Scope {
-            source: &[true, false, true, false, true],
-            compactible: 0b101,
-            ..busy(WORLD)
-        },
-    );
+    let forgetful = Scope {
+        forgets: 1,
+        snapshots: true,
+        ..WORLD
+    };
+    holds("forgetful ledger, three starts", three(forgetful));
+    let without_barrier = Scope {
+        cold: 0b1111,
+        ..WITHOUT_BARRIER
+    };
+    holds("no barrier, three starts", small(three(without_barrier)));
+    let holes = Scope {
+        source: &[true, false, true, false, true],
+        compactible: 0b101,
+        ..WORLD
+    };
+    holds("two holes", busy(holes));
 }
