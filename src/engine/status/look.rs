@@ -20,7 +20,6 @@ use crate::{
         },
     },
     error::Failure,
-    exit::Exit,
     model::{
         names::{TopicName, TopicPartition},
         scope::Scope,
@@ -46,8 +45,16 @@ pub async fn look(
     let (here, shards) = tokio::join!(source.topics(None), shards(target, &ledger));
     let here = here.map_err(|error| error.failure())?;
     let readers = open(target, &ledger, shards?).await?;
+    let wanted = Header {
+        migration_id: uuid::Uuid::nil(),
+        migration: settings.migration.clone(),
+        source_cluster: source.id().to_owned(),
+        target_cluster: target.id().to_owned(),
+        direction: "forward".to_owned(),
+        shards: settings.shards,
+    };
     for header in readers.iter().filter_map(|one| one.state.header.as_ref()) {
-        check_header(header, &settings.migration, source.id(), target.id())?;
+        ledger::check_header(header, &wanted)?;
     }
     let (readers, engine) = watch(target, readers).await?;
 
@@ -85,37 +92,6 @@ pub async fn look(
         records_per_second,
         bytes_per_second,
     })
-}
-
-/// A ledger that was made for other clusters, or by another migration, is not ours to read or to write.
-pub fn check_header(
-    header: &Header,
-    migration: &str,
-    source: &str,
-    target: &str,
-) -> Result<(), Failure> {
-    let Header {
-        migration_id: _,
-        migration: its_migration,
-        source_cluster,
-        target_cluster,
-        direction,
-        shards: _,
-    } = header;
-    let wanted = [migration, source, target, "forward"];
-    if [its_migration, source_cluster, target_cluster, direction] == wanted {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Exit::Refused,
-        "K410",
-        format!("the ledger {} belongs to another migration", ledger::topic(migration)),
-    )
-    .cause(format!(
-        "it is of migration {its_migration}, {direction} from cluster {source_cluster} to {target_cluster}; the settings say {migration}, forward from {source} to {target}"
-    ))
-    .hint("give this migration another `name`, or correct `source.bootstrap` and `target.bootstrap`")
-    .next("kafka-migrate config"))
 }
 
 /// Partitions of the ledger; 0 where there is none.
@@ -259,4 +235,55 @@ async fn ids(
     Ok(there
         .map(|(name, topic)| (name, topic.map_or(uuid::Uuid::nil(), |topic| topic.id)))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use globset::{Glob, GlobSetBuilder};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn a_named_topic_that_only_the_ledger_knows_is_gone_and_one_that_nobody_knows_is_missing() {
+        let scope = |names: &[&str]| {
+            let mut topics = GlobSetBuilder::new();
+            for name in names {
+                topics.add(Glob::new(name).unwrap());
+            }
+            Scope {
+                topics: topics.build().unwrap(),
+                exclude_topics: GlobSetBuilder::new().build().unwrap(),
+                literal_topics: names.iter().map(ToString::to_string).collect(),
+            }
+        };
+        let here = TopicInfo {
+            name: "orders".into(),
+            id: Uuid::nil(),
+            internal: false,
+            partitions: Vec::new(),
+        };
+        let mut state = State::default();
+        state.numbers.insert("paid".into(), 0);
+        state.numbers.insert("orders".into(), 1);
+        state.numbers.insert("elsewhere".into(), 2);
+        let reader = Reader {
+            at: TopicPartition::new("ledger", 0),
+            state,
+            next: 0,
+            last: -1,
+            markers: std::collections::HashSet::new(),
+        };
+        let readers = [reader];
+        let (found, gone) =
+            in_scope(vec![here.clone()], &scope(&["orders", "paid"]), &readers).unwrap();
+        assert_eq!((found.len(), gone), (1, vec![TopicName::from("paid")]));
+        let missing = in_scope(vec![here.clone()], &scope(&["orders", "never"]), &readers);
+        let missing = missing.unwrap_err();
+        assert_eq!(missing.exit, Exit::Source);
+        assert!(missing.message.contains("never"), "{missing}");
+        let empty = in_scope(vec![here], &scope(&[]), &readers).unwrap_err();
+        assert_eq!(empty.exit, Exit::Source);
+    }
 }

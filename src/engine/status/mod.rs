@@ -3,7 +3,7 @@
 mod look;
 mod sums;
 
-pub use look::{check_header, look};
+pub use look::look;
 use serde::Serialize;
 
 /// Everything `status` shows.
