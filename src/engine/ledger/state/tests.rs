@@ -184,7 +184,7 @@ fn a_snapshot_says_what_the_ledger_said() {
         target_end: 3,
     };
     let stopped = Stopped {
-        code: "K511".to_owned(),
+        code: "holes".to_owned(),
         reason: "holes".to_owned(),
         source: 7,
         since_ms: 9,
