@@ -137,7 +137,6 @@ impl Comparing {
         self.remaining.note(now, remaining);
         self.records.note(now, records);
         self.bytes.note(now, bytes);
-        let rate = |trend: &Trend| trend.per_second().unwrap_or_default();
         let done = total.saturating_sub(remaining);
         Beat {
             word: "verifying",
@@ -146,11 +145,17 @@ impl Comparing {
             amount: amount(done, total),
             partitions: None,
             ends: None,
-            speed: vec![
-                format!("{} records compared", numbers::count(records)),
-                numbers::rate(rate(&self.bytes)),
-                format!("{} rec/s", numbers::count(whole(rate(&self.records)))),
-            ],
+            // Rates are left out until there is enough to tell them from.
+            speed: [
+                Some(format!("{} records compared", numbers::count(records))),
+                self.bytes.per_second().map(numbers::rate),
+                self.records
+                    .per_second()
+                    .map(|rate| format!("{} rec/s", numbers::count(whole(rate)))),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             left: self.remaining.until_zero(),
         }
     }
@@ -266,7 +271,8 @@ mod tests {
     #[test]
     fn a_comparison_knows_its_end() {
         let mut comparing = Comparing::default();
-        comparing.beat(Duration::from_secs(0), 0, 0, 1000, 1000);
+        let first = comparing.beat(Duration::from_secs(0), 0, 0, 1000, 1000);
+        assert_eq!(first.line(), "0.0%  0/1000 offsets  0 records compared");
         let beat = comparing.beat(Duration::from_secs(4), 380, 40_000_000, 600, 1000);
         assert_eq!(
             beat.line(),
