@@ -47,7 +47,7 @@ struct Line {
 #[derive(Debug, Args)]
 struct Settings {
     /// Millions of bytes stored in each workload's topic
-    #[arg(long, value_name = "MB", default_value_t = 1000)]
+    #[arg(long, value_name = "MB", default_value_t = 2000)]
     megabytes: u64,
     /// Copies of each workload by each tool; the median is shown
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
@@ -339,10 +339,11 @@ fn print(bench: &Bench, settings: &Settings, rows: &[Row]) {
             continue;
         };
         let net = table::net_ratio(rows, row);
-        let net = net.map_or_else(String::new, |net| format!("; {net:.2} without start-up"));
+        let net = net.map_or_else(String::new, |net| format!(", {net:.2} without start-up"));
+        let least = table::least_ratio(rows, row).unwrap_or(ratio);
         let verdict = if ratio > LIMIT { "above" } else { "within" };
         println!(
-            "{}: kafka-migrate takes {ratio:.2} times the CPU-seconds per byte of the bare copier, {verdict} the limit of {LIMIT}{net}",
+            "{}: kafka-migrate takes {ratio:.2} times the CPU-seconds per byte of the bare copier, {verdict} the limit of {LIMIT} (least against least {least:.2}{net})",
             row.workload
         );
     }

@@ -1,7 +1,5 @@
 //! Medians, ratios, and the table.
 
-use std::time::Duration;
-
 use super::{Tool, measure::Cost};
 
 /// All copies of one workload by one tool.
@@ -34,15 +32,20 @@ impl Row {
         self.median(|cost| cost.cpu.as_secs_f64())
     }
 
+    /// The fewest CPU seconds of a copy: what else the machine does only ever adds.
+    fn least_cpu(&self) -> f64 {
+        let least = self.costs.iter().map(|cost| cost.cpu).min();
+        least.unwrap_or_default().as_secs_f64()
+    }
+
     fn megabytes(&self) -> f64 {
         self.bytes as f64 / 1e6
     }
 
     fn cells(&self) -> [String; COLUMNS.len()] {
         let wall = self.median(|cost| cost.wall.as_secs_f64());
-        let cpu: Vec<Duration> = self.costs.iter().map(|cost| cost.cpu).collect();
-        let least = cpu.iter().min().copied().unwrap_or_default().as_secs_f64();
-        let most = cpu.iter().max().copied().unwrap_or_default().as_secs_f64();
+        let most = self.costs.iter().map(|cost| cost.cpu).max();
+        let most = most.unwrap_or_default().as_secs_f64();
         // Without bytes there are no rates.
         let rate = |seconds: f64| match self.bytes {
             0 => "-".to_owned(),
@@ -56,7 +59,7 @@ impl Row {
             format!("{wall:.2}"),
             rate(wall),
             format!("{:.2}", self.cpu()),
-            format!("{least:.2}-{most:.2}"),
+            format!("{:.2}-{most:.2}", self.least_cpu()),
             rate(self.cpu()),
             format!(
                 "{:.0}",
@@ -116,7 +119,12 @@ pub fn ratio(rows: &[Row], row: &Row) -> Option<f64> {
     floor(rows, row).map(|floor| row.cpu() / floor.cpu())
 }
 
-/// The same without what each costs on an empty topic.
+/// The same of the cheapest copies.
+pub fn least_ratio(rows: &[Row], row: &Row) -> Option<f64> {
+    floor(rows, row).map(|floor| row.least_cpu() / floor.least_cpu())
+}
+
+/// The ratio without what each costs on an empty topic.
 pub fn net_ratio(rows: &[Row], row: &Row) -> Option<f64> {
     let start = |tool: Tool| {
         let empty = rows.iter().find(|row| row.tool == tool && row.bytes == 0);
