@@ -1,10 +1,24 @@
 //! The command tree and the global flags.
 
 mod config;
+mod connect;
+mod differences;
+mod refusal;
+mod replicate;
+mod signals;
+mod status;
+mod verify;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
-use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{
+    ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
+    error::ErrorKind, parser::ValueSource,
+};
 
 use crate::{
     config::{Flag, Settings, resolve},
@@ -13,7 +27,7 @@ use crate::{
     ui::{Color, Screen},
 };
 
-/// Move applications from one Kafka cluster to another without losing, repeating or reordering a record.
+/// Move applications from one Kafka cluster to another without losing, repeating or reordering a record
 #[derive(Debug, Parser)]
 #[command(name = "kafka-migrate", version, max_term_width = 100, disable_help_subcommand = true, after_help = AFTER)]
 struct Line {
@@ -26,7 +40,8 @@ struct Line {
 const AFTER: &str = "Every setting can be given by a variable: KAFKA_MIGRATE_ and its key in capitals, `_` for `.`
 (source.bootstrap is KAFKA_MIGRATE_SOURCE_BOOTSTRAP). Flags win over variables, variables over the file.
 
-Exit codes: 0 ok, 1 bug, 2 usage, 4 source, 5 target, 7 refused, 8 differs, 9 stopped, 10 a person must decide, 130 interrupted.";
+Exit codes: 0 ok, 1 bug, 2 usage, 3 not ready, 4 source, 5 target, 7 refused, 8 differs, 9 stopped (the same command
+goes on), 10 a person must decide, 130 interrupted.";
 
 /// Flags of every command.
 #[derive(Debug, Args)]
@@ -47,7 +62,7 @@ struct Global {
     /// Print JSON on stdout: one document, or a line per event
     #[arg(long, global = true)]
     json: bool,
-    /// Say more; twice: log the protocol
+    /// Say more; twice: also what happens inside, for a bug report
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
     /// Say only what went wrong
@@ -62,10 +77,27 @@ struct Global {
         default_value = "auto"
     )]
     color: Color,
+    /// The migration's name, once its file was read.
+    #[arg(skip)]
+    name: OnceLock<String>,
+    /// What a command has to be given to mean this migration, and this command as it was given.
+    #[arg(skip)]
+    given: Given,
+}
+
+/// The command line as given, for the commands we suggest.
+#[derive(Debug, Clone, Default)]
+struct Given {
+    config: bool,
+    state: bool,
+    line: String,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Replicate(replicate::Replicate),
+    Status(status::Status),
+    Verify(verify::Verify),
     Config(config::Config),
 }
 
@@ -79,9 +111,17 @@ pub struct Start {
 /// Reads the command line. Help, version and refusals are printed here.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Start, Exit> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let matches = Line::command().try_get_matches_from(&arguments);
-    match matches.and_then(|matches| Line::from_arg_matches(&matches)) {
-        Ok(line) => {
+    let read = Line::command()
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| Ok((Line::from_arg_matches(&matches)?, matches)));
+    match read {
+        Ok((mut line, matches)) => {
+            let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+            line.global.given = Given {
+                config: typed("config"),
+                state: typed("state"),
+                line: retyped(&arguments),
+            };
             let screen = Screen::new(
                 line.global.json,
                 line.global.color,
@@ -93,21 +133,13 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Start, Exi
             Screen::default().text(&error.render().to_string());
             Err(Exit::Ok)
         }
-        Err(error) if arguments.iter().any(|argument| argument == "--json") => {
-            let words = error.render().to_string();
-            let sentence = words
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches("error: ");
-            Screen::new(true, Color::Never, 0).failure(
-                None,
-                &Failure::new(Exit::Usage, "K004", sentence).hint("kafka-migrate --help"),
-            );
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Screen::default().aside(error.render().to_string().trim_end());
             Err(Exit::Usage)
         }
         Err(error) => {
-            Screen::default().aside(error.render().to_string().trim_end());
+            let json = arguments.iter().any(|argument| argument == "--json");
+            Screen::new(json, Color::Auto, 0).failure(None, &refusal::of(&error));
             Err(Exit::Usage)
         }
     }
@@ -120,11 +152,18 @@ impl Start {
             line: Line { global, command },
             screen,
         } = self;
+        if global.verbose > 1 {
+            crate::ui::log();
+        }
         let ended = match &command {
+            Command::Replicate(command) => command.run(&global, &screen).await,
+            Command::Status(command) => command.run(&global, &screen).await,
+            Command::Verify(command) => command.run(&global, &screen).await,
             Command::Config(command) => command.run(&global, &screen),
         };
         ended.unwrap_or_else(|failure| {
-            screen.failure(None, &failure);
+            let failure = global.completed(failure);
+            screen.failure(global.name.get().map(String::as_str), &failure);
             failure.exit
         })
     }
@@ -145,6 +184,119 @@ impl Global {
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        resolve(&self.config, flags, self.state.as_deref(), &environment)
+        let settings = resolve(&self.config, flags, self.state.as_deref(), &environment)?;
+        // Set once: a command reads its settings once.
+        self.name.set(settings.name.clone()).ok();
+        Ok(settings)
+    }
+
+    /// What is worth saying about the settings although nothing is wrong.
+    fn notes(&self, settings: &Settings, screen: &Screen) {
+        for note in &settings.notes {
+            screen.note(note);
+        }
+    }
+
+    /// A failure that names the next command in full: what to run, for which migration.
+    fn completed(&self, mut failure: Failure) -> Failure {
+        failure.next = match (failure.next, failure.exit) {
+            (Some(next), _) => Some(self.complete(&next)),
+            (None, Exit::Usage) => Some(self.complete("kafka-migrate config")),
+            (None, Exit::Refused) => Some(self.complete("kafka-migrate status")),
+            (None, Exit::Bug) => None,
+            (None, _) => Some(self.given.line.clone()),
+        };
+        failure
+    }
+
+    /// A command of ours with the flags that make it mean this migration.
+    fn complete(&self, command: &str) -> String {
+        let Some(rest) = command.strip_prefix("kafka-migrate ") else {
+            return command.to_owned();
+        };
+        let mut words = vec!["kafka-migrate".to_owned()];
+        if self.given.config {
+            words.extend(["-c".to_owned(), quoted(&self.config)]);
+        }
+        if let Some(state) = self.state.as_deref().filter(|_| self.given.state) {
+            words.extend(["--state".to_owned(), quoted(state)]);
+        }
+        words.push(rest.to_owned());
+        words.join(" ")
+    }
+}
+
+/// The command line as it could be typed again.
+fn retyped(arguments: &[OsString]) -> String {
+    let words = arguments.iter().skip(1).map(|word| quoted(Path::new(word)));
+    let words: Vec<String> = std::iter::once("kafka-migrate".to_owned())
+        .chain(words)
+        .collect();
+    words.join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &Path) -> String {
+    let word = word.to_string_lossy();
+    let plain = |letter: char| {
+        letter.is_alphanumeric() || matches!(letter, '.' | '/' | '-' | '_' | '=' | ':' | ',' | '+')
+    };
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn global(arguments: &[&str]) -> Global {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        parse(arguments).expect("it is understood").line.global
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn suggested_commands_mean_the_same_migration() {
+        let plain = global(&["kafka-migrate", "status"]);
+        assert_eq!(
+            plain.complete("kafka-migrate verify"),
+            "kafka-migrate verify"
+        );
+        let given = global(&[
+            "kafka-migrate",
+            "status",
+            "-c",
+            "my files/it's.toml",
+            "--state",
+            "s",
+        ]);
+        assert_eq!(
+            given.complete("kafka-migrate verify"),
+            r"kafka-migrate -c 'my files/it'\''s.toml' --state s verify"
+        );
+        assert_eq!(given.complete("restart the broker"), "restart the broker");
+    }
+
+    #[test]
+    fn a_failure_without_a_next_command_gets_one() {
+        let next = |exit| {
+            global(&["kafka-migrate", "replicate", "--until", "caught-up"])
+                .completed(Failure::new(exit, "K000", ""))
+                .next
+        };
+        let again = Some("kafka-migrate replicate --until caught-up".to_owned());
+        assert_eq!(next(Exit::Source), again);
+        assert_eq!(next(Exit::Target), again);
+        assert_eq!(next(Exit::Stopped), again);
+        assert_eq!(next(Exit::Usage).as_deref(), Some("kafka-migrate config"));
+        assert_eq!(next(Exit::Refused).as_deref(), Some("kafka-migrate status"));
+        assert_eq!(next(Exit::Bug), None);
     }
 }

@@ -20,8 +20,10 @@ use crate::{
 /// `ConfigResource.Type`.
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
-/// `ConfigEntry.ConfigSource`: set on the topic, set on this broker while it ran, set in its file.
-const SET_HERE: [i8; 3] = [1, 2, 4];
+/// `ConfigEntry.ConfigSource`: set on the topic itself. A topic also lists what it has from its broker.
+const SET_ON_TOPIC: [i8; 1] = [1];
+/// `ConfigEntry.ConfigSource`: set on this broker while it ran, set in its file.
+const SET_ON_BROKER: [i8; 2] = [2, 4];
 /// Topics per request: a topic has about 30 entries of about 50 bytes.
 const TOPICS_AT_ONCE: usize = 500;
 
@@ -40,12 +42,12 @@ pub struct ConfigEntry {
     pub sensitive: bool,
 }
 
-impl From<DescribeConfigsResourceResult> for ConfigEntry {
-    fn from(entry: DescribeConfigsResourceResult) -> Self {
+impl ConfigEntry {
+    fn read(entry: DescribeConfigsResourceResult, set_here: &[i8]) -> Self {
         Self {
             name: entry.name.to_string(),
             value: entry.value.map(|value| value.to_string()),
-            set_here: SET_HERE.contains(&entry.config_source),
+            set_here: set_here.contains(&entry.config_source),
             read_only: entry.read_only,
             sensitive: entry.is_sensitive,
         }
@@ -58,33 +60,54 @@ impl Cluster {
         &self,
         topics: &[TopicName],
     ) -> Result<HashMap<TopicName, Vec<ConfigEntry>>> {
+        let each = self.topic_configs_each(topics).await?;
+        each.into_iter()
+            .map(|(name, entries)| Ok((name, entries?)))
+            .collect()
+    }
+
+    /// All configs of topics; one that could not be described carries its own error.
+    pub async fn topic_configs_each(
+        &self,
+        topics: &[TopicName],
+    ) -> Result<HashMap<TopicName, Result<Vec<ConfigEntry>>>> {
         let mut found = HashMap::with_capacity(topics.len());
         for some in topics.chunks(TOPICS_AT_ONCE) {
             let mut patience = self.patience(DescribeConfigsRequest::API.name);
-            let resources: Vec<_> = some
-                .iter()
-                .map(|name| {
+            let mut open: Vec<TopicName> = some.to_vec();
+            loop {
+                let resource = |name: &TopicName| {
                     DescribeConfigsResource::default()
                         .with_resource_type(TOPIC)
                         .with_resource_name(text(name))
-                })
-                .collect();
-            loop {
+                };
+                let resources = open.iter().map(resource).collect();
                 let tried = async {
                     let conn = self.any().await?;
-                    self.configs(&conn, resources.clone()).await
+                    self.configs(&conn, resources).await
                 };
-                match tried.await {
+                let error = match tried.await {
+                    Err(error) => error,
                     Ok(results) => {
                         found.extend(
                             results
                                 .into_iter()
                                 .map(|(name, entries)| (TopicName::from(name), entries)),
                         );
+                        // What passes by itself is asked again; a topic left out of the answer stays out.
+                        open.retain(|name| passing(found.get(name)).is_some());
+                        match open.first().and_then(|name| passing(found.get(name))) {
+                            Some(error) => error.clone(),
+                            None => break,
+                        }
+                    }
+                };
+                if let Err(error) = patience.after(error).await {
+                    if open.iter().all(|name| found.contains_key(name)) {
                         break;
                     }
-                    Err(error) => patience.after(error).await?,
-                };
+                    return Err(error);
+                }
             }
         }
         Ok(found)
@@ -109,10 +132,12 @@ impl Cluster {
                 };
                 match tried.await {
                     Ok(results) => {
-                        return Ok(results
-                            .into_iter()
-                            .flat_map(|(_, entries)| entries)
-                            .collect());
+                        let entries: Result<Vec<_>> =
+                            results.into_iter().map(|(_, entries)| entries).collect();
+                        match entries {
+                            Ok(entries) => return Ok(entries.into_iter().flatten().collect()),
+                            Err(error) => last = error,
+                        }
                     }
                     Err(error) => last = error,
                 }
@@ -127,40 +152,49 @@ impl Cluster {
         &self,
         conn: &Conn,
         resources: Vec<DescribeConfigsResource>,
-    ) -> Result<Vec<(String, Vec<ConfigEntry>)>> {
+    ) -> Result<Vec<(String, Result<Vec<ConfigEntry>>)>> {
         let answer = self
             .ask(
                 conn,
                 &DescribeConfigsRequest::default().with_resources(resources),
             )
             .await?;
-        answer
-            .results
-            .into_iter()
-            .map(|result| self.config(conn, result))
-            .collect()
+        let results = answer.results.into_iter();
+        Ok(results.map(|result| self.config(conn, result)).collect())
     }
 
     fn config(
         &self,
         conn: &Conn,
         result: DescribeConfigsResult,
-    ) -> Result<(String, Vec<ConfigEntry>)> {
+    ) -> (String, Result<Vec<ConfigEntry>>) {
         let name = result.resource_name.to_string();
         if result.error_code != 0 {
-            return Err(Error::Kafka {
+            let error = Error::Kafka {
                 side: self.side(),
                 broker: Some(conn.address().clone()),
                 api: DescribeConfigsRequest::API.name,
-                topic: (result.resource_type == TOPIC).then(|| name.into()),
+                topic: (result.resource_type == TOPIC).then(|| name.as_str().into()),
                 partition: None,
                 code: result.error_code,
                 message: result.error_message.map(|message| message.to_string()),
-            });
+            };
+            return (name, Err(error));
         }
-        Ok((
-            name,
-            result.configs.into_iter().map(ConfigEntry::from).collect(),
-        ))
+        let set_here: &[i8] = match result.resource_type {
+            TOPIC => &SET_ON_TOPIC,
+            _ => &SET_ON_BROKER,
+        };
+        let entries = result.configs.into_iter();
+        let entries = entries.map(|entry| ConfigEntry::read(entry, set_here));
+        (name, Ok(entries.collect()))
     }
+}
+
+/// The error of an answer that may be another one in a moment.
+fn passing<T>(answer: Option<&Result<T>>) -> Option<&Error> {
+    answer?
+        .as_ref()
+        .err()
+        .filter(|error| error.passes().is_some())
 }

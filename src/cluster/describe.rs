@@ -81,6 +81,21 @@ impl Cluster {
         }
     }
 
+    /// The named topics, each with its own error; an unknown name is left out. Asks once.
+    pub async fn topics_each(
+        &self,
+        names: &[TopicName],
+    ) -> Result<HashMap<TopicName, Result<TopicInfo>>> {
+        let answer = self.metadata(Some(names)).await?;
+        let known = answer.topics.iter().filter(|topic| topic.error_code != 3);
+        Ok(known
+            .map(|topic| {
+                let name: TopicName = topic.name.as_ref().map_or("", |name| &*name.0).into();
+                (name, self.topic(topic))
+            })
+            .collect())
+    }
+
     fn topic(&self, topic: &MetadataResponseTopic) -> Result<TopicInfo> {
         let name: TopicName = topic.name.as_ref().map_or("", |name| &*name.0).into();
         if topic.error_code != 0 {

@@ -164,6 +164,11 @@ impl Error {
         }
     }
 
+    /// May the same thing succeed later, without anybody changing a setting or a right?
+    pub fn is_passing(&self) -> bool {
+        self.passes().is_some() || matches!(self, Self::GaveUp { .. } | Self::Incomplete { .. })
+    }
+
     /// May the same question succeed in a moment? `Some(refresh)` if so: whether to ask who leads first.
     pub(super) fn passes(&self) -> Option<bool> {
         match self {

@@ -3,6 +3,7 @@
 mod configs;
 mod describe;
 mod error;
+pub mod failure;
 mod fetch;
 mod offsets;
 mod patience;

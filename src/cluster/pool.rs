@@ -121,6 +121,11 @@ impl Cluster {
         &self.inner.id
     }
 
+    /// How many brokers there are.
+    pub fn brokers(&self) -> usize {
+        self.inner.leaders.brokers().len()
+    }
+
     /// Source or target.
     pub fn side(&self) -> Side {
         self.settings().side

@@ -104,53 +104,79 @@ impl Target {
             .collect())
     }
 
-    /// Grows a topic to `partitions`. A topic that has as many already is fine.
-    pub async fn grow_topic(&self, topic: &TopicName, partitions: i32) -> Result<()> {
+    /// Grows topics to as many partitions. One result per topic, in order; a topic that has as many already is fine.
+    pub async fn grow_topics(&self, topics: &[(TopicName, i32)]) -> Result<Vec<Result<()>>> {
         let api = CreatePartitionsRequest::API.name;
-        let grown = CreatePartitionsTopic::default()
-            .with_name(kafka_name(topic))
-            .with_count(partitions)
-            .with_assignments(None);
-        let request = CreatePartitionsRequest::default()
-            .with_topics(vec![grown])
-            .with_timeout_ms(self.timeout_ms());
+        let mut done: HashMap<TopicName, Result<()>> = HashMap::with_capacity(topics.len());
         let mut patience = self.patience(api);
         loop {
+            let open: Vec<&(TopicName, i32)> = topics
+                .iter()
+                .filter(|(name, _)| !done.contains_key(name))
+                .collect();
+            let grown = |(name, partitions): &&(TopicName, i32)| {
+                CreatePartitionsTopic::default()
+                    .with_name(kafka_name(name))
+                    .with_count(*partitions)
+                    .with_assignments(None)
+            };
+            let request = CreatePartitionsRequest::default()
+                .with_topics(open.iter().map(grown).collect())
+                .with_timeout_ms(self.timeout_ms());
             let tried = async {
                 let conn = self.controller(api).await?;
-                let answer = self.ask(&conn, &request).await?;
-                match answer
-                    .results
-                    .into_iter()
-                    .find(|result| *result.name.0 == **topic)
-                {
-                    Some(result) if result.error_code == 0 => Ok(()),
-                    Some(result) => {
+                Ok((self.ask(&conn, &request).await?, conn))
+            };
+            let mut passing: HashMap<TopicName, Error> = HashMap::new();
+            let error = match tried.await {
+                Err(error) => Some(error),
+                Ok((answer, conn)) => {
+                    for result in answer.results {
+                        let name = TopicName::from(&*result.name.0);
                         let message = result.error_message.map(|message| message.to_string());
-                        Err(self.refused(&conn, api, topic, None, result.error_code, message))
+                        match result.error_code {
+                            0 => drop(done.insert(name, Ok(()))),
+                            // Without an assignment of replicas this says only that the topic has as many partitions, or more
+                            // (`ReplicationControlManager`): also when the command is repeated because its first answer was lost.
+                            INVALID_PARTITIONS => drop(done.insert(name, Ok(()))),
+                            code => {
+                                let error = self.refused(&conn, api, &name, None, code, message);
+                                if error.passes().is_some() {
+                                    passing.insert(name, error);
+                                } else {
+                                    done.insert(name, Err(error));
+                                }
+                            }
+                        }
                     }
-                    None => Err(Error::Incomplete {
-                        side: self.side(),
-                        broker: conn.address().clone(),
-                        api,
-                        what: topic.to_string(),
-                    }),
+                    let left = open.iter().find(|(name, _)| !done.contains_key(name));
+                    left.map(|(name, _)| {
+                        let left_out = || Error::Incomplete {
+                            side: self.side(),
+                            broker: conn.address().clone(),
+                            api,
+                            what: name.to_string(),
+                        };
+                        passing.get(name).cloned().unwrap_or_else(left_out)
+                    })
                 }
             };
-            match tried.await {
-                Ok(()) => return Ok(()),
-                // Without an assignment of replicas this says only that the topic has as many partitions, or more (`ReplicationControlManager`):
-                // also when the command is repeated because its first answer was lost.
-                Err(error) if error.code() == Some(INVALID_PARTITIONS) && partitions > 0 => {
-                    return Ok(());
-                }
-                Err(error) => {
-                    if patience.after(error).await? {
-                        self.refresh_leaders().await?;
-                    }
+            let Some(error) = error else { break };
+            match patience.after(error).await {
+                Ok(true) => self.refresh_leaders().await?,
+                Ok(false) => {}
+                // The trouble of some topics is not that of the others.
+                Err(error) if passing.is_empty() => return Err(error),
+                Err(_) => {
+                    done.extend(passing.into_iter().map(|(name, error)| (name, Err(error))));
+                    break;
                 }
             }
         }
+        Ok(topics
+            .iter()
+            .map(|(name, _)| done.get(name).cloned().unwrap_or(Ok(())))
+            .collect())
     }
 
     /// Deletes records below `before` (DeleteRecords).

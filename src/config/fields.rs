@@ -669,10 +669,7 @@ mod tests {
     fn every_default_is_a_value_of_its_own_kind_and_allowed() {
         for field in FIELDS {
             if let Value(text) = field.fallback {
-                let value = field
-                    .kind
-                    .read(&field.kind.from_text(text))
-                    .expect(field.path);
+                let value = field.kind.read(&field.kind.parse(text)).expect(field.path);
                 if let Only(allowed) = field.standing {
                     assert!(
                         allowed.contains(&value.to_string().as_str()),

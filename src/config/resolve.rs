@@ -213,7 +213,7 @@ impl Resolving<'_> {
                 // The variable of a secret holds the secret; the setting keeps only where it is.
                 let value = match field.kind {
                     Kind::Secret => Ok(Value::Secret(Reference::Environment(name.clone()))),
-                    kind => kind.read(&kind.from_text(text)),
+                    kind => kind.read(&kind.parse(text)),
                 };
                 self.put(
                     field,
@@ -225,7 +225,7 @@ impl Resolving<'_> {
                 );
             }
             if let Some(flag) = flags.iter().find(|flag| flag.path == field.path) {
-                let value = field.kind.read(&field.kind.from_text(&flag.value));
+                let value = field.kind.read(&field.kind.parse(&flag.value));
                 self.put(
                     field,
                     value,
@@ -241,7 +241,7 @@ impl Resolving<'_> {
             }
             match field.fallback {
                 Fallback::Value(text) => {
-                    let value = field.kind.read(&field.kind.from_text(text));
+                    let value = field.kind.read(&field.kind.parse(text));
                     self.put(field, value, Origin::Default, "default");
                 }
                 Fallback::Required => {

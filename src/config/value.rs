@@ -155,7 +155,7 @@ pub enum Refusal {
 
 impl Kind {
     /// A value from a variable, a flag or a default: lists are cut at commas.
-    pub fn from_text(self, text: &str) -> Written {
+    pub fn parse(self, text: &str) -> Written {
         match self {
             Self::Version | Self::Number { .. } => text
                 .trim()
@@ -244,7 +244,7 @@ impl Kind {
                 self.read_list(items)
             }
             // One server, topic or text needs no brackets; servers may be written as Kafka's clients take them.
-            (Self::Hosts, Written::Text(text)) => self.read(&self.from_text(text)),
+            (Self::Hosts, Written::Text(text)) => self.read(&self.parse(text)),
             (Self::Globs | Self::Texts, Written::Text(text)) => {
                 self.read_list(&[Written::Text(text.clone())])
             }

@@ -91,10 +91,8 @@ mod traced {
             && at == label
             && trace.seen.fetch_add(1, Ordering::SeqCst) + 1 == *n
         {
-            drop(rustix::process::kill_process(
-                rustix::process::getpid(),
-                rustix::process::Signal::KILL,
-            ));
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
+                .ok();
         }
     }
 }
@@ -102,4 +100,14 @@ mod traced {
 /// Batches sent and not answered.
 pub fn in_flight() -> u64 {
     IN_FLIGHT.load(Ordering::Relaxed)
+}
+
+/// One shard's batches sent and not answered, for the sum over all shards.
+pub fn in_flight_is(shard: u32, batches: u64) {
+    static OF_SHARD: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
+    if let Some(slot) = OF_SHARD.get(shard as usize) {
+        let before = slot.swap(batches, Ordering::Relaxed);
+        // Wrapping, because another shard may be between its two steps: the sum is right once all are through.
+        IN_FLIGHT.fetch_add(batches.wrapping_sub(before), Ordering::Relaxed);
+    }
 }

@@ -1,15 +1,25 @@
 //! The only module that writes to the terminal: chooses bars, lines or JSON, and prints what commands hand it.
 
+mod bars;
+mod beat;
+mod follow;
+mod json;
+mod lines;
+mod log;
+mod news;
 pub mod numbers;
+mod pace;
 pub mod tables;
 mod theme;
+mod trend;
 
 use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-pub use theme::Color;
-use theme::Theme;
+pub use follow::Follow;
+pub use log::log;
+pub use theme::{Color, Theme};
 
 use crate::{clock, error::Failure};
 
@@ -44,6 +54,16 @@ impl Screen {
     /// Is stdout for programs?
     pub fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// Follows a command that runs on.
+    pub fn follow(&self, migration: &str) -> Follow {
+        Follow::new(self, migration)
+    }
+
+    /// Colours, for tables of a command's own.
+    pub fn theme(&self) -> Theme {
+        self.theme
     }
 
     /// Data for stdout, as it is.

@@ -64,12 +64,18 @@ pub fn exact(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
     }
     text
+}
+
+/// `1 topic`, `12 topics`, `4,102 partitions`.
+pub fn of(count: u64, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", exact(count))
 }
 
 /// `3.1s`, `41s`, `11m`, `1m 54s`, `5h 12m`.
@@ -78,7 +84,7 @@ pub fn time(duration: Duration) -> String {
     match seconds {
         0..=9 => format!("{:.1}s", duration.as_secs_f64()),
         10..=59 => format!("{seconds}s"),
-        60..=599 if seconds % 60 != 0 => format!("{}m {}s", seconds / 60, seconds % 60),
+        60..=599 if !seconds.is_multiple_of(60) => format!("{}m {}s", seconds / 60, seconds % 60),
         60..=3599 => format!("{}m", seconds / 60),
         3600..=86_399 => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
         _ => format!("{}d {}h", seconds / 86_400, seconds % 86_400 / 3600),
@@ -126,6 +132,10 @@ mod tests {
         );
         assert_eq!(exact(61_204_118_332), "61,204,118,332");
         assert_eq!(exact(12), "12");
+        assert_eq!(
+            [of(1, "topic"), of(0, "topic"), of(4102, "topic")],
+            ["1 topic", "0 topics", "4,102 topics"]
+        );
         let times = [3_100, 41_000, 114_000, 660_000, 18_720_000, 200_000_000]
             .map(|ms| time(Duration::from_millis(ms)));
         assert_eq!(times, ["3.1s", "41s", "1m 54s", "11m", "5h 12m", "2d 7h"]);

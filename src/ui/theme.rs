@@ -17,6 +17,7 @@ pub enum Color {
 #[derive(Debug, Clone, Copy)]
 pub struct Theme {
     colored: bool,
+    redraws: bool,
 }
 
 impl Theme {
@@ -26,14 +27,23 @@ impl Theme {
             std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
         };
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let terminal = io::stderr().is_terminal() && !dumb && !set("CI");
         let colored = match color {
             Color::Always => true,
             Color::Never => false,
             Color::Auto if set("NO_COLOR") => false,
             Color::Auto if set("CLICOLOR_FORCE") => true,
-            Color::Auto => io::stderr().is_terminal() && !dumb && !set("CI"),
+            Color::Auto => terminal,
         };
-        Self { colored }
+        Self {
+            colored,
+            redraws: terminal,
+        }
+    }
+
+    /// Do people read stderr on a terminal that can be redrawn?
+    pub fn can_redraw(self) -> bool {
+        self.redraws
     }
 
     /// Something went wrong.

@@ -37,11 +37,11 @@ use self::{
     reader::Stop,
 };
 use crate::{
-    cluster::{self, Source, Target},
+    cluster::{Source, Target},
     error::Failure,
     events::{Event, Events},
     exit::Exit,
-    model::{connection::Connection, names::Side, scope::Scope},
+    model::{connection::Connection, scope::Scope},
 };
 
 /// How often progress is told.
@@ -129,7 +129,7 @@ async fn compare(
             loop {
                 let index = next.fetch_add(1, Relaxed);
                 let Some(task) = tasks.get(index) else {
-                    return Ok(outcomes);
+                    return Ok::<_, Failure>(outcomes);
                 };
                 let outcome = lane
                     .compare(task)
@@ -179,7 +179,9 @@ fn seed() -> Result<u64, Failure> {
 
 fn failure(task: &Task, stop: Stop) -> Failure {
     match stop {
-        Stop::Failed(error) => unreadable(&error).cause(format!("while comparing {}", task.at)),
+        Stop::Failed(error) => error
+            .failure()
+            .cause(format!("while comparing {}", task.at)),
         Stop::Stalled(reason) => Failure::new(Exit::NotReady, "K402", reason),
         Stop::Moved => Failure::new(
             Exit::NotReady,
@@ -187,18 +189,4 @@ fn failure(task: &Task, stop: Stop) -> Failure {
             format!("{} moves while it is compared", task.at),
         ),
     }
-}
-
-/// A question that a cluster did not answer.
-fn unreadable(error: &cluster::Error) -> Failure {
-    let (exit, code) = match error.side() {
-        Side::Source => (Exit::Source, "K150"),
-        Side::Target => (Exit::Target, "K250"),
-    };
-    Failure::new(
-        exit,
-        code,
-        format!("the {} could not be read", error.side()),
-    )
-    .because(error)
 }

@@ -425,8 +425,9 @@ impl Lane {
     ) -> Result<(Tally, Option<i64>), Stop> {
         let shared = self.shared.clone();
         let _one = shared.tables.acquire().await;
-        let mut of = 1;
+        let mut shares = 1;
         'divide: loop {
+            let of = shares;
             let (mut tally, mut behind) = (Tally::default(), None);
             for index in 0..of {
                 let mut table = Table::new(Share { index, of });
@@ -434,7 +435,7 @@ impl Lane {
                 for side in [Side::Target, Side::Source] {
                     while let Some(print) = pair.next(side).await? {
                         if table.offer(side, print).is_err() {
-                            of *= DIVIDE;
+                            shares *= DIVIDE;
                             continue 'divide;
                         }
                     }

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{partition::Task, unreadable};
+use super::partition::Task;
 use crate::{
-    cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo},
+    cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
     error::Failure,
-    exit::Exit,
     model::{
         names::{TopicName, TopicPartition},
         scope::Scope,
@@ -25,35 +24,26 @@ pub struct Compared {
 
 /// Looks at both clusters.
 pub async fn look(scope: &Scope, source: &Source, target: &Target) -> Result<Compared, Failure> {
-    let here = source.topics(None).await.map_err(|e| unreadable(&e))?;
+    let here = source.topics(None).await.map_err(Failure::from)?;
     let here: BTreeMap<TopicName, TopicInfo> = here
         .into_iter()
         .filter(|t| scope.has_topic(&t.name, t.internal))
         .map(|t| (t.name.clone(), t))
         .collect();
-    if let Some(missing) = scope
+    let missing: Vec<TopicName> = scope
         .literal_topics
         .iter()
-        .find(|name| !here.contains_key(name.as_str()))
-    {
-        return Err(Failure::new(
-            Exit::Usage,
-            "K020",
-            format!("topic {missing} is not on the source, or not visible to this user"),
-        )
-        .hint("correct `scope.topics`, or give the user the right to describe the topic"));
+        .filter(|name| !here.contains_key(name.as_str()))
+        .map(|name| name.as_str().into())
+        .collect();
+    if !missing.is_empty() {
+        return Err(failure::missing_topics(&missing));
     }
     if here.is_empty() {
-        return Err(
-            Failure::new(Exit::Usage, "K021", "no topic of the source is in scope")
-                .hint("widen `scope.topics`"),
-        );
+        return Err(failure::empty_scope());
     }
     let names: Vec<TopicName> = here.keys().cloned().collect();
-    let there = target
-        .topics(Some(&names))
-        .await
-        .map_err(|e| unreadable(&e))?;
+    let there = target.topics(Some(&names)).await.map_err(Failure::from)?;
     let there: HashMap<TopicName, TopicInfo> =
         there.into_iter().map(|t| (t.name.clone(), t)).collect();
     let absent: HashSet<TopicName> = names
@@ -142,20 +132,13 @@ async fn offsets(
     let answers = cluster.offsets(of, spec).await;
     answers
         .into_iter()
-        .map(|(at, offset)| {
-            offset
-                .map(|offset| (at, offset))
-                .map_err(|e| unreadable(&e))
-        })
+        .map(|(at, offset)| offset.map(|offset| (at, offset)).map_err(Failure::from))
         .collect()
 }
 
 /// Topics whose cleanup policy names compaction.
 async fn compacted(cluster: &Cluster, topics: &[TopicName]) -> Result<HashSet<TopicName>, Failure> {
-    let configs = cluster
-        .topic_configs(topics)
-        .await
-        .map_err(|e| unreadable(&e))?;
+    let configs = cluster.topic_configs(topics).await.map_err(Failure::from)?;
     let compacts = |entry: &crate::cluster::ConfigEntry| {
         entry.name == "cleanup.policy"
             && entry

@@ -5,6 +5,7 @@ pub mod batch;
 pub mod codec;
 pub mod conn;
 pub mod dial;
+pub mod encode;
 pub mod error;
 pub mod frame;
 pub mod leaders;

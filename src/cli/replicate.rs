@@ -1,0 +1,418 @@
+//! Copies in the foreground until stopped, or until caught up.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::{Global, connect, signals::Signals};
+use crate::{
+    config::{self, Flag},
+    engine::{self, StopSignal, Summary},
+    error::Failure,
+    events::{Event, Events},
+    exit::Exit,
+    ui::{Follow, Screen, numbers},
+};
+
+/// How long an engine that was told to stop at once may take before it is cut off, which is as safe.
+const CUT_OFF: Duration = Duration::from_secs(2);
+
+/// Copy the topics in scope to the target, each record once, in order, untouched
+///
+/// Runs in the foreground and goes on where it left off, however it ended. Ctrl-C stops it cleanly: what was sent is
+/// answered, positions are written, and the next start goes on at once. A second Ctrl-C stops it at once, which is safe
+/// too; the next start then takes some seconds longer.
+#[derive(Debug, Args)]
+pub struct Replicate {
+    /// When to end by itself
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "stopped")]
+    until: Until,
+    /// Read at most so many bytes per second, such as 50MB, or `unlimited`; wins over replication.rate in the file
+    #[arg(long, value_name = "RATE")]
+    rate: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Until {
+    /// When all that was on the source at the start is on the target; exit 10 if a partition stopped on the way
+    CaughtUp,
+    /// Never: it runs until it is stopped
+    Stopped,
+}
+
+/// What programs are told beside the engine's events.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+enum Told {
+    /// A signal came.
+    Stopping {
+        signal: &'static str,
+        how: &'static str,
+    },
+    /// The last line of a run that ended as it should.
+    Ended {
+        exit: u8,
+        exit_name: &'static str,
+        sealed: bool,
+        stopped_partitions: usize,
+        records: u64,
+        bytes: u64,
+        took_ms: u64,
+    },
+}
+
+/// One partition that stopped in this run.
+struct Stopped {
+    code: String,
+    line: String,
+}
+
+/// How the engine came to its end.
+struct Ending {
+    result: Result<Summary, Failure>,
+    /// Signals that came.
+    signals: usize,
+    stopped: Vec<Stopped>,
+}
+
+impl Replicate {
+    /// Runs the engine to its end.
+    pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
+        let settings = global.settings(&self.flags())?;
+        global.notes(&settings, screen);
+        let mut signals = Signals::listen()?;
+        let mut follow = screen.follow(&settings.name);
+        follow.say(
+            "connecting",
+            &format!(
+                "to the source ({}) and the target ({})",
+                settings.source.bootstrap.join(", "),
+                settings.target.bootstrap.join(", ")
+            ),
+        );
+        let (source, target) = tokio::select! {
+            both = connect::both(&settings) => both?,
+            _ = signals.next() => {
+                follow.close();
+                return Ok(Exit::Interrupted);
+            }
+        };
+        let (events, feed) = Events::channel();
+        let stop = StopSignal::default();
+        let engine = tokio::spawn(engine::run(
+            engine_settings(&settings, self.until.into()),
+            source,
+            target,
+            events,
+            stop.clone(),
+        ));
+        let ending = accompany(engine, feed, &stop, &mut signals, &mut follow).await;
+        follow.close();
+        self.conclude(ending, &mut follow)
+    }
+
+    fn flags(&self) -> Vec<Flag> {
+        let rate = self.rate.as_ref().map(|rate| Flag {
+            flag: "--rate",
+            path: "replication.rate",
+            value: rate.clone(),
+        });
+        rate.into_iter().collect()
+    }
+
+    /// The last line, and the exit code.
+    fn conclude(&self, ending: Ending, follow: &mut Follow) -> Result<Exit, Failure> {
+        // Cut off on request: nothing is known of the run but that the next one fences.
+        let summary = match ending.result {
+            Err(_) if ending.signals > 1 => Summary::default(),
+            result => result?,
+        };
+        let until_caught_up = self.until == Until::CaughtUp;
+        let exit = match ending.signals {
+            0 if !until_caught_up => Exit::Stopped,
+            0 if summary.stopped_partitions > 0 => Exit::Attention,
+            0 => Exit::Ok,
+            _ => Exit::Interrupted,
+        };
+        follow.say("ended", &last_line(&summary, follow.elapsed()));
+        follow.tell(&Told::Ended {
+            exit: exit.code(),
+            exit_name: exit.name(),
+            sealed: summary.sealed,
+            stopped_partitions: summary.stopped_partitions,
+            records: summary.records,
+            bytes: summary.bytes,
+            took_ms: u64::try_from(follow.elapsed().as_millis()).unwrap_or(u64::MAX),
+        });
+        match exit {
+            Exit::Attention => Err(attention(&summary, &ending.stopped)),
+            Exit::Ok => {
+                follow.say("next", "kafka-migrate verify");
+                Ok(exit)
+            }
+            exit => Ok(exit),
+        }
+    }
+}
+
+impl From<Until> for engine::Until {
+    fn from(until: Until) -> Self {
+        match until {
+            Until::CaughtUp => Self::CaughtUp,
+            Until::Stopped => Self::Stopped,
+        }
+    }
+}
+
+/// What the engine is told of the settings.
+pub fn engine_settings(settings: &config::Settings, until: engine::Until) -> engine::Settings {
+    engine::Settings {
+        migration: settings.name.clone(),
+        scope: settings.scope.clone(),
+        shards: settings.shards,
+        rate: settings.rate,
+        memory: settings.memory,
+        replication_factor: settings.replication_factor,
+        state_dir: settings.state.clone(),
+        until,
+        request_timeout: settings.target.request_timeout,
+    }
+}
+
+/// Shows events and passes signals on until the engine has ended.
+async fn accompany(
+    mut engine: tokio::task::JoinHandle<Result<Summary, Failure>>,
+    mut feed: UnboundedReceiver<Event>,
+    stop: &StopSignal,
+    signals: &mut Signals,
+    follow: &mut Follow,
+) -> Ending {
+    let mut ending = Ending {
+        result: Ok(Summary::default()),
+        signals: 0,
+        stopped: Vec::new(),
+    };
+    let mut cut_off = std::pin::pin!(tokio::time::sleep(Duration::MAX));
+    let ended = loop {
+        tokio::select! {
+            // Events first, so that the last ones are shown before the end; signals before both.
+            biased;
+            signal = signals.next() => {
+                ending.signals += 1;
+                let how = if ending.signals == 1 {
+                    stop.drain();
+                    follow.say("stopping", "waits for answers to what was sent, writes positions, seals; again to stop at once");
+                    "drain"
+                } else {
+                    stop.now();
+                    cut_off.as_mut().reset(tokio::time::Instant::now() + CUT_OFF);
+                    follow.say("stopping", "at once: nothing is lost, the next start takes some seconds longer");
+                    "now"
+                };
+                follow.tell(&Told::Stopping { signal, how });
+            }
+            Some(event) = feed.recv() => {
+                note(&event, &mut ending.stopped);
+                follow.event(&event);
+            }
+            ended = &mut engine => break Some(ended),
+            () = &mut cut_off => {
+                engine.abort();
+                break None;
+            }
+        }
+    };
+    while let Ok(event) = feed.try_recv() {
+        note(&event, &mut ending.stopped);
+        follow.event(&event);
+    }
+    ending.result =
+        match ended {
+            Some(Ok(result)) => result,
+            Some(Err(error)) => Err(Failure::new(
+                Exit::Bug,
+                "K000",
+                "the engine ended unexpectedly",
+            )
+            .because(&error)
+            .hint(
+                "nothing is lost: the same command goes on; please report what was printed above",
+            )),
+            None => Ok(Summary::default()),
+        };
+    ending
+}
+
+/// Remembers partitions that stopped.
+fn note(event: &Event, stopped: &mut Vec<Stopped>) {
+    if let Event::PartitionStopped {
+        topic,
+        partition,
+        code,
+        reason,
+        source_offset,
+    } = event
+    {
+        stopped.push(Stopped {
+            code: code.clone(),
+            line: format!(
+                "{topic}-{partition} from source offset {source_offset}: {reason} ({code})"
+            ),
+        });
+    }
+}
+
+fn last_line(summary: &Summary, took: Duration) -> String {
+    let stopped = match summary.stopped_partitions {
+        0 => String::new(),
+        count => format!("; {} stopped", numbers::of(count as u64, "partition")),
+    };
+    let sealed = if summary.sealed {
+        "sealed: the next start goes on at once"
+    } else {
+        "not sealed: the next start fences first, which takes some seconds"
+    };
+    format!(
+        "{} copied, {}, in {}{stopped}; {sealed}",
+        numbers::of(summary.records, "record"),
+        numbers::bytes(summary.bytes),
+        numbers::time(took)
+    )
+}
+
+/// Everything that could be copied is copied, and some partitions wait for a person.
+fn attention(summary: &Summary, stopped: &[Stopped]) -> Failure {
+    let count = numbers::of(summary.stopped_partitions as u64, "partition");
+    let waits = if summary.stopped_partitions == 1 {
+        "has stopped and waits"
+    } else {
+        "have stopped and wait"
+    };
+    let failure = Failure::new(
+        Exit::Attention,
+        "K590",
+        format!("{count} {waits} for a person; all others are caught up"),
+    );
+    let failure = stopped
+        .iter()
+        .fold(failure, |failure, stopped| failure.cause(&stopped.line));
+    let mut codes: Vec<&str> = stopped
+        .iter()
+        .map(|stopped| stopped.code.as_str())
+        .collect();
+    codes.sort_unstable();
+    codes.dedup();
+    failure
+        .hint(format!(
+            "nothing was skipped: each goes on from the offset named once its cause is gone{}",
+            match codes.as_slice() {
+                [] => String::new(),
+                codes => format!(" ({})", codes.join(", ")),
+            }
+        ))
+        .hint("or leave its topic out with `scope.exclude_topics`")
+        .next("kafka-migrate status")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(stopped_partitions: usize, sealed: bool) -> Summary {
+        Summary {
+            sealed,
+            stopped_partitions,
+            records: 3009,
+            bytes: 1_258_291,
+        }
+    }
+
+    fn replicate(until: Until) -> Replicate {
+        Replicate { until, rate: None }
+    }
+
+    fn ended(
+        until: Until,
+        result: Result<Summary, Failure>,
+        signals: usize,
+    ) -> Result<Exit, Failure> {
+        let mut follow = Screen::new(false, crate::ui::Color::Never, -1).follow("orders");
+        let mut stopped = Vec::new();
+        let event = Event::PartitionStopped {
+            topic: "orders".into(),
+            partition: 7,
+            code: "K510".into(),
+            reason: "the source begins at 40".into(),
+            source_offset: 12,
+        };
+        note(&event, &mut stopped);
+        let ending = Ending {
+            result,
+            signals,
+            stopped,
+        };
+        replicate(until).conclude(ending, &mut follow)
+    }
+
+    #[test]
+    fn the_exit_code_says_how_it_ended() {
+        let code = |until, signals| ended(until, Ok(summary(0, true)), signals).unwrap();
+        assert_eq!(code(Until::CaughtUp, 0), Exit::Ok);
+        assert_eq!(code(Until::CaughtUp, 1), Exit::Interrupted);
+        assert_eq!(code(Until::Stopped, 1), Exit::Interrupted);
+        assert_eq!(code(Until::Stopped, 2), Exit::Interrupted);
+        assert_eq!(code(Until::Stopped, 0), Exit::Stopped);
+        let stopped = ended(Until::Stopped, Ok(summary(1, true)), 1).unwrap();
+        assert_eq!(stopped, Exit::Interrupted);
+    }
+
+    #[test]
+    fn a_failure_stays_one_unless_it_was_cut_off_on_request() {
+        let failed = || {
+            Err(Failure::new(
+                Exit::Refused,
+                "K410",
+                "another engine took over",
+            ))
+        };
+        for signals in [0, 1] {
+            let failure = ended(Until::Stopped, failed(), signals).unwrap_err();
+            assert_eq!(failure.exit, Exit::Refused);
+        }
+        assert_eq!(
+            ended(Until::Stopped, failed(), 2).unwrap(),
+            Exit::Interrupted
+        );
+    }
+
+    #[test]
+    fn stopped_partitions_are_named_with_where_why_and_what_now() {
+        let failure = ended(Until::CaughtUp, Ok(summary(1, true)), 0).unwrap_err();
+        assert_eq!((failure.exit, failure.code), (Exit::Attention, "K590"));
+        assert_eq!(
+            failure.message,
+            "1 partition has stopped and waits for a person; all others are caught up"
+        );
+        assert_eq!(
+            failure.causes,
+            ["orders-7 from source offset 12: the source begins at 40 (K510)"]
+        );
+        assert_eq!(failure.next.as_deref(), Some("kafka-migrate status"));
+        assert_eq!(failure.hints.len(), 2);
+    }
+
+    #[test]
+    fn the_last_line_reads_well() {
+        let took = Duration::from_millis(4100);
+        assert_eq!(
+            last_line(&summary(0, true), took),
+            "3,009 records copied, 1.20 MiB, in 4.1s; sealed: the next start goes on at once"
+        );
+        assert_eq!(
+            last_line(&summary(2, false), took),
+            "3,009 records copied, 1.20 MiB, in 4.1s; 2 partitions stopped; not sealed: the next start fences first, which takes some seconds"
+        );
+    }
+}

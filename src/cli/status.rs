@@ -1,0 +1,293 @@
+//! Where are we: the engine, lag by topic, what is in the way.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Global, connect, replicate::engine_settings};
+use crate::{
+    clock,
+    engine::{
+        self,
+        status::{EngineState, Status as Seen},
+    },
+    error::Failure,
+    exit::Exit,
+    ui::{Screen, numbers, tables},
+};
+
+/// Show where the migration is: the engine, the lag of each topic, and what is in the way
+///
+/// From any machine that reaches both clusters: it asks them and the ledger on the target, not the engine. It changes
+/// nothing.
+#[derive(Debug, Args)]
+pub struct Status {}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    at: String,
+    #[serde(flatten)]
+    status: &'a Seen,
+}
+
+impl Status {
+    /// Asks once and prints it.
+    pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
+        let settings = global.settings(&[])?;
+        global.notes(&settings, screen);
+        let (source, target) = connect::both(&settings).await?;
+        let asked = engine_settings(&settings, engine::Until::Stopped);
+        let status = engine::status::look(&asked, &source, &target).await?;
+        let now = clock::unix_millis();
+        if screen.is_json() {
+            screen.document(&Document {
+                at: numbers::stamp(now),
+                status: &status,
+            });
+        } else {
+            screen.text(&text(&status, now));
+            screen.text(&format!("\nnext: {}\n", global.complete(&next(&status))));
+        }
+        Ok(Exit::Ok)
+    }
+}
+
+/// Everything but the next command.
+fn text(status: &Seen, now: i64) -> String {
+    let mut text = format!(
+        "{}   engine: {}   source {} → target {}\n",
+        status.migration,
+        engine_word(status.engine),
+        status.source_cluster,
+        status.target_cluster
+    );
+    let mut line = |name: &str, value: String| text += &format!("{name:<10} {value}\n");
+    if let Some(owner) = &status.owner {
+        line("owner", owner.clone());
+    }
+    if let Some(beat) = status.last_heartbeat_ms {
+        line("heartbeat", heartbeat(beat, now));
+    }
+    line(
+        "lag",
+        status.message_lag.map_or_else(
+            || "unknown: a cluster did not say".to_owned(),
+            |lag| format!("{} offsets in all", numbers::exact(lag)),
+        ),
+    );
+    if status.engine == EngineState::Running {
+        let records = status.records_per_second.round() as u64;
+        line(
+            "speed",
+            format!(
+                "{}  {} rec/s, as the engine last said",
+                numbers::rate(status.bytes_per_second),
+                numbers::count(records)
+            ),
+        );
+    }
+    if !status.topics.is_empty() {
+        text += "\n";
+        text += &topics(status);
+    }
+    if !status.stopped.is_empty() {
+        text += &format!(
+            "\n{} stopped; nothing is skipped, each goes on from its offset once its cause is gone\n",
+            numbers::of(status.stopped.len() as u64, "partition")
+        );
+        text += &stopped(status);
+    }
+    text
+}
+
+fn topics(status: &Seen) -> String {
+    let rows: Vec<[String; 6]> = status
+        .topics
+        .iter()
+        .map(|topic| {
+            [
+                topic.topic.clone(),
+                topic.partitions.to_string(),
+                topic.stopped.to_string(),
+                numbers::exact(topic.copied),
+                numbers::exact(topic.end),
+                numbers::exact(topic.lag),
+            ]
+        })
+        .collect();
+    tables::grid(
+        &[
+            "topic",
+            "partitions",
+            "stopped",
+            "copied to",
+            "source end",
+            "lag",
+        ],
+        &rows,
+    )
+}
+
+fn stopped(status: &Seen) -> String {
+    let rows: Vec<[String; 5]> = status
+        .stopped
+        .iter()
+        .map(|stopped| {
+            [
+                format!("{}-{}", stopped.topic, stopped.partition),
+                stopped.code.clone(),
+                stopped.source_offset.to_string(),
+                numbers::stamp(stopped.since_ms),
+                stopped.reason.clone(),
+            ]
+        })
+        .collect();
+    tables::grid(
+        &["partition", "code", "from offset", "since", "what happened"],
+        &rows,
+    )
+}
+
+/// Ages of two machines' clocks are for people only, and say so.
+fn heartbeat(beat: i64, now: i64) -> String {
+    let clock = format!("{} by the engine's clock", numbers::stamp(beat));
+    match u64::try_from(now - beat) {
+        Ok(age) => format!(
+            "{clock}; {} ago, if this machine's clock agrees",
+            numbers::time(std::time::Duration::from_millis(age))
+        ),
+        Err(_) => format!("{clock}, which is ahead of this machine's"),
+    }
+}
+
+fn engine_word(engine: EngineState) -> &'static str {
+    match engine {
+        EngineState::NeverStarted => "never started",
+        EngineState::Running => "running",
+        EngineState::Stopped => "stopped cleanly",
+        EngineState::Silent => "silent: it does not run, or cannot reach the target",
+    }
+}
+
+fn next(status: &Seen) -> String {
+    match (status.engine, status.message_lag) {
+        (EngineState::Running | EngineState::Stopped, Some(0)) if status.stopped.is_empty() => {
+            "kafka-migrate verify"
+        }
+        (EngineState::Running, _) => "kafka-migrate status",
+        _ => "kafka-migrate replicate",
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::status::{StoppedPartition, TopicStatus};
+
+    fn status() -> Seen {
+        let topic = |topic: &str, stopped, copied, end, lag| TopicStatus {
+            topic: topic.into(),
+            partitions: 6,
+            stopped,
+            copied,
+            end,
+            lag,
+        };
+        Seen {
+            v: 1,
+            migration: "orders".into(),
+            source_cluster: "Aaa".into(),
+            target_cluster: "Bbb".into(),
+            engine: EngineState::Running,
+            owner: Some("host-7, process 4711, kafka-migrate 0.1.0".into()),
+            last_heartbeat_ms: Some(1_769_868_120_000),
+            topics: vec![
+                topic("orders", 1, 1_840_000, 2_100_000, 260_000),
+                topic("payments", 0, 12, 12, 0),
+            ],
+            stopped: vec![StoppedPartition {
+                topic: "orders".into(),
+                partition: 3,
+                code: "K510".into(),
+                reason: "the source begins at 40".into(),
+                source_offset: 12,
+                since_ms: 1_769_868_000_000,
+            }],
+            message_lag: Some(260_000),
+            records_per_second: 96_204.0,
+            bytes_per_second: 412e6,
+        }
+    }
+
+    #[test]
+    fn a_status_reads_well() {
+        insta::assert_snapshot!(text(&status(), 1_769_868_122_100), @"");
+    }
+
+    #[test]
+    fn a_heartbeat_of_the_future_is_no_age() {
+        assert_eq!(
+            heartbeat(2000, 1000),
+            "1970-01-01T00:00:02.000Z by the engine's clock, which is ahead of this machine's"
+        );
+    }
+
+    #[test]
+    fn what_comes_next_depends_on_what_is() {
+        let of = |engine, lag, stopped: bool| {
+            let mut status = status();
+            status.engine = engine;
+            status.message_lag = lag;
+            if !stopped {
+                status.stopped.clear();
+            }
+            next(&status)
+        };
+        assert_eq!(
+            of(EngineState::NeverStarted, Some(9), false),
+            "kafka-migrate replicate"
+        );
+        assert_eq!(
+            of(EngineState::Stopped, Some(9), false),
+            "kafka-migrate replicate"
+        );
+        assert_eq!(
+            of(EngineState::Silent, Some(0), false),
+            "kafka-migrate replicate"
+        );
+        assert_eq!(
+            of(EngineState::Stopped, Some(0), false),
+            "kafka-migrate verify"
+        );
+        assert_eq!(
+            of(EngineState::Running, Some(0), false),
+            "kafka-migrate verify"
+        );
+        assert_eq!(
+            of(EngineState::Running, Some(9), false),
+            "kafka-migrate status"
+        );
+        assert_eq!(
+            of(EngineState::Running, None, false),
+            "kafka-migrate status"
+        );
+        assert_eq!(
+            of(EngineState::Stopped, Some(0), true),
+            "kafka-migrate replicate"
+        );
+    }
+
+    #[test]
+    fn the_document_is_the_status_with_its_time() {
+        let document = Document {
+            at: numbers::stamp(0),
+            status: &status(),
+        };
+        let value = serde_json::to_value(&document).expect("it is JSON");
+        assert_eq!(value["v"], 1);
+        assert_eq!(value["at"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(value["migration"], "orders");
+        assert_eq!(value["engine"], "running");
+        assert_eq!(value["message_lag"], 260_000);
+    }
+}

@@ -1,0 +1,132 @@
+//! Compares both sides, record by record.
+
+use clap::Args;
+
+use super::{Global, connect, differences, signals::Signals};
+use crate::{
+    error::Failure,
+    events::Events,
+    exit::Exit,
+    ui::{Follow, Screen, numbers},
+    verify::{self, Report, Settings, Verdict},
+};
+
+/// Compare source and target, record by record: content, order, nothing missing, nothing twice
+///
+/// Covers every topic in scope, up to the ends seen when it begins; the engine may run meanwhile. It changes nothing.
+/// Exit 0: both are the same. 8: they differ, and the first ten differences are shown. 3: what the target holds is
+/// right, but it does not hold everything yet.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Show what the differing records hold, not only where they are and how long
+    #[arg(long)]
+    show_values: bool,
+    /// Compare so many partitions at the same time; each takes a few MiB of memory
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    at_once: u16,
+}
+
+impl Verify {
+    /// Compares and prints the report.
+    pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
+        let settings = global.settings(&[])?;
+        global.notes(&settings, screen);
+        let mut signals = Signals::listen()?;
+        let mut follow = screen.follow(&settings.name);
+        let compared = tokio::select! {
+            compared = self.compare(&settings, screen, &mut follow) => compared,
+            _ = signals.next() => {
+                follow.close();
+                follow.say("stopped", "nothing was changed, and there is no report: it was not compared to the end");
+                return Ok(Exit::Interrupted);
+            }
+        };
+        follow.close();
+        let report = compared?;
+        if screen.is_json() {
+            screen.document(&differences::document(&report));
+        } else {
+            screen.text(&differences::text(&report));
+            if let Some(failure) = verdict(&report) {
+                screen.failure(None, &global.completed(failure));
+            }
+        }
+        Ok(exit(&report))
+    }
+
+    async fn compare(
+        &self,
+        settings: &crate::config::Settings,
+        screen: &Screen,
+        follow: &mut Follow,
+    ) -> Result<Report, Failure> {
+        let (source, target) = connect::both(settings).await?;
+        let asked = Settings {
+            migration: settings.name.clone(),
+            scope: settings.scope.clone(),
+            target: settings.target.clone(),
+            show_values: self.show_values,
+            witness: true,
+            at_once: usize::from(self.at_once),
+        };
+        let (events, mut feed) = Events::channel();
+        let mut comparing = std::pin::pin!(verify::run(asked, source, target, events));
+        loop {
+            tokio::select! {
+                report = &mut comparing => return report,
+                // A program waits for one document; it is told nothing before.
+                Some(event) = feed.recv() => if !screen.is_json() { follow.event(&event) },
+            }
+        }
+    }
+}
+
+fn exit(report: &Report) -> Exit {
+    match report.verdict {
+        Verdict::Same => Exit::Ok,
+        Verdict::Behind => Exit::NotReady,
+        Verdict::Differs => Exit::Differs,
+    }
+}
+
+/// What a person is told beside the report, unless both sides are the same.
+fn verdict(report: &Report) -> Option<Failure> {
+    let totals = &report.totals;
+    match report.verdict {
+        Verdict::Same => None,
+        Verdict::Behind => Some(
+            Failure::new(
+                Exit::NotReady,
+                "K491",
+                format!(
+                    "the target does not hold everything yet: at most {} of the source are missing at the end",
+                    numbers::of(totals.not_yet_copied, "record")
+                ),
+            )
+            .hint("what it holds is right; compare again when it has caught up")
+            .next("kafka-migrate replicate --until caught-up"),
+        ),
+        Verdict::Differs => {
+            let topics = report
+                .by_topic
+                .iter()
+                .filter(|topic| topic.counts.differences() > 0)
+                .count();
+            let failure = Failure::new(
+                Exit::Differs,
+                "K490",
+                format!(
+                    "source and target differ: {} in {}",
+                    numbers::of(totals.differences(), "difference"),
+                    numbers::of(topics as u64, "topic")
+                ),
+            );
+            let failure = if totals.extra > 0 {
+                failure.hint("records that only the target has: does an application write there already?")
+            } else {
+                failure.hint("nothing is repaired by itself: look at the offsets named, on both sides")
+            };
+            Some(failure.next("kafka-migrate verify --show-values"))
+        }
+    }
+}

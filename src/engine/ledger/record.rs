@@ -1,0 +1,315 @@
+//! What one ledger record says, and its bytes.
+//!
+//! A value is two bytes `KM`, one byte of format version, and the record in postcard's encoding (variable-length integers).
+//! Variants and fields are only ever appended, under a higher version: a reader that meets a version it does not know stops.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The version that this program writes, and the highest it reads.
+pub const FORMAT: u8 = 1;
+const MAGIC: [u8; 2] = *b"KM";
+
+/// One ledger record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Generation of the claim it is written under.
+    pub generation: u64,
+    /// The random number of the engine run that writes it: two claims may race to the same generation.
+    pub run: u64,
+    /// What it says, in order.
+    pub entries: Vec<Entry>,
+}
+
+/// A partition, by the number its topic has in this shard's ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct At {
+    /// The topic's number.
+    pub topic: u32,
+    /// The partition.
+    pub partition: i32,
+}
+
+/// One thing that a record says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Entry {
+    /// What this ledger is; in the first record, and in every snapshot.
+    Header(Header),
+    /// A new owner. Records of earlier owners that come later do not count.
+    Claim(Owner),
+    /// In mid-run, before a fence: we still own the ledger, and are about to shut out these identities.
+    Intent {
+        /// Numbers of the identities.
+        fences: Vec<u32>,
+    },
+    /// A fresh identity, and what it fences; stands before the first batch under it.
+    Identity {
+        /// Counts the identities of this shard.
+        number: u32,
+        /// Producer id.
+        producer_id: i64,
+        /// Producer epoch.
+        epoch: i16,
+        /// Numbers of the identities that are being fenced.
+        fences: Vec<u32>,
+    },
+    /// A sealed identity is used again; stands before the first batch of this run under it.
+    Continued {
+        /// Its number.
+        number: u32,
+    },
+    /// In every partition that has a run under it, the marker that fences this identity was seen.
+    Fenced {
+        /// Its number.
+        number: u32,
+    },
+    /// Nothing is in flight, no outcome is unknown: the next run may continue this identity.
+    Sealed {
+        /// Its number.
+        number: u32,
+    },
+    /// The run ended by itself without a seal; nobody has to wait for its heartbeat.
+    Ended,
+    /// Gives a topic its number.
+    Topic {
+        /// The number, from 0.
+        number: u32,
+        /// Its name.
+        name: String,
+        /// Its id on the source, nil where the cluster has none.
+        source_id: Uuid,
+        /// Its id on the target.
+        target_id: Uuid,
+    },
+    /// First contact with a partition, before its first batch.
+    Seam {
+        /// The partition.
+        at: At,
+        /// What was found.
+        seam: Seam,
+    },
+    /// From this sequence on, sequence and source offset advance together. Stands before the first batch it concerns.
+    Run {
+        /// The partition.
+        at: At,
+        /// The run.
+        run: Run,
+    },
+    /// From this sequence on, sequence and target offset advance together.
+    TargetRun {
+        /// The partition.
+        at: At,
+        /// The run.
+        run: Run,
+    },
+    /// Everything up to here is on the target, and mapped.
+    Checkpoint {
+        /// The partition.
+        at: At,
+        /// Where it stands.
+        checkpoint: Checkpoint,
+    },
+    /// The partition waits for a person.
+    Stopped {
+        /// The partition.
+        at: At,
+        /// Why.
+        stopped: Stopped,
+    },
+    /// The partition goes on.
+    Resumed {
+        /// The partition.
+        at: At,
+    },
+    /// The owner lives.
+    Heartbeat(Heartbeat),
+}
+
+/// What a ledger is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// Given when the ledger was made.
+    pub migration_id: Uuid,
+    /// The migration's name.
+    pub migration: String,
+    /// Id of the cluster that is read.
+    pub source_cluster: String,
+    /// Id of the cluster that is written.
+    pub target_cluster: String,
+    /// `forward` or `reverse`.
+    pub direction: String,
+    /// Partitions of the ledger.
+    pub shards: u32,
+}
+
+/// Who claims a ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The machine's name, for people.
+    pub host: String,
+    /// Identifies the machine and its last start.
+    pub machine: String,
+    /// The process.
+    pub process: u32,
+    /// Where its lock lies.
+    pub lock: String,
+    /// Version of the program.
+    pub version: String,
+}
+
+/// What first contact found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seam {
+    /// First offset of the source.
+    pub source_start: i64,
+    /// End of the source.
+    pub source_end: i64,
+    /// First offset of the target.
+    pub target_start: i64,
+    /// End of the target: ours begins here or behind.
+    pub target_end: i64,
+}
+
+/// Where a sequence of an identity meets an offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Number of the identity.
+    pub identity: u32,
+    /// Records written under the identity before: the wire's sequence is this modulo 2^31.
+    pub sequence: u64,
+    /// The offset of that record.
+    pub offset: i64,
+}
+
+/// Where a partition stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Number of the identity.
+    pub identity: u32,
+    /// Records acknowledged under it.
+    pub next_sequence: u64,
+    /// Every eligible source record below is on the target.
+    pub source: i64,
+    /// The target offset after our last record, or from which to look for the next.
+    pub target: i64,
+}
+
+/// Why a partition waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// Stable code, `K5xx`.
+    pub code: String,
+    /// What happened.
+    pub reason: String,
+    /// First source offset that was not copied.
+    pub source: i64,
+    /// Milliseconds since 1970.
+    pub since_ms: i64,
+}
+
+/// The owner's numbers of one shard.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Milliseconds since 1970, by the owner's clock.
+    pub at_ms: i64,
+    /// Partitions of this shard.
+    pub partitions: u32,
+    /// Those stopped.
+    pub stopped: u32,
+    /// Batches in flight.
+    pub in_flight: u32,
+    /// Records acknowledged by this run.
+    pub records: u64,
+    /// Bytes acknowledged by this run.
+    pub bytes: u64,
+    /// Records per second over the last seconds.
+    pub records_per_second: f64,
+    /// Bytes per second over the last seconds.
+    pub bytes_per_second: f64,
+    /// Fences of this run so far.
+    pub fences: u32,
+}
+
+/// Bytes that are no ledger record of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Something else wrote it.
+    #[error("a record was not written by kafka-migrate")]
+    Foreign,
+    /// A newer version wrote it.
+    #[error("it is in format {found}; this version reads up to {FORMAT}")]
+    Newer {
+        /// The format as read.
+        found: u8,
+    },
+    /// The bytes end early or make no sense.
+    #[error("a record cannot be decoded: {0}")]
+    Broken(String),
+}
+
+impl Record {
+    /// The record as the value of a Kafka record.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.push(FORMAT);
+        postcard::to_extend(self, bytes).expect("our types need nothing that postcard lacks")
+    }
+
+    /// Reads what `encode` wrote.
+    pub fn decode(value: &[u8]) -> Result<Self, Unreadable> {
+        match value {
+            [b'K', b'M', FORMAT, rest @ ..] => {
+                postcard::from_bytes(rest).map_err(|error| Unreadable::Broken(error.to_string()))
+            }
+            [b'K', b'M', found, ..] => Err(Unreadable::Newer { found: *found }),
+            _ => Err(Unreadable::Foreign),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn records_are_read_back_and_newer_ones_are_refused() {
+        let record = Record {
+            generation: 3,
+            run: 77,
+            entries: vec![
+                Entry::Sealed { number: 4 },
+                Entry::Run {
+                    at: At {
+                        topic: 2,
+                        partition: 9,
+                    },
+                    run: Run {
+                        identity: 4,
+                        sequence: 1 << 40,
+                        offset: 12,
+                    },
+                },
+            ],
+        };
+        let mut bytes = record.encode();
+        assert_eq!(Record::decode(&bytes), Ok(record));
+        bytes[2] = FORMAT + 1;
+        assert_eq!(
+            Record::decode(&bytes),
+            Err(Unreadable::Newer { found: FORMAT + 1 })
+        );
+        assert_eq!(Record::decode(b"hello"), Err(Unreadable::Foreign));
+        assert_eq!(Record::decode(b""), Err(Unreadable::Foreign));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(mut bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            drop(Record::decode(&bytes));
+            bytes.splice(0..0, [b'K', b'M', FORMAT]);
+            drop(Record::decode(&bytes));
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! What a shard's ledger says in all, folded from its records.
+//!
+//! 1. A record counts only if it was written under the last claim before it.
+//! 2. A claim counts if its generation is above that of the last one, or if it repeats the last one (a snapshot does): an engine that was
+//!    taken over cannot take the ledger back by what it writes late.
+//! 3. An identity is open from its record until it is sealed or fenced; a sealed one is opened again by `Continued`.
+//! 4. Runs are kept from the one that holds the checkpoint's sequence on; older ones only up to a bound.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use uuid::Uuid;
+
+use super::record::{At, Checkpoint, Entry, Header, Heartbeat, Owner, Record, Run, Seam, Stopped};
+use crate::model::names::{TopicName, TopicPartition};
+
+/// Runs kept of one partition beside those that recovery needs.
+const RUNS_KEPT: usize = 64;
+
+/// A shard's ledger.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// What the ledger is.
+    pub header: Option<Header>,
+    /// The last claim.
+    pub claim: Option<Claim>,
+    /// The last owner said that it ended.
+    pub ended: bool,
+    /// Every identity ever used, by number.
+    pub identities: BTreeMap<u32, Identity>,
+    /// Topics by number.
+    pub topics: Vec<Topic>,
+    /// Numbers of topics by name; a topic that was made anew has a new number.
+    pub numbers: HashMap<TopicName, u32>,
+    /// What is known of partitions.
+    pub partitions: HashMap<At, Partition>,
+    /// The last sign of life.
+    pub heartbeat: Option<Heartbeat>,
+}
+
+/// A claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Its generation.
+    pub generation: u64,
+    /// The run that made it.
+    pub run: u64,
+    /// Who.
+    pub owner: Owner,
+    /// Where it stands in the ledger.
+    pub offset: i64,
+}
+
+/// A producer id and epoch under which batches were, or may have been, written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Producer id.
+    pub producer_id: i64,
+    /// Producer epoch.
+    pub epoch: i16,
+    /// What became of it.
+    pub standing: Standing,
+}
+
+/// What became of an identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Somebody may still write under it.
+    Open,
+    /// Its run ended with nothing in flight and nothing unknown.
+    Sealed,
+    /// It was shut out everywhere.
+    Fenced,
+}
+
+/// A topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// Its name.
+    pub name: TopicName,
+    /// Its id on the source.
+    pub source_id: Uuid,
+    /// Its id on the target.
+    pub target_id: Uuid,
+}
+
+/// What the ledger knows of a partition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Partition {
+    /// First contact.
+    pub seam: Option<Seam>,
+    /// Sequence to source offset, ascending within an identity, identities in order.
+    pub runs: VecDeque<Run>,
+    /// Sequence to target offset.
+    pub target_runs: VecDeque<Run>,
+    /// Where it stands.
+    pub checkpoint: Option<Checkpoint>,
+    /// Why it waits.
+    pub stopped: Option<Stopped>,
+}
+
+impl Partition {
+    /// The source offset of a record, by its identity and sequence.
+    pub fn source_of(&self, identity: u32, sequence: u64) -> Option<i64> {
+        find(&self.runs, identity, sequence)
+    }
+
+    /// Does any run stand under this identity? Then batches may have been sent under it.
+    pub fn has_run(&self, identity: u32) -> bool {
+        self.runs.iter().any(|run| run.identity == identity)
+    }
+
+    fn trim(&mut self) {
+        let Some(checkpoint) = self.checkpoint else {
+            return;
+        };
+        let needed = |runs: &VecDeque<Run>| {
+            // Identities before the checkpoint's are over; within it, the run that holds the next sequence is needed, and the one before
+            // for the last record written.
+            runs.partition_point(|run| {
+                (run.identity, run.sequence)
+                    < (
+                        checkpoint.identity,
+                        checkpoint.next_sequence.saturating_sub(1),
+                    )
+            })
+            .saturating_sub(1)
+        };
+        for runs in [&mut self.runs, &mut self.target_runs] {
+            let spare = needed(runs).min(runs.len().saturating_sub(RUNS_KEPT));
+            runs.drain(..spare);
+        }
+    }
+}
+
+fn find(runs: &VecDeque<Run>, identity: u32, sequence: u64) -> Option<i64> {
+    let behind = runs.partition_point(|run| (run.identity, run.sequence) <= (identity, sequence));
+    let run = runs.get(behind.checked_sub(1)?)?;
+    let ahead = i64::try_from(sequence - run.sequence).ok()?;
+    (run.identity == identity).then(|| run.offset + ahead)
+}
+
+fn push(runs: &mut VecDeque<Run>, run: Run) {
+    // A snapshot repeats what is known.
+    if runs
+        .binary_search_by_key(&(run.identity, run.sequence), |run| {
+            (run.identity, run.sequence)
+        })
+        .is_ok_and(|at| runs[at] == run)
+    {
+        return;
+    }
+    // A run that was declared and never sent across may be declared again from the same sequence on.
+    while runs
+        .back()
+        .is_some_and(|last| (last.identity, last.sequence) >= (run.identity, run.sequence))
+    {
+        runs.pop_back();
+    }
+    runs.push_back(run);
+}
+
+impl State {
+    /// Takes in a record found at `offset`. Answers whether it counts.
+    pub fn apply(&mut self, record: Record, offset: i64) -> bool {
+        let Record {
+            generation,
+            run,
+            entries,
+        } = record;
+        let claims = entries.iter().any(|entry| matches!(entry, Entry::Claim(_)));
+        let ours = self
+            .claim
+            .as_ref()
+            .is_some_and(|claim| (claim.generation, claim.run) == (generation, run));
+        if !claims && !ours {
+            return false;
+        }
+        for entry in entries {
+            if let Entry::Claim(owner) = entry {
+                self.claim = Some(Claim {
+                    generation,
+                    run,
+                    owner,
+                    offset,
+                });
+                self.ended = false;
+            } else {
+                self.take(entry);
+            }
+        }
+        true
+    }
+
+    /// Takes in what the owner itself says.
+    pub fn take(&mut self, entry: Entry) {
+        match entry {
+            Entry::Header(header) => {
+                self.header.get_or_insert(header);
+            }
+            Entry::Claim(_) | Entry::Intent { .. } => {}
+            Entry::Identity {
+                number,
+                producer_id,
+                epoch,
+                fences: _,
+            } => {
+                let standing = Standing::Open;
+                self.identities.insert(
+                    number,
+                    Identity {
+                        producer_id,
+                        epoch,
+                        standing,
+                    },
+                );
+            }
+            Entry::Continued { number } => self.stand(number, Standing::Open),
+            Entry::Fenced { number } => self.stand(number, Standing::Fenced),
+            Entry::Sealed { number } => {
+                self.stand(number, Standing::Sealed);
+                self.ended = true;
+            }
+            Entry::Ended => self.ended = true,
+            Entry::Topic {
+                number,
+                name,
+                source_id,
+                target_id,
+            } => {
+                let name = TopicName::from(name);
+                let topic = Topic {
+                    name: name.clone(),
+                    source_id,
+                    target_id,
+                };
+                // Numbers are given in order; a snapshot repeats them.
+                let index = number as usize;
+                if index == self.topics.len() {
+                    self.topics.push(topic);
+                } else if let Some(known) = self.topics.get_mut(index) {
+                    *known = topic;
+                } else {
+                    return;
+                }
+                self.numbers.insert(name, number);
+            }
+            Entry::Seam { at, seam } => self.at(at).seam = Some(seam),
+            Entry::Run { at, run } => push(&mut self.at(at).runs, run),
+            Entry::TargetRun { at, run } => push(&mut self.at(at).target_runs, run),
+            Entry::Checkpoint { at, checkpoint } => {
+                let partition = self.at(at);
+                partition.checkpoint = Some(checkpoint);
+                partition.trim();
+            }
+            Entry::Stopped { at, stopped } => self.at(at).stopped = Some(stopped),
+            Entry::Resumed { at } => self.at(at).stopped = None,
+            Entry::Heartbeat(heartbeat) => self.heartbeat = Some(heartbeat),
+        }
+    }
+
+    fn at(&mut self, at: At) -> &mut Partition {
+        self.partitions.entry(at).or_default()
+    }
+
+    fn stand(&mut self, number: u32, standing: Standing) {
+        if let Some(identity) = self.identities.get_mut(&number) {
+            identity.standing = standing;
+        }
+    }
+
+    /// Numbers of the identities in this standing.
+    pub fn standing(&self, standing: Standing) -> Vec<u32> {
+        self.identities
+            .iter()
+            .filter(|(_, identity)| identity.standing == standing)
+            .map(|(&number, _)| number)
+            .collect()
+    }
+
+    /// A partition's number and what is known of it.
+    pub fn partition(&self, of: &TopicPartition) -> Option<(At, &Partition)> {
+        let at = At {
+            topic: *self.numbers.get(&of.topic)?,
+            partition: of.partition,
+        };
+        Some((at, self.partitions.get(&at)?))
+    }
+
+    /// A partition's name.
+    pub fn name(&self, at: At) -> Option<TopicPartition> {
+        let topic = self.topics.get(at.topic as usize)?;
+        Some(TopicPartition {
+            topic: topic.name.clone(),
+            partition: at.partition,
+        })
+    }
+
+    /// Everything that has to stand in a ledger for this state to be folded from it again, in order.
+    pub fn entries(&self) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        entries.extend(
+            self.claim
+                .as_ref()
+                .map(|claim| Entry::Claim(claim.owner.clone())),
+        );
+        entries.extend(self.header.clone().map(Entry::Header));
+        for (&number, identity) in &self.identities {
+            entries.push(Entry::Identity {
+                number,
+                producer_id: identity.producer_id,
+                epoch: identity.epoch,
+                fences: Vec::new(),
+            });
+            match identity.standing {
+                Standing::Open => {}
+                Standing::Sealed => entries.push(Entry::Sealed { number }),
+                Standing::Fenced => entries.push(Entry::Fenced { number }),
+            }
+        }
+        for (number, topic) in (0..).zip(&self.topics) {
+            entries.push(Entry::Topic {
+                number,
+                name: topic.name.to_string(),
+                source_id: topic.source_id,
+                target_id: topic.target_id,
+            });
+        }
+        for (&at, partition) in &self.partitions {
+            let Partition {
+                seam,
+                runs,
+                target_runs,
+                checkpoint,
+                stopped,
+            } = partition;
+            entries.extend(seam.map(|seam| Entry::Seam { at, seam }));
+            entries.extend(runs.iter().map(|&run| Entry::Run { at, run }));
+            entries.extend(target_runs.iter().map(|&run| Entry::TargetRun { at, run }));
+            entries.extend(checkpoint.map(|checkpoint| Entry::Checkpoint { at, checkpoint }));
+            entries.extend(
+                stopped
+                    .clone()
+                    .map(|stopped| Entry::Stopped { at, stopped }),
+            );
+        }
+        entries
+    }
+}

@@ -1,0 +1,118 @@
+//! Counters of every shard, and the numbers that events, heartbeats and `--until caught-up` read.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::events::Progress;
+
+/// Rates are taken over so much of the past.
+const WINDOW: Duration = Duration::from_secs(5);
+
+/// The numbers of all shards. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Numbers(Arc<Mutex<Vec<Shard>>>);
+
+/// The numbers of one shard.
+#[derive(Debug, Clone, Default)]
+pub struct Shard {
+    /// Partitions assigned.
+    pub partitions: u64,
+    /// Partitions whose source holds nothing more.
+    pub at_end: u64,
+    /// Partitions that wait for a person.
+    pub stopped: u64,
+    /// Source offsets passed, counted from where copying began.
+    pub done: u64,
+    /// Source offsets in all, counted the same way.
+    pub total: u64,
+    /// Source offsets that the target does not hold yet.
+    pub lag: u64,
+    /// Records acknowledged in this run.
+    pub records: u64,
+    /// Bytes acknowledged in this run.
+    pub bytes: u64,
+    /// Batches in flight.
+    pub in_flight: u64,
+    /// The partition furthest behind.
+    pub slowest: Option<(String, u64)>,
+    /// Everything that was wanted when the command began is durable.
+    pub caught_up: bool,
+    /// Fences of this run.
+    pub fences: u32,
+}
+
+impl Numbers {
+    /// For so many shards.
+    pub fn new(shards: usize) -> Self {
+        Self(Arc::new(Mutex::new(vec![Shard::default(); shards])))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Shard>> {
+        self.0.lock().expect("nothing panics while holding it")
+    }
+
+    /// Stores what a shard has counted.
+    pub fn set(&self, shard: u32, numbers: Shard) {
+        if let Some(slot) = self.lock().get_mut(shard as usize) {
+            *slot = numbers;
+        }
+    }
+
+    /// Has every shard reached what it wanted?
+    pub fn caught_up(&self) -> bool {
+        self.lock().iter().all(|shard| shard.caught_up)
+    }
+
+    /// All shards together; rates are left at zero.
+    pub fn sum(&self) -> Progress {
+        let mut sum = Progress::default();
+        for shard in self.lock().iter() {
+            sum.partitions += shard.partitions - shard.stopped;
+            sum.caught_up += shard.at_end;
+            sum.stopped += shard.stopped;
+            sum.done += shard.done;
+            sum.total += shard.total;
+            sum.lag += shard.lag;
+            sum.records += shard.records;
+            sum.bytes += shard.bytes;
+            if shard.slowest.as_ref().map(|(_, lag)| *lag)
+                > sum.slowest.as_ref().map(|(_, lag)| *lag)
+            {
+                sum.slowest.clone_from(&shard.slowest);
+            }
+        }
+        sum
+    }
+
+    /// Batches in flight.
+    pub fn in_flight(&self) -> u64 {
+        self.lock().iter().map(|shard| shard.in_flight).sum()
+    }
+}
+
+/// Rates over the last seconds.
+#[derive(Debug, Default)]
+pub struct Rates(VecDeque<(Instant, u64, u64)>);
+
+impl Rates {
+    /// Notes counts as they are now; answers records and bytes per second.
+    pub fn note(&mut self, records: u64, bytes: u64) -> (f64, f64) {
+        let now = Instant::now();
+        while self.0.len() > 1 && self.0[1].0 + WINDOW < now {
+            self.0.pop_front();
+        }
+        self.0.push_back((now, records, bytes));
+        let (then, records_then, bytes_then) = self.0[0];
+        let seconds = (now - then).as_secs_f64();
+        if seconds < 0.2 {
+            return (0.0, 0.0);
+        }
+        let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / seconds;
+        (rate(records, records_then), rate(bytes, bytes_then))
+    }
+}

@@ -1,0 +1,195 @@
+//! Where we are, to the ledger: runs before what rests on them is sent, target runs and checkpoints together, a heartbeat each second.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Appending, Ended, Phase, Session};
+use crate::{
+    clock,
+    cluster::ProducerIdentity,
+    engine::{
+        ledger::{
+            record::{Entry, Heartbeat},
+            write::{Ledger, LedgerLost},
+        },
+        metrics, steps,
+    },
+};
+
+/// Checkpoints of partitions that moved are at most so far apart.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
+/// Signs of life.
+pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
+
+impl Session {
+    /// Appends to the ledger what is waiting to be told, if nothing is being appended.
+    pub(super) fn flush(&mut self) {
+        let beat = self
+            .last_heartbeat
+            .is_none_or(|last| last.elapsed() >= HEARTBEAT_EVERY);
+        let checkpoint = self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY || beat;
+        if self.appending.is_some() || (self.entries.is_empty() && !beat && !checkpoint) {
+            return;
+        }
+        let mut entries = std::mem::take(&mut self.entries);
+        let has_runs = entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Run { .. }));
+        let mut checkpoints = Vec::new();
+        if checkpoint {
+            self.last_checkpoint = Instant::now();
+            checkpoints = self.checkpoints(&mut entries);
+        }
+        if beat {
+            self.last_heartbeat = Some(Instant::now());
+            entries.push(Entry::Heartbeat(self.heartbeat()));
+        }
+        if entries.is_empty() {
+            return;
+        }
+        self.append(entries, has_runs, checkpoints);
+    }
+
+    fn checkpoints(&mut self, entries: &mut Vec<Entry>) -> Vec<(usize, i64)> {
+        let mut told = Vec::new();
+        for (index, partition) in self.partitions.iter_mut().enumerate() {
+            let Some(checkpoint) = partition.new_checkpoint(self.writer.number) else {
+                continue;
+            };
+            let at = partition.at;
+            entries.extend(
+                partition
+                    .new_target_runs
+                    .drain(..)
+                    .map(|run| Entry::TargetRun { at, run }),
+            );
+            entries.push(Entry::Checkpoint { at, checkpoint });
+            partition.checkpoint = Some(checkpoint);
+            told.push((index, checkpoint.source));
+        }
+        told
+    }
+
+    pub(super) fn append(
+        &mut self,
+        entries: Vec<Entry>,
+        has_runs: bool,
+        checkpoints: Vec<(usize, i64)>,
+    ) {
+        let Some(mut ledger) = self.ledger.take() else {
+            return self.entries.splice(0..0, entries).for_each(drop);
+        };
+        if !checkpoints.is_empty() {
+            steps::reached("checkpoint-appending");
+        }
+        let data = ProducerIdentity {
+            producer_id: self.writer.producer_id,
+            producer_epoch: self.writer.producer_epoch,
+        };
+        let data_id = self.data_id.clone();
+        let mark = self.next_mark;
+        self.next_mark += 1;
+        let task = tokio::spawn(async move {
+            let mut result = ledger.append(entries).await;
+            if result.is_ok() {
+                result = ledger.keep_alive(&data_id, data).await;
+            }
+            (ledger, result)
+        });
+        self.appending = Some(Appending {
+            task,
+            mark,
+            has_runs,
+            checkpoints,
+        });
+    }
+
+    pub(super) fn appended(
+        &mut self,
+        ledger: Ledger,
+        result: Result<(), LedgerLost>,
+    ) -> Option<Ended> {
+        let appending = self.appending.take();
+        self.ledger = Some(ledger);
+        if let Err(lost) = result {
+            return Some(Ended::Lost(lost));
+        }
+        let Some(appending) = appending else {
+            return None;
+        };
+        self.recorded = appending.mark;
+        for &(index, source) in &appending.checkpoints {
+            self.partitions[index].durable = source;
+        }
+        if appending.has_runs {
+            steps::reached("run-recorded");
+        }
+        if !appending.checkpoints.is_empty() {
+            steps::reached("checkpoint-recorded");
+        }
+        None
+    }
+
+    /// Waits until the ledger is at hand again.
+    pub(super) async fn reclaim_ledger(&mut self) {
+        if let Some(appending) = self.appending.take()
+            && let Ok((ledger, result)) = appending.task.await
+        {
+            // A ledger that is lost says so again at the next append.
+            drop(result);
+            self.ledger = Some(ledger);
+        }
+    }
+
+    fn heartbeat(&mut self) -> Heartbeat {
+        let (records_per_second, bytes_per_second) =
+            self.rates.note(self.count.records, self.count.bytes);
+        Heartbeat {
+            at_ms: clock::unix_millis(),
+            partitions: u32::try_from(self.partitions.len()).unwrap_or(u32::MAX),
+            stopped: u32::try_from(self.count.stopped).unwrap_or(u32::MAX),
+            in_flight: u32::try_from(self.count.in_flight).unwrap_or(u32::MAX),
+            records: self.count.records,
+            bytes: self.count.bytes,
+            records_per_second,
+            bytes_per_second,
+            fences: self.count.fences,
+        }
+    }
+
+    /// Puts this shard's numbers where the rest of the program reads them.
+    pub(super) fn publish(&mut self) {
+        let mut count = metrics::Shard {
+            records: self.count.records,
+            bytes: self.count.bytes,
+            fences: self.count.fences,
+            caught_up: true,
+            ..metrics::Shard::default()
+        };
+        for partition in &self.partitions {
+            count.partitions += 1;
+            count.in_flight += partition.in_flight.len() as u64;
+            let stopped = matches!(partition.phase, Phase::Stopped(_));
+            count.stopped += u64::from(stopped);
+            let reached = partition
+                .wanted_end
+                .is_none_or(|end| partition.durable >= end);
+            count.caught_up &= stopped || reached;
+            let Some(end) = partition.last_stable.or(partition.wanted_end) else {
+                continue;
+            };
+            let lag = u64::try_from(end - partition.source).unwrap_or(0);
+            count.done += u64::try_from(partition.source - partition.origin).unwrap_or(0);
+            count.total += u64::try_from(end - partition.origin).unwrap_or(0);
+            count.lag += lag;
+            count.at_end += u64::from(lag == 0 && !stopped);
+            if lag > 0 && count.slowest.as_ref().is_none_or(|(_, most)| lag > *most) {
+                count.slowest = Some((partition.name.to_string(), lag));
+            }
+        }
+        steps::in_flight_is(self.shard, count.in_flight);
+        self.count = count.clone();
+        self.shared.numbers.set(self.shard, count);
+    }
+}

@@ -1,0 +1,287 @@
+//! Raw batches from the leaders, as much as memory and the rate allow, one request per broker at a time.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{Done, Phase, Reason, Session, rewrite};
+use crate::{
+    cluster::{self, FetchAnswer, FetchPosition, FetchedPartition, Fetcher, Isolation, OffsetSpec},
+    engine::budget::Held,
+    wire::retry::{self, ReadVerdict},
+};
+
+/// How long a broker may wait for records, where every partition is waiting for some.
+const LONG_POLL: Duration = Duration::from_millis(500);
+/// How long it may wait where some partition cannot take more for the moment.
+const SHORT_POLL: Duration = Duration::from_millis(20);
+/// A partition that has taken in so much is not fetched until some of it is written.
+const ENOUGH: usize = 1 << 20;
+/// Pause after a broker could not be fetched from, and after a partition gave an error.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How long a partition may be unknown to the source before it is taken for deleted.
+const GONE: Duration = Duration::from_secs(30);
+
+/// Where fetches stand.
+#[derive(Default)]
+pub(super) struct Fetches {
+    idle: HashMap<i32, Fetcher>,
+    busy: HashSet<i32>,
+    /// Brokers and partitions that are left alone until then.
+    hold: HashMap<i32, Instant>,
+    hold_partition: HashMap<usize, Instant>,
+    unknown_since: HashMap<usize, Instant>,
+    pub(super) refreshing: bool,
+    /// When leaders were last asked for because a partition has none.
+    asked_leaders: Option<Instant>,
+}
+
+impl Session {
+    /// Starts a fetch at every broker that leads partitions which can take records.
+    pub(super) fn ask(&mut self) {
+        if self.draining.is_some() {
+            return;
+        }
+        let now = Instant::now();
+        let mut wanted: HashMap<i32, (Vec<(usize, i64)>, bool)> = HashMap::new();
+        let mut leaderless = false;
+        self.fetches.hold_partition.retain(|_, until| *until > now);
+        for (index, partition) in self.partitions.iter().enumerate() {
+            if partition.phase != Phase::Copying {
+                continue;
+            }
+            let Some((broker, _)) = self.shared.source.cached_leader(&partition.name) else {
+                leaderless = true;
+                continue;
+            };
+            let of_broker = wanted.entry(broker).or_default();
+            if partition.buffered >= ENOUGH || self.fetches.hold_partition.contains_key(&index) {
+                of_broker.1 = true;
+            } else {
+                of_broker.0.push((index, partition.fetch_offset));
+            }
+        }
+        if leaderless
+            && self
+                .fetches
+                .asked_leaders
+                .is_none_or(|asked| asked.elapsed() > PAUSE)
+        {
+            self.fetches.asked_leaders = Some(now);
+            self.refresh(true);
+        }
+        for (broker, (asked, some_full)) in wanted {
+            let held = self
+                .fetches
+                .hold
+                .get(&broker)
+                .is_some_and(|until| *until > now);
+            if !asked.is_empty() && !held && self.fetches.busy.insert(broker) {
+                let wait = if some_full { SHORT_POLL } else { LONG_POLL };
+                self.fetch(broker, asked, wait);
+            }
+        }
+    }
+
+    fn fetch(&mut self, broker: i32, asked: Vec<(usize, i64)>, wait: Duration) {
+        let chunk = i32::try_from(self.shared.budget.chunk()).unwrap_or(i32::MAX);
+        let positions: Vec<FetchPosition> = asked
+            .iter()
+            .map(|&(index, offset)| {
+                let partition = &self.partitions[index];
+                FetchPosition {
+                    at: partition.name.clone(),
+                    topic_id: partition.topic_id,
+                    offset,
+                    last_epoch: partition.last_epoch,
+                    leader_epoch: -1,
+                    max_bytes: chunk,
+                }
+            })
+            .collect();
+        let idle = self.fetches.idle.remove(&broker);
+        let shared = self.shared.clone();
+        self.tasks.spawn(async move {
+            let answer = async {
+                shared.rate.wait().await;
+                let reserved = shared.budget.reserve().await;
+                let mut fetcher = match idle.filter(Fetcher::is_alive) {
+                    Some(fetcher) => fetcher,
+                    None => shared.source.fetcher(broker).await?,
+                };
+                let answer = fetcher
+                    .fetch(&positions, Isolation::ReadCommitted, wait, 1, chunk)
+                    .await?;
+                let held = reserved.keep(answer.frame_bytes).await;
+                shared.rate.pay(answer.frame_bytes).await;
+                Ok((fetcher, answer, Arc::new(held)))
+            };
+            Done::Fetched {
+                broker,
+                asked,
+                answer: answer.await,
+            }
+        });
+    }
+
+    pub(super) fn fetched(
+        &mut self,
+        broker: i32,
+        asked: Vec<(usize, i64)>,
+        answer: Result<(Fetcher, FetchAnswer, Arc<Held>), cluster::Error>,
+    ) {
+        self.fetches.busy.remove(&broker);
+        let (fetcher, answer, held) = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.fetches.hold.insert(broker, Instant::now() + PAUSE);
+                self.trouble(format!("fetching from the source is interrupted: {error}"));
+                return self.refresh(true);
+            }
+        };
+        if !answer.throttle.is_zero() {
+            self.fetches
+                .hold
+                .insert(broker, Instant::now() + answer.throttle);
+        }
+        self.fetches.idle.insert(broker, fetcher);
+        let asked: HashMap<usize, i64> = asked.into_iter().collect();
+        for fetched in answer.partitions {
+            let Some(&index) = self.index.get(&fetched.at) else {
+                continue;
+            };
+            // Records that were given up in between are asked for again.
+            if asked.get(&index) != Some(&self.partitions[index].fetch_offset)
+                || self.partitions[index].phase != Phase::Copying
+            {
+                continue;
+            }
+            self.take(index, fetched, &held);
+        }
+    }
+
+    fn take(&mut self, index: usize, fetched: FetchedPartition, held: &Arc<Held>) {
+        if let Some((epoch, end)) = fetched.diverging {
+            let text = format!(
+                "the source's log was cut off: leader epoch {epoch} ends at offset {end} there, and offsets up to {} had been read",
+                self.partitions[index].fetch_offset - 1
+            );
+            return self.stop_partition(index, Reason { code: "K502", text });
+        }
+        if fetched.error != 0 {
+            return self.fetch_refused(index, fetched.error);
+        }
+        self.fetches.unknown_since.remove(&index);
+        let partition = &mut self.partitions[index];
+        if fetched.last_stable >= 0 {
+            partition.last_stable = Some(fetched.last_stable);
+        }
+        if fetched.records.is_empty() || self.draining.is_some() {
+            return;
+        }
+        self.writer.mark = self.next_mark;
+        let taken = rewrite::take_in(
+            partition,
+            fetched.records,
+            fetched.aborted,
+            held,
+            self.writer,
+            &mut self.entries,
+        );
+        if let Err(reason) = taken {
+            self.stop_partition(index, reason);
+        }
+    }
+
+    fn fetch_refused(&mut self, index: usize, code: i16) {
+        let now = Instant::now();
+        self.fetches.hold_partition.insert(index, now + PAUSE);
+        match retry::read_verdict(code) {
+            ReadVerdict::Fine => {}
+            ReadVerdict::OutOfRange => self.ask_range(index),
+            ReadVerdict::Retry { refresh } => {
+                let unknown = matches!(code, 3 | 100);
+                if unknown {
+                    let since = *self.fetches.unknown_since.entry(index).or_insert(now);
+                    if since.elapsed() > GONE {
+                        let text = "the source does not know the partition any more".to_owned();
+                        return self.stop_partition(index, Reason { code: "K507", text });
+                    }
+                }
+                if refresh {
+                    self.refresh(true);
+                }
+            }
+            ReadVerdict::Fatal => {
+                let text = format!("the source refuses to serve it: {}", retry::describe(code));
+                self.stop_partition(index, Reason { code: "K508", text });
+            }
+        }
+    }
+
+    fn ask_range(&mut self, index: usize) {
+        let (source, name) = (
+            self.shared.source.clone(),
+            self.partitions[index].name.clone(),
+        );
+        self.tasks.spawn(async move {
+            let names = [name];
+            let (mut start, mut end) = tokio::join!(
+                source.offsets(&names, OffsetSpec::Earliest),
+                source.offsets(&names, OffsetSpec::End)
+            );
+            let range = match (start.remove(&names[0]), end.remove(&names[0])) {
+                (Some(Ok(start)), Some(Ok(end))) => Ok((start, end)),
+                (Some(Err(error)), _) | (_, Some(Err(error))) => Err(error),
+                _ => Ok((0, i64::MAX)),
+            };
+            Done::Ranged { index, range }
+        });
+    }
+
+    pub(super) fn ranged(&mut self, index: usize, range: Result<(i64, i64), cluster::Error>) {
+        // What could not be asked is asked again with the next refusal.
+        let Ok((start, end)) = range else {
+            return;
+        };
+        let wanted = self.partitions[index].fetch_offset;
+        if start > wanted {
+            let text = format!(
+                "source offsets {wanted} to {} were deleted before they were copied (retention, or DeleteRecords)",
+                start - 1
+            );
+            self.stop_partition(index, Reason { code: "K501", text });
+        } else if end < wanted {
+            let text = format!(
+                "the source's log ends at offset {end}, and everything below {wanted} had been read: it was cut off"
+            );
+            self.stop_partition(index, Reason { code: "K502", text });
+        }
+    }
+
+    /// Asks a cluster who leads what, beside everything else.
+    pub(super) fn refresh(&mut self, of_source: bool) {
+        let refreshing = if of_source {
+            &mut self.fetches.refreshing
+        } else {
+            &mut self.lines.refreshing
+        };
+        if std::mem::replace(refreshing, true) {
+            return;
+        }
+        let shared = self.shared.clone();
+        self.tasks.spawn(async move {
+            // A failure shows again with the next request that needs a leader.
+            let _ = if of_source {
+                shared.source.refresh_leaders().await
+            } else {
+                shared.target.refresh_leaders().await
+            };
+            Done::Refreshed { source: of_source }
+        });
+    }
+}

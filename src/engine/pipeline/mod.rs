@@ -1,0 +1,410 @@
+//! One shard's partitions, from the source to the target, under one identity.
+//!
+//! ```text
+//! fetch ─▶ filter ─▶ rewrite ─▶ produce ─▶ map ─▶ checkpoint
+//! ```
+//!
+//! One task owns everything of the shard; what takes time (a fetch, an append, a read) runs beside it and comes back as [`Done`].
+
+mod checkpoint;
+mod fetch;
+mod filter;
+mod partition;
+mod produce;
+mod rewrite;
+mod start;
+mod stop;
+mod warmth;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinHandle, JoinSet},
+    time::{Instant, MissedTickBehavior, interval},
+};
+use uuid::Uuid;
+
+use self::{
+    fetch::Fetches,
+    partition::{Partition, Phase},
+    produce::Lines,
+    rewrite::Writer,
+};
+pub use self::{partition::Reason, warmth::Warmth};
+use super::{
+    budget::{Budget, Rate},
+    identity::{Established, Fence},
+    lease::Lease,
+    ledger::{
+        record::{At, Entry, Seam, Stopped},
+        state,
+        write::{Ledger, LedgerLost},
+    },
+    metrics::{self, Numbers, Rates},
+    recover::{Position, Unclear},
+    settings::Stop,
+};
+use crate::{
+    clock,
+    cluster::{self, FetchAnswer, Fetcher, ProduceAnswer, Producer, Source, Target},
+    error::Failure,
+    events::{Event, Events},
+    model::names::{TopicName, TopicPartition},
+};
+
+/// How often time alone is a reason to look.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What all shards of a run share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The cluster that is read.
+    pub source: Source,
+    /// The cluster that is written.
+    pub target: Target,
+    /// Where to say what happens.
+    pub events: Events,
+    /// Memory.
+    pub budget: Budget,
+    /// Bytes per second.
+    pub rate: Rate,
+    /// How long the target remembers producers.
+    pub warmth: Warmth,
+    /// Counters.
+    pub numbers: Numbers,
+    /// Whether to stop.
+    pub stop: watch::Receiver<Stop>,
+    /// The longest a request may stay unanswered.
+    pub patience: Duration,
+}
+
+/// A partition that a shard has to copy.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    /// Which.
+    pub name: TopicPartition,
+    /// The topic's id on the source.
+    pub source_id: Uuid,
+    /// The topic's id on the target.
+    pub target_id: Uuid,
+    /// The end offset to reach for `--until caught-up`.
+    pub wanted_end: Option<i64>,
+    /// Why it cannot be copied at all.
+    pub refused: Option<Reason>,
+}
+
+/// How a session ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// Everything is on record; the next start continues.
+    Sealed,
+    /// Stopped, and the next start fences.
+    Unsealed,
+    /// The identity has to be given up for another.
+    Fence(String),
+    /// The ledger is not ours any more.
+    Lost(LedgerLost),
+    /// Something that no retry cures.
+    Failed(Box<Failure>),
+}
+
+/// Something that ran beside the shard and is over.
+enum Done {
+    Fetched {
+        broker: i32,
+        asked: Vec<(usize, i64)>,
+        answer: Result<(Fetcher, FetchAnswer, Arc<super::budget::Held>), cluster::Error>,
+    },
+    Opened {
+        broker: i32,
+        line: Result<Producer, cluster::Error>,
+    },
+    Answered {
+        broker: i32,
+        opening: u64,
+        sent: Vec<(usize, u64)>,
+        answers: Result<(Vec<ProduceAnswer>, Duration), cluster::Error>,
+    },
+    Recovered {
+        index: usize,
+        position: Result<Position, Unclear>,
+    },
+    Met {
+        met: Vec<(usize, Result<Seam, cluster::Error>)>,
+    },
+    Ranged {
+        index: usize,
+        range: Result<(i64, i64), cluster::Error>,
+    },
+    Refreshed {
+        source: bool,
+    },
+}
+
+/// A record being appended to the ledger.
+struct Appending {
+    task: JoinHandle<(Ledger, Result<(), LedgerLost>)>,
+    mark: u64,
+    has_runs: bool,
+    checkpoints: Vec<(usize, i64)>,
+}
+
+/// One session of a shard: from an identity until it is given up, or the run ends.
+pub struct Session {
+    shared: Shared,
+    shard: u32,
+    lease: Lease,
+    ledger: Option<Ledger>,
+    appending: Option<Appending>,
+    data_id: String,
+    writer: Writer,
+    fences: Vec<Fence>,
+    unfenced: usize,
+    partitions: Vec<Partition>,
+    index: HashMap<TopicPartition, usize>,
+    /// Topics' numbers in the ledger, and their ids.
+    topics: HashMap<TopicName, (u32, Uuid, Uuid)>,
+    /// What the ledger knew of partitions when the session began and nobody has asked for yet.
+    known: HashMap<At, state::Partition>,
+    entries: Vec<Entry>,
+    next_mark: u64,
+    recorded: u64,
+    last_checkpoint: Instant,
+    last_heartbeat: Option<Instant>,
+    fetches: Fetches,
+    lines: Lines,
+    tasks: JoinSet<Done>,
+    count: metrics::Shard,
+    rates: Rates,
+    draining: Option<Instant>,
+}
+
+impl Session {
+    /// Prepares a session. Nothing is sent yet.
+    pub fn new(
+        shared: Shared,
+        lease: Lease,
+        ledger: Ledger,
+        established: Established,
+        before: metrics::Shard,
+    ) -> Self {
+        let state = ledger.state();
+        let topics = state
+            .numbers
+            .iter()
+            .map(|(name, &number)| {
+                let topic = &state.topics[number as usize];
+                (name.clone(), (number, topic.source_id, topic.target_id))
+            })
+            .collect();
+        let known = state.partitions.clone();
+        let shard = ledger.shard();
+        let data_id = super::ledger::data_id(ledger.migration(), shard, established.number);
+        Self {
+            shared,
+            shard,
+            lease,
+            ledger: Some(ledger),
+            appending: None,
+            data_id,
+            writer: Writer {
+                number: established.number,
+                producer_id: established.identity.producer_id,
+                producer_epoch: established.identity.producer_epoch,
+                mark: 1,
+            },
+            unfenced: established.fences.len(),
+            fences: established.fences,
+            partitions: Vec::new(),
+            index: HashMap::new(),
+            topics,
+            known,
+            entries: Vec::new(),
+            next_mark: 1,
+            recorded: 0,
+            last_checkpoint: Instant::now(),
+            last_heartbeat: None,
+            fetches: Fetches::default(),
+            lines: Lines::default(),
+            tasks: JoinSet::new(),
+            count: before,
+            rates: Rates::default(),
+            draining: None,
+        }
+    }
+
+    /// Copies until something ends it. Gives back the ledger, if it is at hand, and the counters.
+    pub async fn run(
+        mut self,
+        assigned: &[Assignment],
+        incoming: &mut mpsc::UnboundedReceiver<Vec<Assignment>>,
+        all: &mut Vec<Assignment>,
+    ) -> (Option<Ledger>, Ended, metrics::Shard) {
+        self.assign(assigned);
+        self.end_fences();
+        let ended = self.copy(incoming, all).await;
+        self.tasks.abort_all();
+        super::steps::in_flight_is(self.shard, 0);
+        if !matches!(ended, Ended::Lost(_)) {
+            self.reclaim_ledger().await;
+        }
+        (self.ledger, ended, self.count)
+    }
+
+    async fn copy(
+        &mut self,
+        incoming: &mut mpsc::UnboundedReceiver<Vec<Assignment>>,
+        all: &mut Vec<Assignment>,
+    ) -> Ended {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut stop = self.shared.stop.clone();
+        loop {
+            if let Some(ended) = self.turn().await {
+                return ended;
+            }
+            let appended = async {
+                match &mut self.appending {
+                    Some(appending) => (&mut appending.task).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let ended = tokio::select! {
+                Some(done) = self.tasks.join_next() => match done {
+                    Ok(done) => self.done(done),
+                    Err(error) if error.is_cancelled() => None,
+                    Err(error) => Some(Ended::Failed(Box::new(bug(&error)))),
+                },
+                appended = appended => match appended {
+                    Ok((ledger, result)) => self.appended(ledger, result),
+                    Err(error) => {
+                        self.appending = None;
+                        Some(Ended::Failed(Box::new(bug(&error))))
+                    }
+                },
+                Some(more) = incoming.recv() => {
+                    self.assign(&more);
+                    all.extend(more);
+                    None
+                }
+                _ = stop.changed() => None,
+                _ = ticks.tick() => None,
+            };
+            if let Some(ended) = ended {
+                return ended;
+            }
+        }
+    }
+
+    /// Everything that can be done now.
+    async fn turn(&mut self) -> Option<Ended> {
+        let wanted = *self.shared.stop.borrow();
+        match wanted {
+            Stop::Now => return Some(Ended::Unsealed),
+            Stop::Drain if self.draining.is_none() => self.begin_draining(),
+            _ => {}
+        }
+        if let Some(reason) = self.gives_up_identity() {
+            return Some(Ended::Fence(reason));
+        }
+        self.stop_what_is_done();
+        self.send().await;
+        self.ask();
+        self.flush();
+        self.publish();
+        if self.draining.is_some() {
+            return self.finish_draining().await;
+        }
+        None
+    }
+
+    fn done(&mut self, done: Done) -> Option<Ended> {
+        match done {
+            Done::Fetched {
+                broker,
+                asked,
+                answer,
+            } => self.fetched(broker, asked, answer),
+            Done::Opened { broker, line } => self.opened(broker, line),
+            Done::Answered {
+                broker,
+                opening,
+                sent,
+                answers,
+            } => return self.answered(broker, opening, sent, answers),
+            Done::Recovered { index, position } => self.recovered(index, position),
+            Done::Met { met } => self.met(met),
+            Done::Ranged { index, range } => self.ranged(index, range),
+            Done::Refreshed { source: true } => self.fetches.refreshing = false,
+            Done::Refreshed { source: false } => self.lines.refreshing = false,
+        }
+        None
+    }
+
+    /// An identity with an unknown outcome must not be left until the broker forgets it, nor carry a batch that makes it forget.
+    fn gives_up_identity(&self) -> Option<String> {
+        let now_ms = clock::unix_millis();
+        self.partitions
+            .iter()
+            .find(|partition| partition.needs_fence(now_ms, self.shared.warmth))
+            .map(|partition| {
+                format!(
+                    "{}: an outcome was unknown, and the target may forget us",
+                    partition.name
+                )
+            })
+    }
+
+    /// Lets a partition finish what it took in, then stops it.
+    fn stop_partition(&mut self, index: usize, reason: Reason) {
+        let partition = &mut self.partitions[index];
+        match partition.phase {
+            Phase::Stopped(_) | Phase::Stopping(_) => {}
+            _ => partition.phase = Phase::Stopping(reason),
+        }
+    }
+
+    /// Partitions that were to stop and have nothing left to write.
+    fn stop_what_is_done(&mut self) {
+        for partition in &mut self.partitions {
+            let Phase::Stopping(reason) = &partition.phase else {
+                continue;
+            };
+            if !partition.is_idle() {
+                continue;
+            }
+            let reason = reason.clone();
+            self.entries.push(Entry::Stopped {
+                at: partition.at,
+                stopped: Stopped {
+                    code: reason.code.to_owned(),
+                    reason: reason.text.clone(),
+                    source: partition.source,
+                    since_ms: clock::unix_millis(),
+                },
+            });
+            self.shared.events.send(Event::PartitionStopped {
+                topic: partition.name.topic.to_string(),
+                partition: partition.name.partition,
+                code: reason.code.to_owned(),
+                reason: reason.text.clone(),
+                source_offset: partition.source,
+            });
+            partition.phase = Phase::Stopped(reason);
+        }
+    }
+
+    fn trouble(&self, text: String) {
+        self.shared.events.send(Event::Trouble { text });
+    }
+}
+
+fn bug(error: &tokio::task::JoinError) -> Failure {
+    Failure::new(
+        crate::exit::Exit::Bug,
+        "K000",
+        "a part of the engine ended unexpectedly",
+    )
+    .because(error)
+}

@@ -1,0 +1,441 @@
+//! One partition between source and target: what was fetched, what is in flight, what the target holds.
+//!
+//! 1. Sequences are given in order, once, when a batch is taken in; only unsent batches may be given up again.
+//! 2. At most five batches are in flight while the broker surely remembers us; one otherwise.
+//! 3. After anything but success nothing new is sent until everything in flight is answered; then the first unanswered goes first, as the same bytes.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::warmth::Warmth;
+use crate::{
+    engine::{
+        budget::Held,
+        ledger::record::{At, Checkpoint, Run},
+        recover::Position,
+    },
+    model::names::TopicPartition,
+    wire::batch::Stamped,
+};
+
+/// In flight at most, while the broker remembers us (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
+pub const DEPTH: usize = 5;
+
+/// One batch on its way.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// The batch as it is sent, every time.
+    pub batch: Stamped,
+    /// Count of records under this identity before it.
+    pub sequence: u64,
+    /// Its records.
+    pub count: u32,
+    /// Everything below this source offset is on the target once this batch is.
+    pub source_next: i64,
+    /// Its largest timestamp.
+    pub max_timestamp: i64,
+    /// It may be sent when the ledger has this flush.
+    pub mark: u64,
+    /// Keeps the memory of its fetch answer accounted for until it is dropped.
+    pub _held: Arc<Held>,
+}
+
+/// What is known of a batch that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// No answer yet.
+    Sent,
+    /// Appended, at this target offset.
+    Appended(i64),
+    /// Not appended; may be sent again.
+    Refused(i16),
+    /// Nobody knows.
+    Unknown,
+    /// The broker's idea of our sequence or epoch is not ours.
+    Identity(i16),
+    /// Never.
+    Forbidden(i16, Option<String>),
+}
+
+/// What to do with a partition whose batches in flight are all answered.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Still waiting, or nothing to decide.
+    Wait,
+    /// Send again from the front of the queue, not before the given pause.
+    Again,
+    /// The identity has to be given up.
+    Fence(String),
+    /// A batch can never be written.
+    Forbidden(i16, Option<String>),
+    /// A later batch was appended though an earlier one was not: the target broke Kafka's rules.
+    Broken(String),
+}
+
+/// Why a partition does not go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// Stable code, `K5xx`.
+    pub code: &'static str,
+    /// What happened, with offsets.
+    pub text: String,
+}
+
+/// What a partition is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Its position is being found.
+    Recovering,
+    /// It copies.
+    Copying,
+    /// What was taken in is still being written; then it stops.
+    Stopping(Reason),
+    /// It waits for a person.
+    Stopped(Reason),
+}
+
+/// A partition.
+pub struct Partition {
+    /// Its name.
+    pub name: TopicPartition,
+    /// Its number in the ledger.
+    pub at: At,
+    /// The topic's id on the source.
+    pub topic_id: Uuid,
+    /// What it is doing.
+    pub phase: Phase,
+
+    /// Next source offset to fetch.
+    pub fetch_offset: i64,
+    /// Leader epoch of the last batch fetched, -1 if none.
+    pub last_epoch: i32,
+    /// The source's last stable offset, as last seen.
+    pub last_stable: Option<i64>,
+    /// Where copying began or will begin.
+    pub origin: i64,
+    /// Bytes taken in and not acknowledged.
+    pub buffered: usize,
+
+    /// The sequence of the next batch taken in.
+    pub next_sequence: u64,
+    /// The last run declared.
+    pub run: Option<Run>,
+
+    /// Not sent, or to be sent again.
+    pub queue: VecDeque<Item>,
+    /// Sent, in order.
+    pub in_flight: VecDeque<(Item, Fate)>,
+    /// Sequences below were sent at least once under this identity.
+    pub highest_sent: u64,
+    /// Something in flight was not a success.
+    pub settling: bool,
+    /// The broker surely knows this identity here.
+    pub remembered: bool,
+    /// An outcome under this identity is, or once was, unknown.
+    pub dirty: bool,
+    /// Largest timestamp of the last batch acknowledged.
+    pub last_acknowledged: i64,
+    /// Nothing is sent before.
+    pub hold_until: Option<Instant>,
+    /// Tries in a row that brought nothing.
+    pub tries: u32,
+
+    /// Records acknowledged under this identity.
+    pub acknowledged: u64,
+    /// Every eligible source record below is on the target.
+    pub source: i64,
+    /// The target offset behind our last record.
+    pub target: i64,
+    /// The last target run, told or to be told.
+    pub target_run: Option<Run>,
+    /// Target runs not yet told.
+    pub new_target_runs: Vec<Run>,
+    /// What the ledger has been told.
+    pub checkpoint: Option<Checkpoint>,
+    /// What the ledger surely has.
+    pub durable: i64,
+    /// The end offset to reach for `--until caught-up`.
+    pub wanted_end: Option<i64>,
+}
+
+impl Partition {
+    /// A partition whose position is not known yet.
+    pub fn new(name: TopicPartition, at: At, topic_id: Uuid) -> Self {
+        Self {
+            name,
+            at,
+            topic_id,
+            phase: Phase::Recovering,
+            fetch_offset: 0,
+            last_epoch: -1,
+            last_stable: None,
+            origin: 0,
+            buffered: 0,
+            next_sequence: 0,
+            run: None,
+            queue: VecDeque::new(),
+            in_flight: VecDeque::new(),
+            highest_sent: 0,
+            settling: false,
+            remembered: false,
+            dirty: false,
+            last_acknowledged: -1,
+            hold_until: None,
+            tries: 0,
+            acknowledged: 0,
+            source: 0,
+            target: 0,
+            target_run: None,
+            new_target_runs: Vec::new(),
+            checkpoint: None,
+            durable: -1,
+            wanted_end: None,
+        }
+    }
+
+    /// Begins copying at a position, with so many records already written under the identity.
+    pub fn begin(&mut self, position: &Position, sequence: u64) {
+        self.fetch_offset = position.source;
+        self.source = position.source;
+        self.target = position.target;
+        self.next_sequence = sequence;
+        self.acknowledged = sequence;
+        self.highest_sent = sequence;
+        self.phase = Phase::Copying;
+    }
+
+    /// Moves past source offsets that hold nothing to copy.
+    pub fn skip_to(&mut self, offset: i64) {
+        self.fetch_offset = offset;
+        if let Some(last) = self.queue.back_mut() {
+            last.source_next = offset;
+        } else if let Some((last, _)) = self.in_flight.back_mut() {
+            last.source_next = offset;
+        } else {
+            self.source = offset;
+        }
+    }
+
+    /// Takes in a batch.
+    pub fn push(&mut self, item: Item) {
+        self.fetch_offset = item.source_next;
+        self.next_sequence = item.sequence + u64::from(item.count);
+        self.buffered += item.batch.len();
+        self.queue.push_back(item);
+    }
+
+    /// Is everything that was taken in on the target?
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.in_flight.is_empty()
+    }
+
+    /// Gives up what was not sent; it is fetched again.
+    pub fn drop_unsent(&mut self) {
+        // Batches that were sent before and wait to be sent again are at the front: their bytes are kept, whatever happens.
+        let sent = self.sent_before();
+        let dropped: Vec<Item> = self.queue.drain(sent..).collect();
+        if let Some(first) = dropped.first() {
+            self.next_sequence = first.sequence;
+            self.buffered -= dropped.iter().map(|item| item.batch.len()).sum::<usize>();
+            self.fetch_offset = self
+                .queue
+                .back()
+                .or(self.in_flight.back().map(|(item, _)| item))
+                .map_or(self.source, |item| item.source_next);
+            self.run = None;
+            self.last_epoch = -1;
+        }
+    }
+
+    /// Batches at the front of the queue that were sent before.
+    fn sent_before(&self) -> usize {
+        self.queue
+            .iter()
+            .take_while(|item| item.sequence < self.highest_sent)
+            .count()
+    }
+
+    /// May the next batch be sent now?
+    pub fn may_send(&self, now: Instant, now_ms: i64, warmth: Warmth, recorded: u64) -> bool {
+        let Some(next) = self.queue.front() else {
+            return false;
+        };
+        if self.settling
+            || !matches!(self.phase, Phase::Copying | Phase::Stopping(_))
+            || next.mark > recorded
+            || self.hold_until.is_some_and(|until| now < until)
+        {
+            return false;
+        }
+        if self.in_flight.is_empty() {
+            return true;
+        }
+        self.in_flight.len() < DEPTH
+            && self.remembered
+            && warmth.is_warm(self.last_acknowledged, now_ms)
+            && warmth.is_warm(next.max_timestamp, now_ms)
+            && self
+                .in_flight
+                .iter()
+                .all(|(item, _)| warmth.is_warm(item.max_timestamp, now_ms))
+    }
+
+    /// Does sending the next batch, or waiting any longer, need another identity first? An old copy of ours may still be under way, and the
+    /// broker may forget us.
+    pub fn needs_fence(&self, now_ms: i64, warmth: Warmth) -> bool {
+        self.dirty
+            && (!warmth.is_warm(self.last_acknowledged, now_ms) && self.remembered
+                || self
+                    .queue
+                    .front()
+                    .is_some_and(|next| !warmth.is_warm(next.max_timestamp, now_ms)))
+    }
+
+    /// Hands out the next batch for sending.
+    pub fn take_next(&mut self) -> Option<Stamped> {
+        let item = self.queue.pop_front()?;
+        self.highest_sent = self.highest_sent.max(item.sequence + u64::from(item.count));
+        let batch = item.batch.clone();
+        self.in_flight.push_back((item, Fate::Sent));
+        Some(batch)
+    }
+
+    /// Takes in the answer to the batch with this sequence.
+    pub fn answered(&mut self, sequence: u64, fate: Fate) {
+        let Some(entry) = self
+            .in_flight
+            .iter_mut()
+            .find(|(item, _)| item.sequence == sequence)
+        else {
+            return;
+        };
+        match fate {
+            Fate::Appended(_) => {}
+            Fate::Unknown => {
+                self.dirty = true;
+                self.settling = true;
+            }
+            _ => self.settling = true,
+        }
+        entry.1 = fate;
+    }
+
+    /// Moves acknowledged batches out, in order. Answers records and bytes.
+    pub fn acknowledge(&mut self, identity: u32) -> (u64, u64) {
+        let (mut records, mut bytes) = (0, 0);
+        while let Some((item, Fate::Appended(offset))) = self.in_flight.front() {
+            let offset = *offset;
+            let run = Run {
+                identity,
+                sequence: item.sequence,
+                offset,
+            };
+            let continues = self.target_run.is_some_and(|last| {
+                last.identity == identity
+                    && last.offset + (item.sequence - last.sequence) as i64 == offset
+            });
+            if !continues {
+                self.target_run = Some(run);
+                self.new_target_runs.push(run);
+            }
+            self.acknowledged = item.sequence + u64::from(item.count);
+            self.source = item.source_next;
+            self.target = offset + i64::from(item.count);
+            self.last_acknowledged = item.max_timestamp;
+            self.remembered = true;
+            self.tries = 0;
+            records += u64::from(item.count);
+            bytes += item.batch.len() as u64;
+            self.buffered -= item.batch.len();
+            self.in_flight.pop_front();
+        }
+        (records, bytes)
+    }
+
+    /// Decides what follows once everything in flight is answered. Call `acknowledge` before.
+    pub fn settle(&mut self, now_ms: i64, warmth: Warmth) -> Settled {
+        if !self.settling || self.in_flight.iter().any(|(_, fate)| *fate == Fate::Sent) {
+            return Settled::Wait;
+        }
+        let Some((_, first)) = self.in_flight.front() else {
+            self.settling = false;
+            return Settled::Wait;
+        };
+        let any = |wanted: fn(&Fate) -> bool| self.in_flight.iter().any(|(_, fate)| wanted(fate));
+        // An epoch that is not ours says more than anything before it.
+        let epoch = self.in_flight.iter().find_map(|(_, fate)| match fate {
+            Fate::Identity(code) if *code != OUT_OF_ORDER => Some(*code),
+            _ => None,
+        });
+        if let Some(code) = epoch {
+            return Settled::Fence(format!("the target refused our identity with code {code}"));
+        }
+        let settled = match first {
+            Fate::Identity(code) => Settled::Fence(format!(
+                "the target does not expect our sequence (code {code})"
+            )),
+            _ if any(|fate| *fate == Fate::Unknown) => {
+                let all_warm = (!self.remembered || warmth.is_warm(self.last_acknowledged, now_ms))
+                    && self
+                        .in_flight
+                        .iter()
+                        .all(|(item, _)| warmth.is_warm(item.max_timestamp, now_ms));
+                if all_warm {
+                    Settled::Again
+                } else {
+                    Settled::Fence("an outcome is unknown, and the target may forget us".to_owned())
+                }
+            }
+            Fate::Refused(_) if any(|fate| matches!(fate, Fate::Appended(_))) => Settled::Broken(
+                "the target appended a batch although it had refused the one before".to_owned(),
+            ),
+            Fate::Forbidden(code, message) => Settled::Forbidden(*code, message.clone()),
+            _ => Settled::Again,
+        };
+        match settled {
+            Settled::Again => {
+                self.settling = false;
+                self.tries += 1;
+                while let Some((item, _)) = self.in_flight.pop_back() {
+                    self.queue.push_front(item);
+                }
+            }
+            Settled::Forbidden(..) => {
+                self.settling = false;
+                for (item, _) in self
+                    .in_flight
+                    .drain(..)
+                    .chain(self.queue.drain(..).map(|item| (item, Fate::Sent)))
+                {
+                    self.buffered -= item.batch.len();
+                }
+            }
+            _ => {}
+        }
+        settled
+    }
+
+    /// How long to wait before trying again.
+    pub fn pause(&self) -> Duration {
+        Duration::from_millis(20 << self.tries.min(6)).min(Duration::from_secs(1))
+    }
+
+    /// What to tell the ledger, if it does not know yet.
+    pub fn new_checkpoint(&self, identity: u32) -> Option<Checkpoint> {
+        if matches!(self.phase, Phase::Recovering) {
+            return None;
+        }
+        let checkpoint = Checkpoint {
+            identity,
+            next_sequence: self.acknowledged,
+            source: self.source,
+            target: self.target,
+        };
+        (self.checkpoint != Some(checkpoint)).then_some(checkpoint)
+    }
+}
+
+/// OUT_OF_ORDER_SEQUENCE_NUMBER.
+const OUT_OF_ORDER: i16 = 45;

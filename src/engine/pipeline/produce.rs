@@ -1,0 +1,286 @@
+//! Sends in order, one batch per partition and request, and learns the target's offsets.
+
+use std::{collections::HashMap, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    Done, Ended, Phase, Reason, Session,
+    partition::{Fate, Settled},
+};
+use crate::{
+    clock,
+    cluster::{self, ProduceAnswer, ProducePart, Producer},
+    engine::steps,
+    wire::retry::{self, ProduceVerdict},
+};
+
+/// Requests under way on one connection: a broker works on one at a time, the others save the way.
+const REQUESTS: usize = 4;
+/// Bytes of one request, unless its only batch is larger.
+const REQUEST_BYTES: usize = 4 << 20;
+/// Pause before a broker that refused a connection is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
+/// A partition that was refused so often in a row gives back the memory of what it has not sent.
+const PATIENT_TRIES: u32 = 3;
+/// Told as a pseudo code where the request never left.
+const NOT_SENT: i16 = -100;
+
+/// Connections to the target's brokers.
+#[derive(Default)]
+pub(super) struct Lines {
+    of: HashMap<i32, Line>,
+    openings: u64,
+    pub(super) refreshing: bool,
+    asked_leaders: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Line {
+    producer: Option<Producer>,
+    /// Which connection it is: answers of an earlier one do not close this one.
+    opening: u64,
+    is_opening: bool,
+    requests: usize,
+    hold_until: Option<Instant>,
+}
+
+impl Session {
+    /// Sends whatever may be sent.
+    pub(super) async fn send(&mut self) {
+        if !self.lease.holds() {
+            return;
+        }
+        loop {
+            let now = Instant::now();
+            let mut ready: HashMap<i32, (Vec<usize>, usize)> = HashMap::new();
+            let mut leaderless = false;
+            let now_ms = clock::unix_millis();
+            for (index, partition) in self.partitions.iter().enumerate() {
+                if !partition.may_send(now, now_ms, self.shared.warmth, self.recorded) {
+                    continue;
+                }
+                let Some((broker, _)) = self.shared.target.cached_leader(&partition.name) else {
+                    leaderless = true;
+                    continue;
+                };
+                let of_broker = ready.entry(broker).or_default();
+                let bytes = partition.queue.front().map_or(0, |item| item.batch.len());
+                if of_broker.0.is_empty() || of_broker.1 + bytes <= REQUEST_BYTES {
+                    of_broker.0.push(index);
+                    of_broker.1 += bytes;
+                }
+            }
+            if leaderless
+                && self
+                    .lines
+                    .asked_leaders
+                    .is_none_or(|asked| asked.elapsed() > PAUSE)
+            {
+                self.lines.asked_leaders = Some(now);
+                self.refresh(false);
+            }
+            let mut sent = false;
+            for (broker, (indices, _)) in ready {
+                sent |= self.send_to(broker, indices, now).await;
+            }
+            if !sent {
+                return;
+            }
+        }
+    }
+
+    /// One request to one broker. Answers whether it was sent.
+    async fn send_to(&mut self, broker: i32, indices: Vec<usize>, now: Instant) -> bool {
+        let line = self.lines.of.entry(broker).or_default();
+        let held = line.hold_until.is_some_and(|until| now < until);
+        if line.is_opening || line.requests >= REQUESTS || held {
+            return false;
+        }
+        let Some(producer) = line
+            .producer
+            .as_ref()
+            .filter(|producer| producer.is_alive())
+        else {
+            line.producer = None;
+            line.is_opening = true;
+            let (target, may_send) = (self.shared.target.clone(), self.lease.may_send());
+            self.tasks.spawn(async move {
+                let line = target.producer(broker, may_send).await;
+                Done::Opened { broker, line }
+            });
+            return false;
+        };
+        let mut parts = Vec::with_capacity(indices.len());
+        let mut sent = Vec::with_capacity(indices.len());
+        for index in indices {
+            let partition = &mut self.partitions[index];
+            let Some(sequence) = partition.queue.front().map(|item| item.sequence) else {
+                continue;
+            };
+            if let Some(batch) = partition.take_next() {
+                let at = partition.name.clone();
+                parts.push(ProducePart { at, batch });
+                sent.push((index, sequence));
+            }
+        }
+        let in_flight: u64 = self
+            .partitions
+            .iter()
+            .map(|partition| partition.in_flight.len() as u64)
+            .sum();
+        steps::in_flight_is(self.shard, in_flight);
+        match producer.send(parts).await {
+            Ok(pending) => {
+                line.requests += 1;
+                let opening = line.opening;
+                self.tasks.spawn(async move {
+                    Done::Answered {
+                        broker,
+                        opening,
+                        sent,
+                        answers: pending.answers().await,
+                    }
+                });
+                steps::reached("produce-sent");
+                true
+            }
+            Err(error) => {
+                // The request was never handed to the connection.
+                line.producer = None;
+                line.hold_until = Some(now + PAUSE);
+                for (index, sequence) in sent {
+                    self.partitions[index].answered(sequence, Fate::Refused(NOT_SENT));
+                    let _ = self.settle(index);
+                }
+                self.trouble(format!("writing to the target is interrupted: {error}"));
+                self.refresh(false);
+                false
+            }
+        }
+    }
+
+    pub(super) fn opened(&mut self, broker: i32, opened: Result<Producer, cluster::Error>) {
+        self.lines.openings += 1;
+        let openings = self.lines.openings;
+        let line = self.lines.of.entry(broker).or_default();
+        line.is_opening = false;
+        match opened {
+            Ok(producer) => {
+                line.producer = Some(producer);
+                line.opening = openings;
+                line.requests = 0;
+                line.hold_until = None;
+            }
+            Err(error) => {
+                line.hold_until = Some(Instant::now() + PAUSE);
+                self.trouble(format!("the target cannot be written to: {error}"));
+                self.refresh(false);
+            }
+        }
+    }
+
+    pub(super) fn answered(
+        &mut self,
+        broker: i32,
+        opening: u64,
+        sent: Vec<(usize, u64)>,
+        answers: Result<(Vec<ProduceAnswer>, Duration), cluster::Error>,
+    ) -> Option<Ended> {
+        steps::reached("produce-answered");
+        let line = self.lines.of.entry(broker).or_default();
+        let same_line = line.opening == opening;
+        if same_line {
+            line.requests = line.requests.saturating_sub(1);
+        }
+        match answers {
+            Ok((answers, throttle)) => {
+                if !throttle.is_zero() {
+                    line.hold_until = Some(Instant::now() + throttle);
+                }
+                let mut refresh = false;
+                for (&(index, sequence), answer) in sent.iter().zip(answers) {
+                    let fate = fate(answer, &mut refresh);
+                    self.partitions[index].answered(sequence, fate);
+                }
+                if refresh {
+                    self.refresh(false);
+                }
+            }
+            Err(error) => {
+                if same_line {
+                    line.producer = None;
+                    line.hold_until = Some(Instant::now() + PAUSE);
+                }
+                for &(index, sequence) in &sent {
+                    self.partitions[index].answered(sequence, Fate::Unknown);
+                }
+                self.trouble(format!("an answer of the target is missing: {error}"));
+                self.refresh(false);
+            }
+        }
+        for (index, _) in sent {
+            if let Some(ended) = self.settle(index) {
+                return Some(ended);
+            }
+        }
+        None
+    }
+
+    /// Takes acknowledged batches out, and decides about the rest once all are answered.
+    fn settle(&mut self, index: usize) -> Option<Ended> {
+        let now_ms = clock::unix_millis();
+        let partition = &mut self.partitions[index];
+        let (records, bytes) = partition.acknowledge(self.writer.number);
+        self.count.records += records;
+        self.count.bytes += bytes;
+        match partition.settle(now_ms, self.shared.warmth) {
+            Settled::Wait => {}
+            Settled::Again => {
+                partition.hold_until = Some(Instant::now() + partition.pause());
+                if partition.tries > PATIENT_TRIES {
+                    partition.drop_unsent();
+                }
+            }
+            Settled::Fence(reason) => {
+                return Some(Ended::Fence(format!("{}: {reason}", partition.name)));
+            }
+            Settled::Forbidden(code, message) => {
+                let text = format!(
+                    "the target refuses the batch at source offset {}: {}{}",
+                    partition.source,
+                    retry::describe(code),
+                    message
+                        .map(|message| format!(": {message}"))
+                        .unwrap_or_default()
+                );
+                partition.phase = Phase::Stopping(Reason { code: "K509", text });
+            }
+            Settled::Broken(text) => {
+                partition.in_flight.clear();
+                partition.queue.clear();
+                partition.buffered = 0;
+                partition.phase = Phase::Stopping(Reason { code: "K517", text });
+            }
+        }
+        None
+    }
+}
+
+fn fate(answer: ProduceAnswer, refresh: &mut bool) -> Fate {
+    match retry::produce_verdict(answer.error) {
+        // A broker that does not say where it appended leaves nothing to map.
+        ProduceVerdict::Appended if answer.base_offset < 0 => Fate::Unknown,
+        ProduceVerdict::Appended => Fate::Appended(answer.base_offset),
+        ProduceVerdict::Retry { refresh: ask } => {
+            *refresh |= ask;
+            Fate::Refused(answer.error)
+        }
+        ProduceVerdict::Unknown => {
+            *refresh = true;
+            Fate::Unknown
+        }
+        ProduceVerdict::Identity => Fate::Identity(answer.error),
+        ProduceVerdict::Refused => Fate::Forbidden(answer.error, answer.message),
+    }
+}

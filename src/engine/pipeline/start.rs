@@ -1,0 +1,314 @@
+//! Takes partitions on: where the ledger knows them, from there; else from first contact, which goes to the ledger before anything is sent.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::Semaphore,
+    time::{Duration, sleep},
+};
+
+use super::{Assignment, Done, Partition, Phase, Reason, Session};
+use crate::{
+    cluster::{self, OffsetSpec, Source, Target},
+    engine::{
+        ledger::record::{At, Entry, Seam},
+        recover::{self, Position, Unclear},
+        steps,
+    },
+    model::names::TopicPartition,
+};
+
+/// Tails read at once.
+const READING: usize = 12;
+/// Pause before a partition that could not be asked is asked again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+impl Session {
+    /// Takes partitions on.
+    pub(super) fn assign(&mut self, assigned: &[Assignment]) {
+        let reading = Arc::new(Semaphore::new(READING));
+        let mut strangers = Vec::new();
+        for assignment in assigned {
+            if self.index.contains_key(&assignment.name) {
+                continue;
+            }
+            let (at, recreated) = self.number(assignment);
+            let index = self.partitions.len();
+            let mut partition = Partition::new(assignment.name.clone(), at, assignment.source_id);
+            partition.wanted_end = assignment.wanted_end;
+            self.index.insert(assignment.name.clone(), index);
+            let known = self.known.remove(&at);
+            if let Some(known) = &known
+                && let Some(position) = recover::known(known)
+            {
+                partition.checkpoint = known.checkpoint;
+                partition.origin = known.seam.map_or(position.source, |seam| seam.source_start);
+                partition.source = position.source;
+                partition.durable = position.source;
+                partition.target = position.target;
+            }
+            self.partitions.push(partition);
+            if let Some(reason) = assignment.refused.clone().or(recreated) {
+                self.stop_partition(index, reason);
+                continue;
+            }
+            match known {
+                Some(known) if recover::known(&known).is_some() => {
+                    if known.stopped.is_some() {
+                        self.entries.push(Entry::Resumed { at });
+                    }
+                    self.resume(index, known, &reading);
+                }
+                _ => strangers.push(index),
+            }
+        }
+        self.meet(strangers);
+    }
+
+    /// The topic's number in the ledger; a new one for a topic that is new. A topic whose id changed was made anew.
+    fn number(&mut self, assignment: &Assignment) -> (At, Option<Reason>) {
+        let partition = assignment.name.partition;
+        let (source_id, target_id) = (assignment.source_id, assignment.target_id);
+        if let Some(&(topic, known_source, known_target)) = self.topics.get(&assignment.name.topic)
+        {
+            let changed = |known: uuid::Uuid, now: uuid::Uuid| {
+                !known.is_nil() && !now.is_nil() && known != now
+            };
+            let reason = |side: &str| Reason {
+                code: "K503",
+                text: format!(
+                    "the topic was deleted and made anew on the {side}: its records are not the ones that were copied"
+                ),
+            };
+            let recreated = if changed(known_source, source_id) {
+                Some(reason("source"))
+            } else if changed(known_target, target_id) && assignment.refused.is_none() {
+                Some(reason("target"))
+            } else {
+                None
+            };
+            return (At { topic, partition }, recreated);
+        }
+        let topic = u32::try_from(self.topics.len()).unwrap_or(u32::MAX);
+        self.topics
+            .insert(assignment.name.topic.clone(), (topic, source_id, target_id));
+        self.entries.push(Entry::Topic {
+            number: topic,
+            name: assignment.name.topic.to_string(),
+            source_id,
+            target_id,
+        });
+        (At { topic, partition }, None)
+    }
+
+    /// Goes on where the ledger says, once every fence that covers the partition is seen to be done.
+    fn resume(
+        &mut self,
+        index: usize,
+        known: crate::engine::ledger::state::Partition,
+        reading: &Arc<Semaphore>,
+    ) {
+        let partition = &self.partitions[index];
+        let at = partition.at;
+        if !self
+            .fences
+            .iter()
+            .any(|fence| fence.partitions.contains(&at))
+        {
+            let sequence = known
+                .checkpoint
+                .filter(|checkpoint| checkpoint.identity == self.writer.number)
+                .map_or(0, |checkpoint| checkpoint.next_sequence);
+            if let Some(position) = recover::known(&known) {
+                self.partitions[index].begin(&position, sequence);
+            }
+            return;
+        }
+        let impossible = self
+            .fences
+            .iter()
+            .find_map(|fence| fence.impossible.iter().find(|(covered, _)| *covered == at));
+        if let Some((_, error)) = impossible {
+            let reason = Reason {
+                code: "K504",
+                text: format!("an earlier run cannot be shut out of this partition: {error}"),
+            };
+            return self.stop_partition(index, reason);
+        }
+        let (target, name) = (self.shared.target.clone(), partition.name.clone());
+        let fences: Vec<_> = self
+            .fences
+            .iter()
+            .filter(|fence| fence.partitions.contains(&at))
+            .cloned()
+            .collect();
+        let reading = reading.clone();
+        self.tasks.spawn(async move {
+            let _turn = reading.acquire().await;
+            loop {
+                match recover::recover(&target, &name, at, &known, &fences).await {
+                    Err(Unclear::Unreadable(error)) if error.is_passing() => sleep(PAUSE).await,
+                    position => return Done::Recovered { index, position },
+                }
+            }
+        });
+    }
+
+    pub(super) fn recovered(&mut self, index: usize, position: Result<Position, Unclear>) {
+        match position {
+            Ok(position) => self.partitions[index].begin(&position, 0),
+            Err(Unclear::Ambiguous(text)) => {
+                self.stop_partition(index, Reason { code: "K505", text });
+            }
+            Err(Unclear::Unreadable(error)) => {
+                let text = format!("the target's log cannot be read: {error}");
+                self.stop_partition(index, Reason { code: "K506", text });
+            }
+        }
+        self.end_fences();
+    }
+
+    /// When every partition has seen its markers the fences are over.
+    pub(super) fn end_fences(&mut self) {
+        let recovering = |partition: &Partition| {
+            partition.phase == Phase::Recovering
+                && self
+                    .fences
+                    .iter()
+                    .any(|fence| fence.partitions.contains(&partition.at))
+        };
+        if self.unfenced == 0 || self.partitions.iter().any(recovering) {
+            return;
+        }
+        // Partitions that are not assigned any more were never looked at: their fence stays open, and is redone.
+        let mut over = Vec::new();
+        for fence in &self.fences {
+            let all_seen = fence.partitions.iter().all(|at| {
+                self.partitions.iter().any(|partition| {
+                    partition.at == *at && !matches!(&partition.phase, Phase::Stopped(reason) | Phase::Stopping(reason) if ["K503", "K504", "K505", "K506"].contains(&reason.code))
+                })
+            });
+            if all_seen {
+                over.push(fence.number);
+            }
+        }
+        self.unfenced = 0;
+        steps::reached("markers-seen");
+        self.entries
+            .extend(over.into_iter().map(|number| Entry::Fenced { number }));
+    }
+
+    /// Asks both clusters about partitions that the ledger does not know.
+    fn meet(&mut self, strangers: Vec<usize>) {
+        if strangers.is_empty() {
+            return;
+        }
+        let names: Vec<_> = strangers
+            .iter()
+            .map(|&index| self.partitions[index].name.clone())
+            .collect();
+        let (source, target) = (self.shared.source.clone(), self.shared.target.clone());
+        self.tasks.spawn(async move {
+            let seams = seams(&source, &target, &names).await;
+            Done::Met {
+                met: strangers.into_iter().zip(seams).collect(),
+            }
+        });
+    }
+
+    pub(super) fn met(&mut self, met: Vec<(usize, Result<Seam, cluster::Error>)>) {
+        let mut again = Vec::new();
+        for (index, seam) in met {
+            match seam {
+                Ok(seam) if seam.target_end > seam.target_start => {
+                    let text = format!(
+                        "the target's partition already holds offsets {} to {}, which this migration did not write: this version copies only into empty partitions",
+                        seam.target_start,
+                        seam.target_end - 1
+                    );
+                    self.stop_partition(index, Reason { code: "K520", text });
+                }
+                Ok(seam) => {
+                    let partition = &mut self.partitions[index];
+                    let position = Position {
+                        source: seam.source_start,
+                        target: seam.target_end,
+                    };
+                    partition.origin = seam.source_start;
+                    partition.last_stable = Some(seam.source_end);
+                    partition.begin(&position, 0);
+                    self.entries.push(Entry::Seam {
+                        at: partition.at,
+                        seam,
+                    });
+                }
+                Err(error) if error.is_passing() => again.push((index, error)),
+                Err(error) => {
+                    let text = error.to_string();
+                    self.stop_partition(index, Reason { code: "K521", text });
+                }
+            }
+        }
+        if again.is_empty() {
+            return;
+        }
+        let (source, target) = (self.shared.source.clone(), self.shared.target.clone());
+        let names: Vec<_> = again
+            .iter()
+            .map(|(index, _)| self.partitions[*index].name.clone())
+            .collect();
+        self.tasks.spawn(async move {
+            sleep(PAUSE).await;
+            let seams = seams(&source, &target, &names).await;
+            Done::Met {
+                met: again
+                    .into_iter()
+                    .map(|(index, _)| index)
+                    .zip(seams)
+                    .collect(),
+            }
+        });
+    }
+}
+
+/// Starts and ends of partitions on both sides, in the order asked for.
+async fn seams(
+    source: &Source,
+    target: &Target,
+    names: &[TopicPartition],
+) -> Vec<Result<Seam, cluster::Error>> {
+    let (mut source_start, mut source_end, mut target_start, mut target_end) = tokio::join!(
+        source.offsets(names, OffsetSpec::Earliest),
+        source.offsets(names, OffsetSpec::Stable),
+        target.offsets(names, OffsetSpec::Earliest),
+        target.offsets(names, OffsetSpec::End),
+    );
+    let mut seam = |name: &TopicPartition| -> Option<Result<Seam, cluster::Error>> {
+        let offsets = [
+            source_start.remove(name)?,
+            source_end.remove(name)?,
+            target_start.remove(name)?,
+            target_end.remove(name)?,
+        ];
+        let [source_start, source_end, target_start, target_end] = offsets;
+        Some((|| {
+            Ok(Seam {
+                source_start: source_start?,
+                source_end: source_end?,
+                target_start: target_start?,
+                target_end: target_end?,
+            })
+        })())
+    };
+    names
+        .iter()
+        .map(|name| {
+            seam(name).unwrap_or_else(|| {
+                Err(cluster::Error::NoLeader {
+                    side: source.side(),
+                    at: name.clone(),
+                })
+            })
+        })
+        .collect()
+}

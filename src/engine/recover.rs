@@ -1,0 +1,232 @@
+//! From the ledger and the target's tail to the position to resume at.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{
+    identity::Fence,
+    ledger::record::{At, Checkpoint},
+    ledger::state::Partition,
+};
+use crate::{
+    cluster::{self, OffsetSpec, Target},
+    model::names::TopicPartition,
+    wire::batch::Batch,
+};
+
+/// Bytes per request: a tail is short, unless others wrote much behind it.
+const CHUNK: i32 = 256 << 10;
+const PAUSE: Duration = Duration::from_millis(10);
+/// OFFSET_OUT_OF_RANGE.
+const OUT_OF_RANGE: i16 = 1;
+
+/// Where a partition goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// Every eligible source record below is on the target.
+    pub source: i64,
+    /// Nothing of ours stands at or behind this target offset.
+    pub target: i64,
+}
+
+/// Why nobody can say where a partition goes on.
+#[derive(Debug, Clone)]
+pub enum Unclear {
+    /// The target could not be read.
+    Unreadable(cluster::Error),
+    /// The evidence is gone or contradicts the ledger.
+    Ambiguous(String),
+}
+
+/// The position that the ledger alone gives, if nothing was written since its last word. `None`: the partition was never met.
+pub fn known(partition: &Partition) -> Option<Position> {
+    match (partition.checkpoint, partition.seam) {
+        (Some(Checkpoint { source, target, .. }), _) => Some(Position { source, target }),
+        (None, Some(seam)) => Some(Position {
+            source: seam.source_start,
+            target: seam.target_end,
+        }),
+        (None, None) => None,
+    }
+}
+
+/// What is being looked for in one partition's tail.
+struct Tail<'a> {
+    partition: &'a Partition,
+    /// The predecessors that may have written here, and whether their marker was seen.
+    fences: Vec<(&'a Fence, bool)>,
+    /// The last record of ours: identity, sequence.
+    last: Option<(u32, u64)>,
+    /// Offsets are missing behind the last record of ours (or the checkpoint).
+    gap: Option<(i64, i64)>,
+    next: i64,
+}
+
+/// Reads a partition's tail up to the markers of every fence that covers it. `fences` are all of the shard.
+///
+/// A batch of ours later in the log proves everything of ours before it, so missing offsets count only behind the last one found:
+/// there, on a compacted target, a batch of ours may have stood.
+pub async fn recover(
+    target: &Target,
+    name: &TopicPartition,
+    at: At,
+    partition: &Partition,
+    fences: &[Fence],
+) -> Result<Position, Unclear> {
+    let Some(known) = known(partition) else {
+        return Err(Unclear::Ambiguous(
+            "the ledger has a run of it and no first contact".to_owned(),
+        ));
+    };
+    let fences: Vec<_> = fences
+        .iter()
+        .filter(|fence| fence.partitions.contains(&at))
+        .map(|fence| (fence, fence.marker_epoch.is_none()))
+        .collect();
+    let mut tail = Tail {
+        partition,
+        fences,
+        last: None,
+        gap: None,
+        next: known.target,
+    };
+    // Without a marker to wait for, the tail ends where the log ends now.
+    let end = end_of(target, name).await?;
+    if end < known.target {
+        return Err(Unclear::Ambiguous(format!(
+            "the target ends at offset {end}, but had acknowledged everything below {}: it lost data",
+            known.target
+        )));
+    }
+    while !(tail.fences.iter().all(|(_, seen)| *seen) && tail.next >= end) {
+        match target.read(name, tail.next, CHUNK).await {
+            Ok((batches, _)) => {
+                let before = tail.next;
+                for batch in &batches {
+                    tail.pass(batch)?;
+                }
+                if tail.next == before {
+                    sleep(PAUSE).await;
+                }
+            }
+            Err(error) if error.code() == Some(OUT_OF_RANGE) => {
+                let start = start_of(target, name).await?;
+                if start <= tail.next {
+                    // A new leader whose high watermark is not known yet.
+                    sleep(PAUSE).await;
+                    continue;
+                }
+                tail.gap.get_or_insert((tail.next, start));
+                tail.next = start;
+            }
+            Err(error) => return Err(Unclear::Unreadable(error)),
+        }
+    }
+    tail.conclude(known)
+}
+
+impl Tail<'_> {
+    fn pass(&mut self, batch: &Batch) -> Result<(), Unclear> {
+        let header = &batch.header;
+        if header.next_offset() <= self.next {
+            return Ok(());
+        }
+        if header.base_offset > self.next {
+            self.gap.get_or_insert((self.next, header.base_offset));
+        }
+        self.next = header.next_offset();
+        let ours = self
+            .fences
+            .iter_mut()
+            .find(|(fence, _)| fence.identity.producer_id == header.producer_id);
+        let Some((fence, seen)) = ours else {
+            return Ok(());
+        };
+        if header.is_control() {
+            if fence
+                .marker_epoch
+                .is_some_and(|epoch| header.producer_epoch >= epoch)
+            {
+                *seen = true;
+            }
+            return Ok(());
+        }
+        if header.producer_epoch != fence.identity.epoch {
+            return Err(Unclear::Ambiguous(format!(
+                "the target's batch at offset {} carries our producer id {} with epoch {}, under which nothing was written",
+                header.base_offset, header.producer_id, header.producer_epoch
+            )));
+        }
+        let base = match self.partition.checkpoint {
+            Some(checkpoint) if checkpoint.identity == fence.number => checkpoint.next_sequence,
+            _ => 0,
+        };
+        self.last = Some((fence.number, count_of(base, header.last_sequence())));
+        self.gap = None;
+        Ok(())
+    }
+
+    fn conclude(self, known: Position) -> Result<Position, Unclear> {
+        if let Some((from, to)) = self.gap {
+            return Err(Unclear::Ambiguous(format!(
+                "target offsets {from} to {} are gone, and a batch of ours may have been among them",
+                to - 1
+            )));
+        }
+        let source = match self.last {
+            None => known.source,
+            Some((identity, sequence)) => {
+                let last = self.partition.source_of(identity, sequence).ok_or_else(|| {
+                    Unclear::Ambiguous(format!(
+                        "the target holds sequence {sequence} of identity {identity}, for which the ledger has no run"
+                    ))
+                })?;
+                (last + 1).max(known.source)
+            }
+        };
+        Ok(Position {
+            source,
+            target: self.next,
+        })
+    }
+}
+
+/// The count behind a sequence as the wire has it (modulo 2^31), at or after `base`.
+fn count_of(base: u64, sequence: i32) -> u64 {
+    let ahead = sequence.wrapping_sub((base & 0x7fff_ffff) as i32) & i32::MAX;
+    base + u64::from(ahead.cast_unsigned())
+}
+
+async fn end_of(target: &Target, at: &TopicPartition) -> Result<i64, Unclear> {
+    offset(target, at, OffsetSpec::End).await
+}
+
+async fn start_of(target: &Target, at: &TopicPartition) -> Result<i64, Unclear> {
+    offset(target, at, OffsetSpec::Earliest).await
+}
+
+async fn offset(target: &Target, at: &TopicPartition, spec: OffsetSpec) -> Result<i64, Unclear> {
+    match target
+        .offsets(std::slice::from_ref(at), spec)
+        .await
+        .remove(at)
+    {
+        Some(Ok(offset)) => Ok(offset),
+        Some(Err(error)) => Err(Unclear::Unreadable(error)),
+        None => Err(Unclear::Ambiguous("no offset was answered".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_are_counted_past_their_wrap() {
+        assert_eq!(count_of(0, 0), 0);
+        assert_eq!(count_of(0, 7), 7);
+        assert_eq!(count_of(0x7fff_fffe, 1), 0x8000_0001);
+        assert_eq!(count_of(0x8000_0005, 5), 0x8000_0005);
+    }
+}

@@ -1,0 +1,189 @@
+//! One shard for the length of a run: claims its ledger, finds an identity, copies, and begins again where that is the way on.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
+
+use super::{
+    identity::{Established, NotEstablished, establish},
+    lease::Lease,
+    ledger::{
+        read::Reader,
+        record::{Entry, Header, Owner},
+        state::Standing,
+        write::{Ledger, LedgerLost},
+    },
+    metrics,
+    pipeline::{Assignment, Ended, Session, Shared},
+    settings::Stop,
+};
+use crate::{error::Failure, events::Event, exit::Exit};
+
+/// Pause before an identity is looked for again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Claims in a row without a session in between.
+const CLAIMS: u32 = 5;
+
+/// What a shard is made of.
+pub struct Shard {
+    /// What all shards share.
+    pub shared: Shared,
+    /// Its ledger, read to the end.
+    pub reader: Reader,
+    /// Who we are.
+    pub owner: Owner,
+    /// What the ledger has to be.
+    pub header: Header,
+    /// Its partitions.
+    pub assigned: Vec<Assignment>,
+    /// Partitions that come later.
+    pub incoming: mpsc::UnboundedReceiver<Vec<Assignment>>,
+}
+
+impl Shard {
+    /// Copies until the run ends. Answers whether the shard was sealed.
+    pub async fn run(mut self) -> Result<bool, Failure> {
+        let lease = Lease::default();
+        let mut claims = 0;
+        let mut count = metrics::Shard::default();
+        loop {
+            let begun = Instant::now();
+            claims += 1;
+            let mut ledger = match self.claim(lease.clone()).await {
+                Ok(Some(ledger)) => ledger,
+                Ok(None) => return Ok(false),
+                Err(LedgerLost::Fenced) if claims < CLAIMS => continue,
+                Err(lost) => return Err(lost.failure()),
+            };
+            let mut began = begun;
+            loop {
+                let established = match self.establish(&mut ledger).await {
+                    Ok(Some(established)) => established,
+                    Ok(None) => return Ok(false),
+                    Err(NotEstablished::Lost(LedgerLost::Fenced)) if claims < CLAIMS => break,
+                    Err(error) => return Err(failure(error)),
+                };
+                self.shared.events.send(Event::ShardClaimed {
+                    shard: ledger.shard(),
+                    generation: ledger.generation(),
+                    identity: established.origin.word().to_owned(),
+                    took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                });
+                claims = 0;
+                let session = Session::new(
+                    self.shared.clone(),
+                    lease.clone(),
+                    ledger,
+                    established,
+                    count,
+                );
+                let assigned = self.assigned.clone();
+                let (back, ended, counted) = session
+                    .run(&assigned, &mut self.incoming, &mut self.assigned)
+                    .await;
+                count = counted;
+                began = Instant::now();
+                match (ended, back) {
+                    (Ended::Sealed, _) => return Ok(true),
+                    (Ended::Unsealed, _) => return Ok(false),
+                    (Ended::Failed(failure), _) => return Err(*failure),
+                    (Ended::Fence(reason), Some(mut again)) => {
+                        count.fences += 1;
+                        self.restarted(&again, reason);
+                        match intend(&mut again).await {
+                            Ok(()) => ledger = again,
+                            Err(LedgerLost::Fenced) => break,
+                            Err(lost) => return Err(lost.failure()),
+                        }
+                    }
+                    (Ended::Lost(LedgerLost::Fenced) | Ended::Fence(_), _) => break,
+                    (Ended::Lost(lost), _) => return Err(lost.failure()),
+                }
+            }
+            // Somebody took our epoch and did not claim: read what stands there now, and claim again.
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn claim(&mut self, lease: Lease) -> Result<Option<Ledger>, LedgerLost> {
+        let target = self.shared.target.clone();
+        let mut reader = self.reader.clone();
+        let claimed = async {
+            let _ = reader.catch_up(&target).await?;
+            Ledger::claim(&target, reader, &self.owner, &self.header, lease).await
+        };
+        let mut stop = self.shared.stop.clone();
+        tokio::select! {
+            claimed = claimed => claimed.map(Some),
+            _ = stop.wait_for(|stop| *stop != Stop::No) => Ok(None),
+        }
+    }
+
+    /// `None`: the run was asked to end meanwhile.
+    async fn establish(&self, ledger: &mut Ledger) -> Result<Option<Established>, NotEstablished> {
+        let scope: Vec<_> = self
+            .assigned
+            .iter()
+            .filter(|assignment| assignment.refused.is_none())
+            .map(|assignment| assignment.name.clone())
+            .collect();
+        let shared = &self.shared;
+        let established = async {
+            loop {
+                let tried = establish(
+                    ledger,
+                    &shared.source,
+                    &shared.target,
+                    &scope,
+                    shared.patience,
+                );
+                match tried.await {
+                    Err(NotEstablished::Cluster(error)) if error.is_passing() => {
+                        let text = format!("no identity could be had yet: {error}");
+                        shared.events.send(Event::Trouble { text });
+                        sleep(PAUSE).await;
+                        intend(ledger).await?;
+                    }
+                    established => return established,
+                }
+            }
+        };
+        let mut stop = shared.stop.clone();
+        tokio::select! {
+            established = established => established.map(Some),
+            _ = stop.wait_for(|stop| *stop != Stop::No) => Ok(None),
+        }
+    }
+
+    fn restarted(&self, ledger: &Ledger, reason: String) {
+        self.shared.events.send(Event::ShardRestarted {
+            shard: ledger.shard(),
+            reason,
+        });
+    }
+}
+
+/// In mid-run nobody touches the coordinator before the ledger has just taken a word from us: two engines would knock each other's fences over.
+async fn intend(ledger: &mut Ledger) -> Result<(), LedgerLost> {
+    ledger.look().await?;
+    let fences = ledger.state().standing(Standing::Open);
+    ledger.append(vec![Entry::Intent { fences }]).await
+}
+
+fn failure(error: NotEstablished) -> Failure {
+    match error {
+        NotEstablished::Lost(lost) => lost.failure(),
+        NotEstablished::Cluster(error) => error
+            .failure()
+            .cause("while looking for a producer id to write under"),
+        NotEstablished::Collisions => Failure::new(
+            Exit::Target,
+            "K518",
+            "every producer id that the target hands out is already in use on partitions in scope",
+        )
+        .hint("producers were moved between the clusters without being restarted: restart them"),
+    }
+}
