@@ -8,6 +8,7 @@ mod copier;
 mod machine;
 mod measure;
 mod preload;
+mod stored;
 #[path = "../../tests/it/support/mod.rs"]
 mod support;
 mod table;
@@ -298,24 +299,20 @@ impl Bench {
     }
 
     fn assert_copied(&self, tool: Tool, topic: &str) {
-        let [source, target] = [&self.source, &self.target].map(|kafka| kafka.end_offsets(topic));
-        assert!(source.is_some(), "the source has lost {topic}");
-        assert_eq!(
-            source,
-            target,
-            "end offsets of {topic}, copied by {}",
-            tool.name()
-        );
-        let [source, target] = [&self.source, &self.target].map(|kafka| kafka.log_bytes(topic));
+        let [source, target] =
+            [&self.source, &self.target].map(|kafka| stored::partitions(kafka, topic, PARTITIONS));
         let allowed = match tool {
             Tool::Bare => 0.0,
             Tool::Migrate => TOLERANCE,
         };
-        assert!(
-            source.abs_diff(target) as f64 <= source as f64 * allowed,
-            "{topic}: the source stores {source} bytes, the copy by {} has {target}",
-            tool.name()
-        );
+        for (partition, (source, target)) in source.iter().zip(&target).enumerate() {
+            assert!(
+                source.records == target.records
+                    && source.bytes.abs_diff(target.bytes) as f64 <= source.bytes as f64 * allowed,
+                "{topic}-{partition}: the source has {source:?}, the copy by {} has {target:?}",
+                tool.name()
+            );
+        }
     }
 }
 
