@@ -51,7 +51,7 @@ struct Settings {
     #[arg(long, value_name = "MB", default_value_t = 2000)]
     megabytes: u64,
     /// Copies of each workload by each tool; the median is shown
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Only this workload; twice: both
     #[arg(long, value_enum, value_name = "NAME", default_values_t = [Workload::Plain, Workload::Lz4])]
@@ -115,15 +115,18 @@ fn main() -> ExitCode {
     let bench = Bench::start();
     let rows = bench.run(&settings);
     print(&bench, &settings, &rows);
-    let is_over = rows
-        .iter()
-        .filter_map(|row| table::ratio(&rows, row))
-        .any(|ratio| ratio > LIMIT);
+    let is_over = rows.iter().any(|row| is_over(&rows, row));
     if settings.check && is_over {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     }
+}
+
+/// Above the limit by the medians, or by the cheapest copies: whatever else the machine does must not hide a cost.
+fn is_over(rows: &[Row], row: &Row) -> bool {
+    let ratios = [table::ratio(rows, row), table::least_ratio(rows, row)];
+    ratios.into_iter().flatten().any(|ratio| ratio > LIMIT)
 }
 
 /// Cargo builds the binary for tests, not for examples.
@@ -338,9 +341,13 @@ fn print(bench: &Bench, settings: &Settings, rows: &[Row]) {
         let net = table::net_ratio(rows, row);
         let net = net.map_or_else(String::new, |net| format!(", {net:.2} without start-up"));
         let least = table::least_ratio(rows, row).unwrap_or(ratio);
-        let verdict = if ratio > LIMIT { "above" } else { "within" };
+        let verdict = if is_over(rows, row) {
+            "above"
+        } else {
+            "within"
+        };
         println!(
-            "{}: kafka-migrate takes {ratio:.2} times the CPU-seconds per byte of the bare copier, {verdict} the limit of {LIMIT} (least against least {least:.2}{net})",
+            "{}: kafka-migrate takes {ratio:.2} times the CPU-seconds per byte of the bare copier, least against least {least:.2}{net}: {verdict} the limit of {LIMIT}",
             row.workload
         );
     }
