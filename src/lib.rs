@@ -1,5 +1,9 @@
 //! The module list in reading order, and the direction in which modules may import each other.
-#![forbid(unsafe_code)]
+#![warn(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::unwrap_used
+)]
 
 pub mod clock;
 pub mod error;

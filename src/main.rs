@@ -1,9 +1,16 @@
 //! Parse, start the runtime, run one command, turn the result into an exit code.
-#![forbid(unsafe_code)]
+#![warn(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::unwrap_used
+)]
 
 use std::{process::ExitCode, time::Duration};
 
-use kafka_migrate::cli::{self, Start};
+use kafka_migrate::{
+    cli::{self, Start},
+    exit::Exit,
+};
 
 fn main() -> ExitCode {
     let start = match cli::parse(std::env::args_os()) {
@@ -13,7 +20,7 @@ fn main() -> ExitCode {
     ExitCode::from(run(start).code())
 }
 
-fn run(start: Start) -> kafka_migrate::exit::Exit {
+fn run(start: Start) -> Exit {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -22,7 +29,11 @@ fn run(start: Start) -> kafka_migrate::exit::Exit {
         Ok(runtime) => runtime,
         Err(error) => return start.no_runtime(&error),
     };
-    let exit = runtime.block_on(start.run());
+    // A panic has said what it is about; what is left to tell is that it is a bug.
+    let exit = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        runtime.block_on(start.run())
+    }))
+    .unwrap_or(Exit::Bug);
     // Whatever is left was told to stop or was given up on purpose; nobody waits for it.
     runtime.shutdown_timeout(Duration::from_millis(50));
     exit

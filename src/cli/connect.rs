@@ -17,6 +17,7 @@ pub async fn both(settings: &Settings) -> Result<(Source, Target), Failure> {
     let (source, target) = together(
         Source::connect(&settings.source),
         Target::connect(&settings.target),
+        GRACE,
     )
     .await?;
     // Clusters without an id are told apart by nobody.
@@ -25,7 +26,7 @@ pub async fn both(settings: &Settings) -> Result<(Source, Target), Failure> {
             Exit::Usage,
             "K022",
             format!(
-                "source and target are the same cluster, {}: a topic would be copied into itself",
+                "source and target are the same cluster (id {}): its topics would be copied into themselves",
                 source.id()
             ),
         )
@@ -39,16 +40,17 @@ pub async fn both(settings: &Settings) -> Result<(Source, Target), Failure> {
 async fn together<A, B>(
     source: impl Future<Output = cluster::Result<A>>,
     target: impl Future<Output = cluster::Result<B>>,
+    grace: Duration,
 ) -> Result<(A, B), Failure> {
     let (mut source, mut target) = (std::pin::pin!(source), std::pin::pin!(target));
     let (source, target) = tokio::select! {
         source = &mut source => match source {
             Ok(source) => (Ok(source), Some(target.await)),
-            Err(error) => (Err(error), tokio::time::timeout(GRACE, target).await.ok()),
+            Err(error) => (Err(error), tokio::time::timeout(grace, target).await.ok()),
         },
         target = &mut target => match target {
             Ok(target) => (source.await, Some(Ok(target))),
-            Err(error) => match tokio::time::timeout(GRACE, source).await {
+            Err(error) => match tokio::time::timeout(grace, source).await {
                 Ok(source) => (source, Some(Err(error))),
                 Err(_) => return Err(error.failure()),
             },
@@ -81,7 +83,7 @@ mod tests {
     async fn both_failures_are_told_and_the_source_comes_first() {
         let source = async { Err::<(), _>(gone(Side::Source)) };
         let target = async { Err::<(), _>(gone(Side::Target)) };
-        let failure = together(source, target).await.unwrap_err();
+        let failure = together(source, target, GRACE).await.unwrap_err();
         assert_eq!((failure.exit, failure.code), (Exit::Source, "K126"));
         assert_eq!(
             failure.causes.last().map(String::as_str),
@@ -91,14 +93,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_does_not_wait_for_a_silent_other_side() {
-        tokio::time::pause();
+        let grace = Duration::from_millis(1);
         let target = async { Err::<(), _>(gone(Side::Target)) };
-        let failure = together(std::future::pending::<cluster::Result<()>>(), target)
+        let failure = together(std::future::pending::<cluster::Result<()>>(), target, grace)
             .await
             .unwrap_err();
         assert_eq!((failure.exit, failure.code), (Exit::Target, "K226"));
         let source = async { Err::<(), _>(gone(Side::Source)) };
-        let failure = together(source, std::future::pending::<cluster::Result<()>>())
+        let failure = together(source, std::future::pending::<cluster::Result<()>>(), grace)
             .await
             .unwrap_err();
         assert_eq!(failure.exit, Exit::Source);
@@ -108,9 +110,15 @@ mod tests {
     async fn one_side_alone_fails_with_its_own_code() {
         let ok = async || Ok::<_, cluster::Error>(1);
         let target = async { Err::<(), _>(gone(Side::Target)) };
-        assert_eq!(together(ok(), target).await.unwrap_err().exit, Exit::Target);
+        assert_eq!(
+            together(ok(), target, GRACE).await.unwrap_err().exit,
+            Exit::Target
+        );
         let source = async { Err::<(), _>(gone(Side::Source)) };
-        assert_eq!(together(source, ok()).await.unwrap_err().exit, Exit::Source);
-        assert_eq!(together(ok(), ok()).await.unwrap(), (1, 1));
+        assert_eq!(
+            together(source, ok(), GRACE).await.unwrap_err().exit,
+            Exit::Source
+        );
+        assert_eq!(together(ok(), ok(), GRACE).await.unwrap(), (1, 1));
     }
 }

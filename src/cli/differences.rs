@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     clock,
-    ui::{numbers, tables},
+    ui::{numbers, printable, tables},
     verify::{Content, Difference, Kind, Report, Shape, TopicReport, Witness},
 };
 
@@ -223,20 +223,6 @@ fn content_of(content: &Content) -> String {
     text
 }
 
-/// Records hold what they like; a terminal must not obey it.
-fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|letter| {
-            let escaped = letter.is_control() || matches!(letter, '\u{200e}'..='\u{202e}');
-            let escape = escaped.then(|| letter.escape_default());
-            escape
-                .into_iter()
-                .flatten()
-                .chain((!escaped).then_some(letter))
-        })
-        .collect()
-}
-
 fn witness(witness: &Witness) -> Option<String> {
     match witness {
         Witness::Off => None,
@@ -249,5 +235,150 @@ fn witness(witness: &Witness) -> Option<String> {
             "librdkafka could not read the target: {}",
             printable(reason)
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::verify::Counts;
+
+    fn report(counts: Counts, samples: Vec<Difference>) -> Report {
+        let topic = TopicReport {
+            topic: "orders".into(),
+            partitions: 3,
+            counts,
+            behind: counts.not_yet_copied > 0,
+            absent: false,
+        };
+        let clusters = ["Aaa".to_owned(), "Bbb".to_owned()];
+        let mut report = Report::of("orders".into(), clusters, vec![topic], samples);
+        report.took_ms = 4_100;
+        report.witness = Witness::Agrees { records: 3009 };
+        report
+    }
+
+    fn shape(value_length: i64) -> Shape {
+        Shape {
+            timestamp: 1_700_000_000_000,
+            key_length: -1,
+            key_digest: "00".into(),
+            value_length,
+            value_digest: "11".into(),
+            headers: 2,
+            headers_digest: "22".into(),
+            content: None,
+        }
+    }
+
+    fn different() -> Difference {
+        Difference {
+            topic: "orders".into(),
+            partition: 2,
+            kind: Kind::Different,
+            source_offset: Some(1203),
+            target_offset: Some(1190),
+            parts: vec!["key", "value", "headers", "timestamp"],
+            source: Some(shape(12)),
+            target: Some(shape(14)),
+            detail: None,
+        }
+    }
+
+    #[test]
+    fn two_sides_that_are_the_same_are_one_line_and_a_note() {
+        let counts = Counts {
+            matching: 3009,
+            ..Counts::default()
+        };
+        assert_snapshot!(text(&report(counts, Vec::new())), @r#"
+    orders   state: completed   partitions: 3   records: 3,009   differs: no   took 4.1s
+
+    note: librdkafka read the target too, 3,009 records, and saw the same
+    "#);
+    }
+
+    #[test]
+    fn differences_are_counted_by_topic_and_the_first_are_placed() {
+        let counts = Counts {
+            matching: 61_204_118_332,
+            different: 1,
+            missing: 1,
+            extra: 3,
+            repeated: 2,
+            ..Counts::default()
+        };
+        let missing = Difference {
+            kind: Kind::Missing,
+            source_offset: Some(17),
+            target_offset: None,
+            target: None,
+            parts: Vec::new(),
+            ..different()
+        };
+        let corrupt = Difference {
+            kind: Kind::Corrupt,
+            source_offset: None,
+            source: None,
+            target: None,
+            parts: Vec::new(),
+            detail: Some("the checksum is wrong".into()),
+            ..different()
+        };
+        assert_snapshot!(text(&report(counts, vec![different(), missing, corrupt])), @r#"
+    orders   state: completed   partitions: 3   records: 61,204,118,334   differs: yes   took 4.1s
+
+    topic         matching  different  only on source  only on target  reordered  unreadable  not yet copied
+    orders  61,204,118,332          1               1  3 (2 repeated)          0           0               0
+
+    the first differences, by topic, partition and offset
+    partition  source offset  target offset  what                where in it
+    orders-2              17              -  only on the source
+    orders-2               -           1190  broken batch        the checksum is wrong
+    orders-2            1203           1190  different           key null / null, value 12 B / 14 B, headers 2 / 2, timestamp 1700000000000 / 1700000000000
+
+    note: librdkafka read the target too, 3,009 records, and saw the same
+    "#);
+    }
+
+    #[test]
+    fn a_target_that_is_behind_says_by_how_much() {
+        let counts = Counts {
+            matching: 12,
+            not_yet_copied: 3,
+            ..Counts::default()
+        };
+        assert_snapshot!(text(&report(counts, Vec::new())), @r#"
+    orders   state: completed   partitions: 3   records: 12   differs: no   behind: yes   took 4.1s
+
+    topic   matching  different  only on source  only on target  reordered  unreadable  not yet copied
+    orders        12          0               0               0          0           0               3
+
+    note: librdkafka read the target too, 3,009 records, and saw the same
+    "#);
+    }
+
+    #[test]
+    fn contents_are_shown_where_they_were_asked_for_and_a_terminal_obeys_none() {
+        let mut sample = different();
+        assert_eq!(contents(&sample), "");
+        let content = Content {
+            key: None,
+            value: Some("\u{1b}[2J\"quoted\"".into()),
+            headers: vec![("trace".into(), None), ("a\nb".into(), Some("1".into()))],
+        };
+        sample.source = Some(Shape {
+            content: Some(content),
+            ..shape(12)
+        });
+        assert_snapshot!(contents(&sample).trim(), @r#"
+    orders-2 source 1203
+      key    null
+      value  "\u{1b}[2J"quoted""
+      header trace = null
+      header a\nb = "1"
+    "#);
     }
 }

@@ -37,29 +37,42 @@ struct Line {
     command: Command,
 }
 
-const AFTER: &str = "Every setting can be given by a variable: KAFKA_MIGRATE_ and its key in capitals, `_` for `.`
-(source.bootstrap is KAFKA_MIGRATE_SOURCE_BOOTSTRAP). Flags win over variables, variables over the file.
+const AFTER: &str = "\
+Every setting can be given by a variable: KAFKA_MIGRATE_ and its key in capitals, `_` for `.`
+(source.bootstrap is KAFKA_MIGRATE_SOURCE_BOOTSTRAP). Flags win over variables, variables over
+the file.
 
-Exit codes: 0 ok, 1 bug, 2 usage, 3 not ready, 4 source, 5 target, 7 refused, 8 differs, 9 stopped (the same command
-goes on), 10 a person must decide, 130 interrupted.";
+Exit codes:
+  0 ok         2 usage        4 source    7 refused   9 stopped (the same command goes on)
+  1 bug        3 not ready    5 target    8 differs   10 a person must decide
+  130 interrupted";
 
 /// Flags of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Global {
-    /// The migration file
+    /// The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
     #[arg(
         short,
         long,
         global = true,
         value_name = "FILE",
         default_value = "migration.toml",
-        env = "KAFKA_MIGRATE_CONFIG"
+        hide_default_value = true,
+        env = "KAFKA_MIGRATE_CONFIG",
+        hide_env = true
     )]
     config: PathBuf,
-    /// Where local state lives [default: .kafka-migrate/NAME beside the file]
-    #[arg(long, global = true, value_name = "DIR", env = "KAFKA_MIGRATE_STATE")]
+    /// Where local state lives [default: .kafka-migrate/NAME beside the file; variable: KAFKA_MIGRATE_STATE]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "KAFKA_MIGRATE_STATE",
+        hide_env = true
+    )]
     state: Option<PathBuf>,
-    /// Print JSON on stdout: one document, or a line per event
+    /// Print JSON on stdout: one document, or for `replicate` a line per event
     #[arg(long, global = true)]
     json: bool,
     /// Say more; twice: also what happens inside, for a bug report
@@ -68,13 +81,14 @@ struct Global {
     /// Say only what went wrong
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// Use colour
+    /// When to use colour [default: auto]
     #[arg(
         long,
         global = true,
         value_enum,
         value_name = "WHEN",
-        default_value = "auto"
+        default_value = "auto",
+        hide_default_value = true
     )]
     color: Color,
     /// The migration's name, once its file was read.
@@ -139,7 +153,12 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Start, Exi
         }
         Err(error) => {
             let json = arguments.iter().any(|argument| argument == "--json");
-            Screen::new(json, Color::Auto, 0).failure(None, &refusal::of(&error));
+            let line = Line::command();
+            let command = arguments
+                .iter()
+                .find_map(|argument| line.find_subcommand(argument));
+            let refusal = refusal::of(&error, command.map(clap::Command::get_name));
+            Screen::new(json, Color::Auto, 0).failure(None, &refusal);
             Err(Exit::Usage)
         }
     }
@@ -211,7 +230,8 @@ impl Global {
 
     /// A command of ours with the flags that make it mean this migration.
     fn complete(&self, command: &str) -> String {
-        let Some(rest) = command.strip_prefix("kafka-migrate ") else {
+        let rest = command.strip_prefix("kafka-migrate ");
+        let Some(rest) = rest.filter(|rest| !rest.starts_with('-')) else {
             return command.to_owned();
         };
         let mut words = vec!["kafka-migrate".to_owned()];

@@ -26,8 +26,14 @@ const CUT_OFF: Duration = Duration::from_secs(2);
 /// too; the next start then takes some seconds longer.
 #[derive(Debug, Args)]
 pub struct Replicate {
-    /// When to end by itself
-    #[arg(long, value_enum, value_name = "WHEN", default_value = "stopped")]
+    /// When to end by itself [default: stopped]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "stopped",
+        hide_default_value = true
+    )]
     until: Until,
     /// Read at most so many bytes per second, such as 50MB, or `unlimited`; wins over replication.rate in the file
     #[arg(long, value_name = "RATE")]
@@ -38,7 +44,7 @@ pub struct Replicate {
 enum Until {
     /// When all that was on the source at the start is on the target; exit 10 if a partition stopped on the way
     CaughtUp,
-    /// Never: it runs until it is stopped
+    /// Never: it runs until somebody stops it
     Stopped,
 }
 
@@ -108,7 +114,8 @@ impl Replicate {
             events,
             stop.clone(),
         ));
-        let ending = accompany(engine, feed, &stop, &mut signals, &mut follow).await;
+        let signals = async || signals.next().await;
+        let ending = accompany(engine, feed, &stop, signals, CUT_OFF, &mut follow).await;
         follow.close();
         self.conclude(ending, &mut follow)
     }
@@ -186,7 +193,8 @@ async fn accompany(
     mut engine: tokio::task::JoinHandle<Result<Summary, Failure>>,
     mut feed: UnboundedReceiver<Event>,
     stop: &StopSignal,
-    signals: &mut Signals,
+    mut signals: impl AsyncFnMut() -> &'static str,
+    patience: Duration,
     follow: &mut Follow,
 ) -> Ending {
     let mut ending = Ending {
@@ -197,9 +205,9 @@ async fn accompany(
     let mut cut_off = std::pin::pin!(tokio::time::sleep(Duration::MAX));
     let ended = loop {
         tokio::select! {
-            // Events first, so that the last ones are shown before the end; signals before both.
+            // Signals first, however much happens; then events, so that the last ones are shown before the end.
             biased;
-            signal = signals.next() => {
+            signal = signals() => {
                 ending.signals += 1;
                 let how = if ending.signals == 1 {
                     stop.drain();
@@ -207,7 +215,7 @@ async fn accompany(
                     "drain"
                 } else {
                     stop.now();
-                    cut_off.as_mut().reset(tokio::time::Instant::now() + CUT_OFF);
+                    cut_off.as_mut().reset(tokio::time::Instant::now() + patience);
                     follow.say("stopping", "at once: nothing is lost, the next start takes some seconds longer");
                     "now"
                 };
@@ -319,6 +327,80 @@ fn attention(summary: &Summary, stopped: &[Stopped]) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Stop;
+
+    /// Accompanies a made-up engine; `signals` come when asked for, one after the other.
+    async fn accompanied<F>(
+        engine: impl FnOnce(Events, tokio::sync::watch::Receiver<Stop>) -> F,
+        signals: usize,
+    ) -> Ending
+    where
+        F: Future<Output = Result<Summary, Failure>> + Send + 'static,
+    {
+        let mut follow = Screen::new(false, crate::ui::Color::Never, -1).follow("orders");
+        let (events, feed) = Events::channel();
+        let stop = StopSignal::default();
+        let engine = tokio::spawn(engine(events, stop.listen()));
+        let mut left = signals;
+        let next = async || {
+            if left == 0 {
+                std::future::pending::<()>().await;
+            }
+            left -= 1;
+            "SIGINT"
+        };
+        let patience = Duration::from_millis(20);
+        accompany(engine, feed, &stop, next, patience, &mut follow).await
+    }
+
+    #[tokio::test]
+    async fn the_last_events_of_an_engine_are_not_lost() {
+        let ending = accompanied(
+            async |events, _| {
+                for partition in 0..3 {
+                    events.send(Event::PartitionStopped {
+                        topic: "orders".into(),
+                        partition,
+                        code: "K510".into(),
+                        reason: String::new(),
+                        source_offset: 0,
+                    });
+                }
+                Ok(summary(3, true))
+            },
+            0,
+        )
+        .await;
+        assert_eq!(ending.stopped.len(), 3);
+        assert!(ending.result.unwrap().sealed);
+    }
+
+    #[tokio::test]
+    async fn a_first_signal_drains_and_a_second_ends_it_at_once() {
+        let wait_for = |wanted| {
+            async move |_, mut stop: tokio::sync::watch::Receiver<Stop>| {
+                stop.wait_for(|stop| *stop == wanted).await.unwrap();
+                Ok(summary(0, wanted == Stop::Drain))
+            }
+        };
+        let drained = accompanied(wait_for(Stop::Drain), 1).await;
+        assert!(drained.signals == 1 && drained.result.unwrap().sealed);
+        let now = accompanied(wait_for(Stop::Now), 2).await;
+        assert!(now.signals == 2 && !now.result.unwrap().sealed);
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_does_not_end_is_cut_off_after_the_second_signal() {
+        let stuck = async |_, _| std::future::pending().await;
+        let ending = accompanied(stuck, 2).await;
+        assert!(ending.signals == 2 && !ending.result.unwrap().sealed);
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_panics_is_a_bug() {
+        let ending = accompanied(async |_, _| panic!("on purpose"), 0).await;
+        assert_eq!(ending.result.unwrap_err().exit, Exit::Bug);
+    }
 
     fn summary(stopped_partitions: usize, sealed: bool) -> Summary {
         Summary {

@@ -15,10 +15,10 @@ use crate::{
     ui::{Screen, numbers, tables},
 };
 
-/// Show where the migration is: the engine, the lag of each topic, and what is in the way
+/// Show where the migration is: the engine, the lag of each topic, what is in the way
 ///
-/// From any machine that reaches both clusters: it asks them and the ledger on the target, not the engine. It changes
-/// nothing.
+/// It works from any machine that reaches both clusters: it asks them, and the ledger on the target, not the engine
+/// itself. It changes nothing.
 #[derive(Debug, Args)]
 pub struct Status {}
 
@@ -221,7 +221,21 @@ mod tests {
 
     #[test]
     fn a_status_reads_well() {
-        insta::assert_snapshot!(text(&status(), 1_769_868_122_100), @"");
+        insta::assert_snapshot!(text(&status(), 1_769_868_122_100), @r#"
+    orders   engine: running   source Aaa → target Bbb
+    owner      host-7, process 4711, kafka-migrate 0.1.0
+    heartbeat  2026-01-31T14:02:00.000Z by the engine's clock; 2.1s ago, if this machine's clock agrees
+    lag        260,000 offsets in all
+    speed      412 MB/s  96.2k rec/s, as the engine last said
+
+    topic     partitions  stopped  copied to  source end      lag
+    orders             6        1  1,840,000   2,100,000  260,000
+    payments           6        0         12          12        0
+
+    1 partition stopped; nothing is skipped, each goes on from its offset once its cause is gone
+    partition  code  from offset  since                     what happened
+    orders-3   K510           12  2026-01-31T14:00:00.000Z  the source begins at 40
+    "#);
     }
 
     #[test]

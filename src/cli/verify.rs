@@ -11,18 +11,26 @@ use crate::{
     verify::{self, Report, Settings, Verdict},
 };
 
-/// Compare source and target, record by record: content, order, nothing missing, nothing twice
+/// Compare source and target, record by record
 ///
-/// Covers every topic in scope, up to the ends seen when it begins; the engine may run meanwhile. It changes nothing.
-/// Exit 0: both are the same. 8: they differ, and the first ten differences are shown. 3: what the target holds is
-/// right, but it does not hold everything yet.
+/// Is every record in scope on the target, once, in order, with the same key, value, headers and timestamp, and nothing
+/// else? It looks up to the ends seen when it begins, and may run beside the engine. It changes nothing.
+///
+/// Exit 0: the same. 8: they differ, and the first ten differences are shown. 3: what the target holds is right, but it
+/// does not hold everything yet.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// Show what the differing records hold, not only where they are and how long
     #[arg(long)]
     show_values: bool,
-    /// Compare so many partitions at the same time; each takes a few MiB of memory
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    /// Compare so many partitions at the same time, each in a few MiB of memory [default: 4]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 4,
+        hide_default_value = true,
+        value_parser = clap::value_parser!(u16).range(1..=256)
+    )]
     at_once: u16,
 }
 
@@ -47,7 +55,7 @@ impl Verify {
             screen.document(&differences::document(&report));
         } else {
             screen.text(&differences::text(&report));
-            if let Some(failure) = verdict(&report) {
+            if let Some(failure) = verdict(&report, self.show_values) {
                 screen.failure(None, &global.completed(failure));
             }
         }
@@ -90,7 +98,7 @@ fn exit(report: &Report) -> Exit {
 }
 
 /// What a person is told beside the report, unless both sides are the same.
-fn verdict(report: &Report) -> Option<Failure> {
+fn verdict(report: &Report, shown: bool) -> Option<Failure> {
     let totals = &report.totals;
     match report.verdict {
         Verdict::Same => None,
@@ -126,7 +134,62 @@ fn verdict(report: &Report) -> Option<Failure> {
             } else {
                 failure.hint("nothing is repaired by itself: look at the offsets named, on both sides")
             };
-            Some(failure.next("kafka-migrate verify --show-values"))
+            Some(failure.next(if shown {
+                "kafka-migrate status"
+            } else {
+                "kafka-migrate verify --show-values"
+            }))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::{Counts, TopicReport};
+
+    fn report(counts: Counts) -> Report {
+        let topic = TopicReport {
+            topic: "orders".into(),
+            partitions: 1,
+            counts,
+            behind: counts.not_yet_copied > 0,
+            absent: false,
+        };
+        let clusters = ["Aaa".to_owned(), "Bbb".to_owned()];
+        Report::of("orders".into(), clusters, vec![topic], Vec::new())
+    }
+
+    #[test]
+    fn the_exit_code_is_the_verdict() {
+        let same = report(Counts::default());
+        assert_eq!(exit(&same), Exit::Ok);
+        assert!(verdict(&same, false).is_none());
+        let behind = report(Counts {
+            not_yet_copied: 1,
+            ..Counts::default()
+        });
+        let failure = verdict(&behind, false).unwrap();
+        assert_eq!(
+            (exit(&behind), failure.exit),
+            (Exit::NotReady, Exit::NotReady)
+        );
+        assert!(failure.message.contains("at most 1 record of"), "{failure}");
+        // Different and behind is different.
+        let differs = report(Counts {
+            extra: 2,
+            different: 1,
+            not_yet_copied: 1,
+            ..Counts::default()
+        });
+        let failure = verdict(&differs, false).unwrap();
+        assert_eq!(
+            (exit(&differs), failure.exit),
+            (Exit::Differs, Exit::Differs)
+        );
+        assert_eq!(
+            failure.message,
+            "source and target differ: 3 differences in 1 topic"
+        );
     }
 }

@@ -77,7 +77,7 @@ pub const FIELDS: &[Field] = &[
         Kind::Version,
         Required,
         Used,
-        "version of this file's format",
+        "the version of this file's format",
     ),
     field(
         "name",

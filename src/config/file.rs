@@ -50,7 +50,9 @@ pub fn parse(name: &str, text: &str) -> Document {
     for error in errors {
         let at = error.span().unwrap_or(0..0);
         let message = error.message().lines().collect::<Vec<_>>().join(" ");
-        reading.fault(&at, fault::SYNTAX, message, None);
+        let hint =
+            "in TOML text stands in quotes, a list in brackets, and a table begins with [its name]";
+        reading.fault(&at, fault::SYNTAX, message, Some(hint.to_owned()));
     }
     // What was recovered from a broken file would only produce faults that are not there.
     if reading.document.faults.is_empty() {
@@ -62,8 +64,8 @@ pub fn parse(name: &str, text: &str) -> Document {
 /// Why a value of a key is refused, in words, with its code and a hint.
 pub fn refusal(field: &Field, refusal: Refusal) -> (&'static str, String, Option<String>) {
     match refusal {
-        Refusal::Type(why) => (fault::WRONG_TYPE, why, None),
-        Refusal::Value(why) => (fault::BAD_VALUE, why, None),
+        Refusal::Type(why) => (fault::WRONG_TYPE, why, Some(meaning(field))),
+        Refusal::Value(why) => (fault::BAD_VALUE, why, Some(meaning(field))),
         Refusal::Literal => {
             let hint = "write { file = \"…\" } or { env = \"…\" } in its place".to_owned();
             (
@@ -74,6 +76,10 @@ pub fn refusal(field: &Field, refusal: Refusal) -> (&'static str, String, Option
         }
     }
     .prefixed(field)
+}
+
+fn meaning(field: &Field) -> String {
+    format!("it says: {}", field.doc)
 }
 
 trait Prefixed {
@@ -108,6 +114,7 @@ pub fn unavailable(field: &Field, value: &Value) -> Option<(String, Option<Strin
     };
     let hint = match allowed {
         [] => "leave it out".to_owned(),
+        [one] => format!("leave it out, or write {one}"),
         some => format!("it takes {}", some.join(", ")),
     };
     Some((message, Some(hint)))
@@ -185,7 +192,13 @@ impl Reading<'_> {
                 continue;
             };
             if !table.keys().any(|key| key.get_ref() == name) {
-                self.fault(at, fault::MISSING, format!("{path} has no `{name}`"), None);
+                let hint = format!("write it: {}", field.doc);
+                self.fault(
+                    at,
+                    fault::MISSING,
+                    format!("{path} has no `{name}`"),
+                    Some(hint),
+                );
             }
         }
     }

@@ -132,7 +132,8 @@ pub fn resolve(
             fault::NO_FILE,
             format!("{shown} cannot be read: {}", credentials::words(&error)),
         )
-        .hint("name the migration file with --config FILE")
+        .hint("write one, or name yours with --config FILE")
+        .next("kafka-migrate --config FILE config")
     })?;
     let text = String::from_utf8(text).map_err(|_| {
         Failure::new(
@@ -140,6 +141,7 @@ pub fn resolve(
             fault::SYNTAX,
             format!("{shown} is not UTF-8 text"),
         )
+        .hint("save it as plain text in UTF-8")
     })?;
     let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
     let mut resolving = Resolving {
@@ -245,7 +247,7 @@ impl Resolving<'_> {
                     self.put(field, value, Origin::Default, "default");
                 }
                 Fallback::Required => {
-                    let hint = format!("{}; or set {name}", field.doc);
+                    let hint = format!("write it ({}), or set {name}", field.doc);
                     self.fault(
                         usize::MAX,
                         self.shown.clone(),
@@ -561,15 +563,36 @@ impl Resolving<'_> {
                     "scope.topics",
                     fault::BAD_VALUE,
                     format!("{literal:?} cannot be a topic's name"),
-                    None,
+                    Some("letters, digits, `.`, `_` and `-`, at most 249".into()),
                 );
             }
         }
-        Some(Scope {
+        let scope = Scope {
             topics: globs(&topics)?,
             exclude_topics: globs(&self.texts("scope.exclude_topics").unwrap_or_default())?,
             literal_topics,
-        })
+        };
+        // Otherwise they would be looked for on the source and called missing.
+        for literal in &scope.literal_topics {
+            if scope.exclude_topics.is_match(literal) {
+                let hint = "take it out of one of the two".to_owned();
+                self.fault_of(
+                    "scope.topics",
+                    fault::BAD_VALUE,
+                    format!("{literal:?} is named here, and excluded by scope.exclude_topics"),
+                    Some(hint),
+                );
+            } else if is_topic_name(literal) && !scope.has_topic(literal, false) {
+                let hint = "it belongs to the brokers or to another tool: leave it out".to_owned();
+                self.fault_of(
+                    "scope.topics",
+                    fault::BAD_VALUE,
+                    format!("{literal:?} is never copied"),
+                    Some(hint),
+                );
+            }
+        }
+        Some(scope)
     }
 
     /// Two applications of one name could not be told apart.
@@ -592,7 +615,7 @@ impl Resolving<'_> {
                         "{name:?} is the name of {} already",
                         first.trim_end_matches(".name")
                     ),
-                    None,
+                    Some("give each application a name of its own".into()),
                 );
             }
         }
@@ -627,6 +650,12 @@ impl Resolving<'_> {
                     "the {side}'s password travels unencrypted: PLAIN without [{side}.tls]"
                 ));
             }
+        }
+        if self.text("replication.rate").as_deref() == Some("auto") {
+            notes.push(
+                "replication.rate = \"auto\" is unlimited in this version: it does not back off yet"
+                    .to_owned(),
+            );
         }
         let referred: Vec<&String> = self
             .settings

@@ -266,10 +266,11 @@ impl Kind {
                 | Self::Flag
                 | Self::Hosts
                 | Self::Globs
-                | Self::Labels,
+                | Self::Labels
+                | Self::Table
+                | Self::Tables,
                 _,
-            )
-            | (Self::Table | Self::Tables, _) => Err(self.mistyped(written)),
+            ) => Err(self.mistyped(written)),
             (_, Written::Text(text)) => self.read_text(text),
             _ => Err(self.mistyped(written)),
         }

@@ -39,11 +39,28 @@ pub struct Reserved {
     budget: Budget,
 }
 
+#[cfg(test)]
+impl Held {
+    /// For batches that came from no fetch.
+    pub fn nothing() -> Self {
+        let none = Arc::new(Semaphore::new(0)).try_acquire_many_owned(0);
+        Self {
+            _permit: none.expect("nothing is always there"),
+            _oversize: None,
+        }
+    }
+}
+
 impl Budget {
-    /// `bytes` in all, for so many fetches that may be waiting at once.
-    pub fn new(bytes: usize, fetches: usize) -> Self {
-        // Half is for answers on their way, half for what is being written meanwhile.
-        let chunk = (bytes / (2 * fetches.max(1))).clamp(SMALLEST_CHUNK, LARGEST_CHUNK);
+    /// `bytes` in all, for so many fetches that may be waiting at once, under a limit of bytes per second.
+    pub fn new(bytes: usize, fetches: usize, rate: Option<u64>) -> Self {
+        // Half is for answers on their way, half for what is being written meanwhile; and what all may bring at once is a
+        // quarter of a second's worth.
+        let share = bytes / (2 * fetches.max(1));
+        let paced = rate.map_or(usize::MAX, |rate| {
+            usize::try_from(rate).unwrap_or(usize::MAX) / (4 * fetches.max(1))
+        });
+        let chunk = share.min(paced).clamp(SMALLEST_CHUNK, LARGEST_CHUNK);
         Self {
             permits: Arc::new(Semaphore::new(bytes.max(chunk) / UNIT)),
             oversize: Arc::default(),
@@ -148,21 +165,21 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_reserved_and_not_used_is_given_back() {
-        let budget = Budget::new(8 << 20, 2);
+        let budget = Budget::new(8 << 20, 2, None);
         assert_eq!(budget.chunk(), 2 << 20);
         let mut held = Vec::new();
-        for _ in 0..8 {
+        for _ in 0..7 {
             held.push(budget.reserve().await.keep(1 << 20).await);
         }
         let waits = tokio::time::timeout(Duration::from_millis(20), budget.reserve()).await;
-        assert!(waits.is_err(), "eight MiB are held");
+        assert!(waits.is_err(), "of eight MiB seven are held");
         held.truncate(6);
         drop(budget.reserve().await);
     }
 
     #[tokio::test]
     async fn one_oversize_answer_at_a_time() {
-        let budget = Budget::new(8 << 20, 2);
+        let budget = Budget::new(8 << 20, 2, None);
         let first = budget.reserve().await.keep(50 << 20).await;
         let second = budget.reserve().await;
         let second = tokio::spawn(second.keep(50 << 20));

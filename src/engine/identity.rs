@@ -195,7 +195,7 @@ async fn bump(
 
 /// Asks the coordinator for an abort marker in every partition of a fence. The markers come later.
 async fn mark(
-    ledger: &Ledger,
+    ledger: &mut Ledger,
     target: &Target,
     fence: &mut Fence,
     patience: Duration,
@@ -229,6 +229,9 @@ async fn mark(
                 if error.code().is_some_and(|code| BUMPED.contains(&code))
                     && attempt < ATTEMPTS =>
             {
+                // An engine that was overtaken learns it here, and leaves the new owner's fence alone.
+                let fences = vec![fence.number];
+                ledger.append(vec![Entry::Intent { fences }]).await?;
                 let again = bump(ledger, target, fence.number, patience).await?;
                 fence.marker_epoch = again.marker_epoch;
             }

@@ -94,7 +94,7 @@ fn held(path: &Path, process: Option<u32>) -> Failure {
 fn unusable(path: &Path, error: &io::Error) -> Failure {
     Failure::new(
         Exit::Usage,
-        "K403",
+        "K405",
         format!("the lock {} cannot be made", path.display()),
     )
     .because(error)
@@ -195,6 +195,6 @@ mod tests {
     fn a_directory_that_cannot_be_used_is_said() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let refused = Lock::take(&file.path().join("state")).unwrap_err();
-        assert_eq!((refused.exit, refused.code), (Exit::Usage, "K403"));
+        assert_eq!((refused.exit, refused.code), (Exit::Usage, "K405"));
     }
 }

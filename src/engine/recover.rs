@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::{
     identity::Fence,
-    ledger::record::{At, Checkpoint},
+    ledger::record::{At, Checkpoint, Run},
     ledger::state::Partition,
 };
 use crate::{
@@ -28,6 +28,8 @@ pub struct Position {
     pub source: i64,
     /// Nothing of ours stands at or behind this target offset.
     pub target: i64,
+    /// Where records of ours were found that the ledger does not know to be on the target: sequence to target offset.
+    pub target_runs: Vec<Run>,
 }
 
 /// Why nobody can say where a partition goes on.
@@ -42,10 +44,15 @@ pub enum Unclear {
 /// The position that the ledger alone gives, if nothing was written since its last word. `None`: the partition was never met.
 pub fn known(partition: &Partition) -> Option<Position> {
     match (partition.checkpoint, partition.seam) {
-        (Some(Checkpoint { source, target, .. }), _) => Some(Position { source, target }),
+        (Some(Checkpoint { source, target, .. }), _) => Some(Position {
+            source,
+            target,
+            target_runs: Vec::new(),
+        }),
         (None, Some(seam)) => Some(Position {
             source: seam.source_start,
             target: seam.target_end,
+            target_runs: Vec::new(),
         }),
         (None, None) => None,
     }
@@ -58,6 +65,8 @@ struct Tail<'a> {
     fences: Vec<(&'a Fence, bool)>,
     /// The last record of ours: identity, sequence.
     last: Option<(u32, u64)>,
+    /// Target runs of what is found.
+    found: Vec<Run>,
     /// Offsets are missing behind the last record of ours (or the checkpoint).
     gap: Option<(i64, i64)>,
     next: i64,
@@ -88,6 +97,7 @@ pub async fn recover(
         partition,
         fences,
         last: None,
+        found: Vec::new(),
         gap: None,
         next: known.target,
     };
@@ -162,7 +172,23 @@ impl Tail<'_> {
             Some(checkpoint) if checkpoint.identity == fence.number => checkpoint.next_sequence,
             _ => 0,
         };
-        self.last = Some((fence.number, count_of(base, header.last_sequence())));
+        let identity = fence.number;
+        let sequence = count_of(base, header.last_sequence());
+        // Counted from the end: the first sequence of a batch tells the same, but for one that wraps.
+        let first = sequence.saturating_sub(header.last_offset_delta.unsigned_abs().into());
+        let continues = self.found.last().is_some_and(|run| {
+            run.identity == identity
+                && first >= run.sequence
+                && run.offset + (first - run.sequence) as i64 == header.base_offset
+        });
+        if !continues {
+            self.found.push(Run {
+                identity,
+                sequence: first,
+                offset: header.base_offset,
+            });
+        }
+        self.last = Some((identity, sequence));
         self.gap = None;
         Ok(())
     }
@@ -188,6 +214,7 @@ impl Tail<'_> {
         Ok(Position {
             source,
             target: self.next,
+            target_runs: self.found,
         })
     }
 }

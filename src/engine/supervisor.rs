@@ -77,6 +77,7 @@ pub async fn run(
         budget: Budget::new(
             settings.memory,
             settings.shards as usize * source.brokers().max(1),
+            settings.rate,
         ),
         rate: Rate::new(settings.rate),
         numbers: Numbers::new(settings.shards as usize),
@@ -305,7 +306,7 @@ fn check_headers(readers: &[Reader], wanted: &Header) -> Result<Header, Failure>
             if reader.next > 0 && reader.state.claim.is_some() {
                 return Err(Failure::new(
                     Exit::Refused,
-                    "K411",
+                    "K415",
                     format!("the ledger {} does not say what it is of", reader.at),
                 )
                 .hint("choose another name for this migration"));

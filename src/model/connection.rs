@@ -27,11 +27,19 @@ pub enum Auth {
     /// Not at all.
     None,
     /// SASL/PLAIN.
-    Plain { username: String, password: Secret },
+    Plain {
+        /// Who.
+        username: String,
+        /// The password, sent as it is.
+        password: Secret,
+    },
     /// SASL/SCRAM-SHA-256 or SASL/SCRAM-SHA-512 (RFC 5802).
     Scram {
+        /// Which of the two.
         hash: ScramHash,
+        /// Who.
         username: String,
+        /// The password, proven but never sent.
         password: Secret,
     },
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::numbers;
 
 /// Version of the lines' shape.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 #[derive(Serialize)]
 struct Line<'a, T> {

@@ -7,6 +7,7 @@ use super::{
     news::{Line, News},
     numbers,
     pace::Pace,
+    printable,
 };
 use crate::events::Event;
 
@@ -51,6 +52,8 @@ impl Reading {
             self.copying.drain();
         }
         let beat = match event {
+            // Before any partition is taken up there is nothing to say, and `0/0, 100%` would be wrong.
+            Event::Progress(progress) if progress.partitions + progress.stopped == 0 => None,
             Event::Progress(progress) => Some(self.copying.beat(now, progress)),
             Event::Verifying {
                 records,
@@ -153,7 +156,7 @@ pub fn stamped(now: Moment, line: &Line) -> String {
         "{} {:<12} {}",
         numbers::clock(now.unix_ms),
         line.word,
-        line.text
+        printable(&line.text)
     )
 }
 
@@ -206,6 +209,7 @@ mod tests {
                 took_ms: 210,
             },
         ));
+        said.extend(lines.of(at(1), &Event::Progress(Progress::default())));
         said.extend(lines.of(at(2), &progress(2000, false)));
         said.extend(lines.of(at(4), &progress(4000, false)));
         said.extend(lines.of(at(5), &progress(5000, true)));
@@ -219,7 +223,6 @@ mod tests {
                 "14:02:02 replicating  0/4 partitions at the end  2.0%  2000/100k offsets  1.00 MB/s  1000 rec/s  lag 98k",
                 "14:02:04 replicating  0/4 partitions at the end  4.0%  4000/100k offsets  1.00 MB/s  1000 rec/s  lag 96k  eta 1m 36s",
                 "14:02:05 throttled    by rate  0/4 partitions at the end  5.0%  5000/100k offsets  1.00 MB/s  1000 rec/s  lag 95k  eta 1m 35s",
-                "14:02:06 draining     1 batch in flight to be answered",
                 "14:02:07 draining     0/4 partitions at the end  5.0%  5000/100k offsets  1.00 MB/s  1000 rec/s  lag 95k",
             ]
         );

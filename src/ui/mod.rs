@@ -102,14 +102,14 @@ impl Screen {
         let mut lines = vec![format!(
             "{} {}",
             self.theme.bad(&format!("error[{}]:", failure.code)),
-            failure.message
+            printable(&failure.message)
         )];
         lines.extend(
             failure
                 .causes
                 .iter()
                 .take(CAUSES_SHOWN)
-                .map(|cause| format!("   {cause}")),
+                .map(|cause| format!("   {}", printable(cause))),
         );
         if failure.causes.len() > CAUSES_SHOWN {
             lines.push(format!(
@@ -121,7 +121,7 @@ impl Screen {
             failure
                 .hints
                 .iter()
-                .map(|hint| format!("{} {hint}", self.theme.dim("hint:"))),
+                .map(|hint| format!("{} {}", self.theme.dim("hint:"), printable(hint))),
         );
         let exit = format!("exit {} ({})", failure.exit.code(), failure.exit.name());
         lines.push(match &failure.next {
@@ -136,18 +136,65 @@ impl Screen {
     }
 }
 
-fn failure_document(migration: Option<&str>, failure: &Failure) -> serde_json::Value {
-    serde_json::json!({
-        "v": 1,
-        "at": numbers::stamp(clock::unix_millis()),
-        "migration": migration,
-        "event": "failed",
-        "exit": failure.exit.code(),
-        "exit_name": failure.exit.name(),
-        "code": failure.code,
-        "message": failure.message,
-        "causes": failure.causes,
-        "hints": failure.hints,
-        "next": failure.next,
-    })
+/// A failure as the line or document that programs get.
+#[derive(Serialize)]
+struct Failed<'a> {
+    v: u32,
+    at: String,
+    migration: Option<&'a str>,
+    event: &'static str,
+    exit: u8,
+    exit_name: &'static str,
+    code: &'static str,
+    message: &'a str,
+    causes: &'a [String],
+    hints: &'a [String],
+    next: Option<&'a str>,
+}
+
+fn failure_document(migration: Option<&str>, failure: &Failure) -> String {
+    let failed = Failed {
+        v: json::VERSION,
+        at: numbers::stamp(clock::unix_millis()),
+        migration,
+        event: "failed",
+        exit: failure.exit.code(),
+        exit_name: failure.exit.name(),
+        code: failure.code,
+        message: &failure.message,
+        causes: &failure.causes,
+        hints: &failure.hints,
+        next: failure.next.as_deref(),
+    };
+    serde_json::to_string(&failed).expect("all of it is text and numbers")
+}
+
+/// Text from elsewhere (brokers, files) without what a terminal would obey.
+pub fn printable(text: &str) -> String {
+    let obeyed = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut printable = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if obeyed(letter) {
+            printable.extend(letter.escape_default());
+        } else {
+            printable.push(letter);
+        }
+    }
+    printable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_obeys_nothing_that_came_from_elsewhere() {
+        assert_eq!(
+            printable("a\u{1b}[2J\nb\u{202e}é"),
+            r"a\u{1b}[2J\nb\u{202e}é"
+        );
+    }
 }

@@ -165,12 +165,14 @@ impl News {
                     numbers::exact(*records)
                 ),
             ),
-            Event::Draining { in_flight } => Line::new(
+            // Each shard says so; the beats' word says it too.
+            Event::Draining { in_flight } if self.verbose => Line::new(
                 "draining",
                 format!("{} in flight to be answered", batches(*in_flight)),
             ),
             Event::Trouble { text } => Line::bad("trouble", text.clone()),
             Event::TopicAdded { .. }
+            | Event::Draining { .. }
             | Event::Progress(_)
             | Event::Verifying { .. }
             // The last line of the command says it.
@@ -296,7 +298,7 @@ mod tests {
         let added = |index: usize| Event::TopicAdded {
             topic: format!("topic-{index}"),
             partitions: 6,
-            created: index % 2 == 0,
+            created: index.is_multiple_of(2),
         };
         let mut news = News::default();
         assert!(told(&mut news, &[added(0), added(1)]).is_empty());

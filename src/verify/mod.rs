@@ -182,11 +182,12 @@ fn failure(task: &Task, stop: Stop) -> Failure {
         Stop::Failed(error) => error
             .failure()
             .cause(format!("while comparing {}", task.at)),
-        Stop::Stalled(reason) => Failure::new(Exit::NotReady, "K402", reason),
+        Stop::Stalled(reason) => Failure::new(Exit::NotReady, "K493", reason),
         Stop::Moved => Failure::new(
             Exit::NotReady,
-            "K402",
+            "K492",
             format!("{} moves while it is compared", task.at),
-        ),
+        )
+        .hint("retention removes its records faster than they are read; try again with a higher --at-once"),
     }
 }

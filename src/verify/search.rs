@@ -1,7 +1,7 @@
-//! Finds where two sides meet again when they are further apart than the look-ahead: behind records that retention removed
-//! from the front of one side, or behind a long loss.
+//! Finds where two sides meet again when they are further apart than the look-ahead.
 //!
-//! Reads both sides forward, in turn, and remembers only a few records of where each began. No I/O.
+//! That is behind records that retention removed from the front of one side, or behind a long loss. Reads both sides
+//! forward, in turn, and remembers only a few records of where each began. No I/O.
 
 use std::collections::{HashMap, VecDeque};
 

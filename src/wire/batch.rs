@@ -497,6 +497,7 @@ mod tests {
     /// Not a test of speed; run with `--release --ignored --nocapture` to see the rate.
     #[test]
     #[ignore = "prints a rate"]
+    #[expect(clippy::disallowed_macros, reason = "what it prints is all it does")]
     fn restamp_rate() {
         for size in [
             1 << 10,

@@ -351,7 +351,7 @@ impl Shared {
     fn poison(&self, error: Error) {
         let dropped = match &mut *self.lock() {
             State::Poisoned(_) => return,
-            open => std::mem::replace(open, State::Poisoned(error)),
+            open @ State::Open(_) => std::mem::replace(open, State::Poisoned(error)),
         };
         for task in self.tasks.get().into_iter().flatten() {
             task.abort();

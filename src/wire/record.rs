@@ -444,7 +444,9 @@ pub(crate) mod tests {
             value: None,
             headers: vec![],
         };
-        let too_many = encode(&[record.clone()], Codec::None, |h| h.record_count = 2);
+        let too_many = encode(std::slice::from_ref(&record), Codec::None, |h| {
+            h.record_count = 2
+        });
         assert_eq!(
             Records::of(&too_many, 1000).unwrap().last(),
             Some(Err(RecordError::Cut { index: 1 }))

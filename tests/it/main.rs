@@ -1,6 +1,9 @@
-//! The one test binary: real brokers, faults, the command line, hostile bytes.
-#![forbid(unsafe_code)]
+//! The one test binary: real brokers, faults, the command line, hostile bytes, the protocol's model, the documents, the architecture.
 
+mod cli;
+mod documents;
 mod faults;
 mod hostile;
+mod layers;
+mod model;
 mod support;

@@ -168,22 +168,28 @@ impl State {
             entries,
         } = record;
         let claims = entries.iter().any(|entry| matches!(entry, Entry::Claim(_)));
-        let ours = self
+        let repeats = self
             .claim
             .as_ref()
             .is_some_and(|claim| (claim.generation, claim.run) == (generation, run));
-        if !claims && !ours {
+        let rises = self
+            .claim
+            .as_ref()
+            .is_none_or(|claim| claim.generation < generation);
+        if !repeats && !(claims && rises) {
             return false;
         }
         for entry in entries {
             if let Entry::Claim(owner) = entry {
+                if !repeats {
+                    self.ended = false;
+                }
                 self.claim = Some(Claim {
                     generation,
                     run,
                     owner,
                     offset,
                 });
-                self.ended = false;
             } else {
                 self.take(entry);
             }
@@ -346,3 +352,6 @@ impl State {
         entries
     }
 }
+
+#[cfg(test)]
+mod tests;

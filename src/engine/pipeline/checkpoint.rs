@@ -37,10 +37,15 @@ impl Session {
             .iter()
             .any(|entry| matches!(entry, Entry::Run { .. }));
         let mut checkpoints = Vec::new();
-        if checkpoint {
+        // A fence that is recorded as over is not looked at again: what it found has to stand in the ledger before.
+        let over: Vec<Entry> = entries
+            .extract_if(.., |entry| matches!(entry, Entry::Fenced { .. }))
+            .collect();
+        if checkpoint || !over.is_empty() {
             self.last_checkpoint = Instant::now();
             checkpoints = self.checkpoints(&mut entries);
         }
+        entries.extend(over);
         if beat {
             self.last_heartbeat = Some(Instant::now());
             entries.push(Entry::Heartbeat(self.heartbeat()));
@@ -83,6 +88,9 @@ impl Session {
         if !checkpoints.is_empty() {
             steps::reached("checkpoint-appending");
         }
+        let has_fences = entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Fenced { .. }));
         let data = ProducerIdentity {
             producer_id: self.writer.producer_id,
             producer_epoch: self.writer.producer_epoch,
@@ -101,6 +109,7 @@ impl Session {
             task,
             mark,
             has_runs,
+            has_fences,
             checkpoints,
         });
     }
@@ -115,15 +124,16 @@ impl Session {
         if let Err(lost) = result {
             return Some(Ended::Lost(lost));
         }
-        let Some(appending) = appending else {
-            return None;
-        };
+        let appending = appending?;
         self.recorded = appending.mark;
         for &(index, source) in &appending.checkpoints {
             self.partitions[index].durable = source;
         }
         if appending.has_runs {
             steps::reached("run-recorded");
+        }
+        if appending.has_fences {
+            steps::reached("fenced-recorded");
         }
         if !appending.checkpoints.is_empty() {
             steps::reached("checkpoint-recorded");
@@ -172,9 +182,11 @@ impl Session {
             count.in_flight += partition.in_flight.len() as u64;
             let stopped = matches!(partition.phase, Phase::Stopped(_));
             count.stopped += u64::from(stopped);
-            let reached = partition
-                .wanted_end
-                .is_none_or(|end| partition.durable >= end);
+            // Before a fence is over nothing can be sealed.
+            let reached = partition.phase != Phase::Recovering
+                && partition
+                    .wanted_end
+                    .is_none_or(|end| partition.durable >= end);
             count.caught_up &= stopped || reached;
             let Some(end) = partition.last_stable.or(partition.wanted_end) else {
                 continue;

@@ -4,7 +4,7 @@
 //! fetch ─▶ filter ─▶ rewrite ─▶ produce ─▶ map ─▶ checkpoint
 //! ```
 //!
-//! One task owns everything of the shard; what takes time (a fetch, an append, a read) runs beside it and comes back as [`Done`].
+//! One task owns everything of the shard; what takes time (a fetch, an append, a read) runs beside it and comes back as `Done`.
 
 mod checkpoint;
 mod fetch;
@@ -147,6 +147,7 @@ struct Appending {
     task: JoinHandle<(Ledger, Result<(), LedgerLost>)>,
     mark: u64,
     has_runs: bool,
+    has_fences: bool,
     checkpoints: Vec<(usize, i64)>,
 }
 

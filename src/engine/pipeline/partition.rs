@@ -106,6 +106,8 @@ pub struct Partition {
     pub topic_id: Uuid,
     /// What it is doing.
     pub phase: Phase,
+    /// Its position was found under this identity: what an earlier identity wrote is accounted for.
+    pub is_placed: bool,
 
     /// Next source offset to fetch.
     pub fetch_offset: i64,
@@ -168,6 +170,7 @@ impl Partition {
             at,
             topic_id,
             phase: Phase::Recovering,
+            is_placed: false,
             fetch_offset: 0,
             last_epoch: -1,
             last_stable: None,
@@ -196,14 +199,16 @@ impl Partition {
     }
 
     /// Begins copying at a position, with so many records already written under the identity.
-    pub fn begin(&mut self, position: &Position, sequence: u64) {
+    pub fn begin(&mut self, position: Position, sequence: u64) {
         self.fetch_offset = position.source;
         self.source = position.source;
         self.target = position.target;
         self.next_sequence = sequence;
         self.acknowledged = sequence;
         self.highest_sent = sequence;
+        self.new_target_runs.extend(position.target_runs);
         self.phase = Phase::Copying;
+        self.is_placed = true;
     }
 
     /// Moves past source offsets that hold nothing to copy.
@@ -388,9 +393,12 @@ impl Partition {
                     Settled::Fence("an outcome is unknown, and the target may forget us".to_owned())
                 }
             }
-            Fate::Refused(_) if any(|fate| matches!(fate, Fate::Appended(_))) => Settled::Broken(
-                "the target appended a batch although it had refused the one before".to_owned(),
-            ),
+            // Legal where a first copy may have been appended: its refused repetition then is no gap.
+            Fate::Refused(_) if !self.dirty && any(|fate| matches!(fate, Fate::Appended(_))) => {
+                Settled::Broken(
+                    "the target appended a batch although it had refused the one before".to_owned(),
+                )
+            }
             Fate::Forbidden(code, message) => Settled::Forbidden(*code, message.clone()),
             _ => Settled::Again,
         };
@@ -424,7 +432,8 @@ impl Partition {
 
     /// What to tell the ledger, if it does not know yet.
     pub fn new_checkpoint(&self, identity: u32) -> Option<Checkpoint> {
-        if matches!(self.phase, Phase::Recovering) {
+        // A position from before a fence says nothing of what the fenced identity wrote behind it.
+        if !self.is_placed {
             return None;
         }
         let checkpoint = Checkpoint {
@@ -439,3 +448,6 @@ impl Partition {
 
 /// OUT_OF_ORDER_SEQUENCE_NUMBER.
 const OUT_OF_ORDER: i16 = 45;
+
+#[cfg(test)]
+mod tests;

@@ -260,7 +260,10 @@ impl Session {
                 partition.in_flight.clear();
                 partition.queue.clear();
                 partition.buffered = 0;
-                partition.phase = Phase::Stopping(Reason { code: "K517", text });
+                partition.phase = Phase::Stopping(Reason {
+                    code: super::start::BROKEN,
+                    text,
+                });
             }
         }
         None

@@ -23,6 +23,9 @@ const READING: usize = 12;
 /// Pause before a partition that could not be asked is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// The target appended a batch although it had refused the one before.
+pub(super) const BROKEN: &str = "K517";
+
 impl Session {
     /// Takes partitions on.
     pub(super) fn assign(&mut self, assigned: &[Assignment]) {
@@ -53,6 +56,18 @@ impl Session {
                 continue;
             }
             match known {
+                // What was appended in the wrong order cannot be told from the tail: only a person can.
+                Some(known)
+                    if known
+                        .stopped
+                        .as_ref()
+                        .is_some_and(|stopped| stopped.code == BROKEN) =>
+                {
+                    let text = known
+                        .stopped
+                        .map_or_else(String::new, |stopped| stopped.reason);
+                    self.stop_partition(index, Reason { code: BROKEN, text });
+                }
                 Some(known) if recover::known(&known).is_some() => {
                     if known.stopped.is_some() {
                         self.entries.push(Entry::Resumed { at });
@@ -120,7 +135,7 @@ impl Session {
                 .filter(|checkpoint| checkpoint.identity == self.writer.number)
                 .map_or(0, |checkpoint| checkpoint.next_sequence);
             if let Some(position) = recover::known(&known) {
-                self.partitions[index].begin(&position, sequence);
+                self.partitions[index].begin(position, sequence);
             }
             return;
         }
@@ -156,7 +171,7 @@ impl Session {
 
     pub(super) fn recovered(&mut self, index: usize, position: Result<Position, Unclear>) {
         match position {
-            Ok(position) => self.partitions[index].begin(&position, 0),
+            Ok(position) => self.partitions[index].begin(position, 0),
             Err(Unclear::Ambiguous(text)) => {
                 self.stop_partition(index, Reason { code: "K505", text });
             }
@@ -180,13 +195,13 @@ impl Session {
         if self.unfenced == 0 || self.partitions.iter().any(recovering) {
             return;
         }
-        // Partitions that are not assigned any more were never looked at: their fence stays open, and is redone.
+        // Partitions that are not assigned any more, or were stopped before they were looked at: their fence stays open, and is redone.
         let mut over = Vec::new();
         for fence in &self.fences {
             let all_seen = fence.partitions.iter().all(|at| {
-                self.partitions.iter().any(|partition| {
-                    partition.at == *at && !matches!(&partition.phase, Phase::Stopped(reason) | Phase::Stopping(reason) if ["K503", "K504", "K505", "K506"].contains(&reason.code))
-                })
+                self.partitions
+                    .iter()
+                    .any(|partition| partition.at == *at && partition.is_placed)
             });
             if all_seen {
                 over.push(fence.number);
@@ -233,10 +248,11 @@ impl Session {
                     let position = Position {
                         source: seam.source_start,
                         target: seam.target_end,
+                        target_runs: Vec::new(),
                     };
                     partition.origin = seam.source_start;
                     partition.last_stable = Some(seam.source_end);
-                    partition.begin(&position, 0);
+                    partition.begin(position, 0);
                     self.entries.push(Entry::Seam {
                         at: partition.at,
                         seam,

@@ -1,5 +1,6 @@
 //! Does the target's broker still remember a producer whose last batch has this timestamp?
 
+#[cfg(test)]
 use std::time::Duration;
 
 use crate::cluster::{ConfigEntry, Target};
@@ -41,9 +42,10 @@ impl Warmth {
     }
 
     /// A window of this length.
-    pub fn window(window: Duration) -> Self {
+    #[cfg(test)]
+    pub const fn window(window: Duration) -> Self {
         Self {
-            window: i64::try_from(window.as_millis()).unwrap_or(i64::MAX),
+            window: window.as_millis() as i64,
         }
     }
 
@@ -54,7 +56,7 @@ impl Warmth {
 
     /// Is a producer whose last batch has this largest timestamp surely remembered?
     pub fn is_warm(self, timestamp: i64, now_ms: i64) -> bool {
-        timestamp >= 0 && now_ms.saturating_sub(timestamp) < self.window
+        self.window > 0 && timestamp >= 0 && now_ms.saturating_sub(timestamp) < self.window
     }
 }
 

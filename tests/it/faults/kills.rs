@@ -5,7 +5,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fs,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use kafka_migrate::engine::steps::{AT_STOP, LABELS};
@@ -151,9 +151,11 @@ fn killed_at_any_point_every_record_arrives_once_and_in_order() {
             "labels that are never reached: {:?}",
             missed(&tally)
         );
-        if let Some(again) = strike(&migration, &blow, &mut tally) {
-            blows.push_back(again);
-        }
+        let began = Instant::now();
+        let again = strike(&migration, &blow, &mut tally);
+        let missed = again.as_ref().map_or("", |_| ", label not reached");
+        println!("{blow:?}: {:.1} s{missed}", began.elapsed().as_secs_f32());
+        blows.extend(again);
     }
     let written = loader.stop();
     tally.print();

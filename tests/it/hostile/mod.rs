@@ -1,6 +1,6 @@
 //! Brokers that lie, stall, hang up or are no brokers: always an error, never a panic or a large allocation.
 
-mod broker;
+pub mod broker;
 mod bytes;
 mod lines;
-mod tls;
+pub mod tls;

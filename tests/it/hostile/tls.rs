@@ -14,7 +14,7 @@ use super::{
 };
 
 /// A broker with a certificate for `name`, and the authority that signed it.
-async fn broker_for(name: &str) -> (Broker, String) {
+pub async fn broker_for(name: &str) -> (Broker, String) {
     let ca_key = KeyPair::generate().expect("keys can be made");
     let mut ca = CertificateParams::new(Vec::new()).expect("no names are valid names");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

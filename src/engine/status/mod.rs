@@ -1,12 +1,10 @@
 //! Where are we: the answer of `status`, from the two clusters and the ledger alone.
 
-use serde::Serialize;
+mod look;
+mod sums;
 
-use super::Settings;
-use crate::{
-    cluster::{Source, Target},
-    error::Failure,
-};
+pub use look::look;
+use serde::Serialize;
 
 /// Everything `status` shows.
 #[derive(Debug, Clone, Serialize)]
@@ -31,9 +29,9 @@ pub struct Status {
     pub stopped: Vec<StoppedPartition>,
     /// Offsets between the source's last stable offset and what the target holds, all partitions; `None` if it could not be asked.
     pub message_lag: Option<u64>,
-    /// Records per second, as last reported by the engine.
+    /// Records per second, as last reported by a running engine.
     pub records_per_second: f64,
-    /// Bytes per second, as last reported by the engine.
+    /// Bytes per second, as last reported by a running engine.
     pub bytes_per_second: f64,
 }
 
@@ -60,11 +58,11 @@ pub struct TopicStatus {
     pub partitions: usize,
     /// Partitions stopped.
     pub stopped: usize,
-    /// Source offsets below which everything is on the target, summed.
+    /// Source offsets below which everything is on the target, summed; 0 where nothing was copied yet.
     pub copied: u64,
     /// Last stable offsets of the source, summed.
     pub end: u64,
-    /// Offsets not yet on the target.
+    /// Offsets not yet on the target; what the source held no more when it was first met does not count.
     pub lag: u64,
 }
 
@@ -83,13 +81,4 @@ pub struct StoppedPartition {
     pub source_offset: i64,
     /// Milliseconds since 1970.
     pub since_ms: i64,
-}
-
-/// Asks both clusters and the ledger.
-pub async fn look(
-    _settings: &Settings,
-    _source: &Source,
-    _target: &Target,
-) -> Result<Status, Failure> {
-    todo!()
 }

@@ -1,0 +1,223 @@
+//! What counts in a ledger, and that a snapshot says the same again.
+
+use super::*;
+
+const AT: At = At {
+    topic: 0,
+    partition: 3,
+};
+
+fn owner(process: u32) -> Owner {
+    Owner {
+        host: "here".to_owned(),
+        machine: "m".to_owned(),
+        process,
+        lock: "/lock".to_owned(),
+        version: "1".to_owned(),
+    }
+}
+
+fn record(generation: u64, run: u64, entries: Vec<Entry>) -> Record {
+    Record {
+        generation,
+        run,
+        entries,
+    }
+}
+
+fn claim(generation: u64, run: u64) -> Record {
+    record(generation, run, vec![Entry::Claim(owner(run as u32))])
+}
+
+fn identity(number: u32) -> Entry {
+    Entry::Identity {
+        number,
+        producer_id: 40 + i64::from(number),
+        epoch: 3,
+        fences: Vec::new(),
+    }
+}
+
+fn run(identity: u32, sequence: u64, offset: i64) -> Entry {
+    let run = Run {
+        identity,
+        sequence,
+        offset,
+    };
+    Entry::Run { at: AT, run }
+}
+
+fn checkpoint(identity: u32, next_sequence: u64, source: i64) -> Entry {
+    let checkpoint = Checkpoint {
+        identity,
+        next_sequence,
+        source,
+        target: source + 1000,
+    };
+    Entry::Checkpoint { at: AT, checkpoint }
+}
+
+fn fold(records: Vec<Record>) -> State {
+    let mut state = State::default();
+    for (offset, record) in (0..).zip(records) {
+        state.apply(record, offset);
+    }
+    state
+}
+
+#[test]
+fn records_of_an_owner_that_was_overtaken_do_not_count() {
+    let state = fold(vec![
+        claim(1, 11),
+        record(1, 11, vec![identity(0)]),
+        claim(2, 22),
+        record(1, 11, vec![identity(1)]),
+        record(2, 22, vec![identity(2)]),
+    ]);
+    let numbers: Vec<u32> = state.identities.keys().copied().collect();
+    assert_eq!(numbers, [0, 2]);
+}
+
+#[test]
+fn a_snapshot_of_an_overtaken_owner_does_not_take_the_ledger_back() {
+    let mut state = fold(vec![claim(1, 11), record(1, 11, vec![identity(0)])]);
+    let late = record(1, 11, state.entries());
+    state.apply(claim(2, 22), 2);
+    assert!(!state.apply(late.clone(), 3));
+    assert_eq!(state.claim.as_ref().map(|claim| claim.run), Some(22));
+    // Alone at the log start, as after a trim, it is all there is.
+    assert!(State::default().apply(late, 9));
+}
+
+#[test]
+fn of_two_claims_to_one_generation_the_first_wins() {
+    let state = fold(vec![claim(1, 11), claim(2, 22), claim(2, 33)]);
+    assert_eq!(state.claim.map(|claim| claim.run), Some(22));
+}
+
+#[test]
+fn an_identity_is_open_until_it_is_sealed_or_fenced() {
+    let mut state = fold(vec![
+        claim(1, 11),
+        record(1, 11, vec![identity(0), identity(1)]),
+    ]);
+    assert_eq!(state.standing(Standing::Open), [0, 1]);
+    state.take(Entry::Fenced { number: 0 });
+    state.take(Entry::Sealed { number: 1 });
+    assert_eq!(state.standing(Standing::Sealed), [1]);
+    assert!(state.ended);
+    state.apply(claim(2, 22), 5);
+    assert!(!state.ended);
+    assert_eq!(
+        state.standing(Standing::Sealed),
+        [1],
+        "a claim opens nothing"
+    );
+    state.take(Entry::Continued { number: 1 });
+    assert_eq!(state.standing(Standing::Open), [1]);
+}
+
+#[test]
+fn a_sequence_is_found_in_the_run_that_holds_it() {
+    let state = fold(vec![
+        claim(1, 11),
+        record(
+            1,
+            11,
+            vec![identity(0), run(0, 0, 100), run(0, 10, 150), run(1, 0, 300)],
+        ),
+    ]);
+    let partition = &state.partitions[&AT];
+    assert_eq!(partition.source_of(0, 9), Some(109));
+    assert_eq!(partition.source_of(0, 10), Some(150));
+    assert_eq!(partition.source_of(0, 25), Some(165));
+    assert_eq!(partition.source_of(1, 2), Some(302));
+    assert_eq!(partition.source_of(2, 0), None);
+    assert!(partition.has_run(1) && !partition.has_run(2));
+}
+
+#[test]
+fn a_run_that_was_never_sent_may_be_declared_anew() {
+    let state = fold(vec![
+        claim(1, 11),
+        record(
+            1,
+            11,
+            vec![run(0, 0, 100), run(0, 10, 150), run(0, 20, 170)],
+        ),
+        record(1, 11, vec![run(0, 10, 155)]),
+    ]);
+    let partition = &state.partitions[&AT];
+    assert_eq!(partition.source_of(0, 20), Some(165));
+}
+
+#[test]
+fn the_runs_that_recovery_needs_are_never_trimmed() {
+    let mut entries: Vec<Entry> = (0..500u64)
+        .map(|at| run(0, at * 10, at as i64 * 20))
+        .collect();
+    entries.push(checkpoint(0, 1000, 2000));
+    let state = fold(vec![claim(1, 11), record(1, 11, entries)]);
+    let partition = &state.partitions[&AT];
+    for sequence in 999..5000u64 {
+        let expected = (sequence / 10 * 20 + sequence % 10) as i64;
+        assert_eq!(partition.source_of(0, sequence), Some(expected));
+    }
+    let mut state = state;
+    state.take(checkpoint(0, 4900, 9800));
+    let kept = state.partitions[&AT].runs.len();
+    assert!(kept <= RUNS_KEPT + 2, "{kept} runs are kept");
+}
+
+#[test]
+fn a_snapshot_says_what_the_ledger_said() {
+    let topic = |number: u32, name: &str| Entry::Topic {
+        number,
+        name: name.to_owned(),
+        source_id: Uuid::from_u128(1),
+        target_id: Uuid::from_u128(2),
+    };
+    let seam = Seam {
+        source_start: 1,
+        source_end: 2,
+        target_start: 3,
+        target_end: 3,
+    };
+    let stopped = Stopped {
+        code: "K511".to_owned(),
+        reason: "holes".to_owned(),
+        source: 7,
+        since_ms: 9,
+    };
+    let state = fold(vec![
+        claim(1, 11),
+        record(
+            1,
+            11,
+            vec![
+                identity(0),
+                identity(1),
+                Entry::Fenced { number: 0 },
+                topic(0, "orders"),
+                topic(1, "payments"),
+                Entry::Seam { at: AT, seam },
+                run(0, 0, 5),
+                run(1, 0, 9),
+                checkpoint(1, 4, 13),
+                Entry::Stopped { at: AT, stopped },
+            ],
+        ),
+    ]);
+    let snapshot = record(1, 11, state.entries());
+    let mut alone = State::default();
+    assert!(alone.apply(snapshot.clone(), 0));
+    let mut repeated = state.clone();
+    assert!(repeated.apply(snapshot, 2));
+    for again in [alone, repeated] {
+        assert_eq!(again.identities, state.identities);
+        assert_eq!(again.topics, state.topics);
+        assert_eq!(again.numbers, state.numbers);
+        assert_eq!(again.partitions, state.partitions);
+        assert_eq!(again.claim.map(|claim| claim.run), Some(11));
+    }
+}

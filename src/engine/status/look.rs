@@ -1,0 +1,289 @@
+//! Asks the clusters and the ledger, and watches whether an engine lives. Changes nothing.
+
+use std::{collections::HashMap, time::Duration};
+
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+use super::{EngineState, Status, sums};
+use crate::{
+    cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
+    engine::{
+        Settings,
+        ledger::{
+            self,
+            read::{LedgerError, Reader},
+            record::Header,
+            state::State,
+        },
+    },
+    error::Failure,
+    model::{
+        names::{TopicName, TopicPartition},
+        scope::Scope,
+    },
+};
+
+/// Version of the document.
+const DOCUMENT: u32 = 1;
+/// A living engine writes a heartbeat each second.
+const WATCHED_FOR: Duration = Duration::from_millis(2500);
+const PAUSE: Duration = Duration::from_millis(200);
+/// Times that a ledger is read anew because its owner trimmed it meanwhile.
+const TRIMMED: usize = 3;
+const OUT_OF_RANGE: i16 = 1;
+
+/// Asks both clusters and the ledger.
+pub async fn look(
+    settings: &Settings,
+    source: &Source,
+    target: &Target,
+) -> Result<Status, Failure> {
+    let ledger: TopicName = ledger::topic(&settings.migration).into();
+    let (here, shards) = tokio::join!(source.topics(None), shards(target, &ledger));
+    let here = here.map_err(|error| error.failure())?;
+    let readers = open(target, &ledger, shards?).await?;
+    let wanted = Header {
+        migration_id: uuid::Uuid::nil(),
+        migration: settings.migration.clone(),
+        source_cluster: source.id().to_owned(),
+        target_cluster: target.id().to_owned(),
+        direction: "forward".to_owned(),
+        shards: settings.shards,
+    };
+    for header in readers.iter().filter_map(|one| one.state.header.as_ref()) {
+        ledger::check_header(header, &wanted)?;
+    }
+    let (readers, engine) = watch(target, readers).await?;
+
+    let (here, gone) = in_scope(here, &settings.scope, &readers)?;
+    let partitions = sums::partitions(&here);
+    // Taken together, so that a living source and a living engine are compared as they are at one moment.
+    let (ends, starts, there, readers) = tokio::join!(
+        offsets(source, &partitions, OffsetSpec::Stable),
+        offsets(source, &partitions, OffsetSpec::Earliest),
+        ids(target, &here),
+        catch_up(target, readers),
+    );
+    let (readers, _) = readers?;
+    let states: Vec<State> = readers.into_iter().map(|reader| reader.state).collect();
+    let known = sums::Known::of(&states, there?);
+    let (topics, message_lag) = sums::topics(&here, &gone, &known, &ends, &starts);
+    let stopped = known.stopped(|name| settings.scope.has_topic(name, false));
+    let (mut records_per_second, mut bytes_per_second) = (0.0, 0.0);
+    let beats = || states.iter().filter_map(|state| state.heartbeat.as_ref());
+    if engine == EngineState::Running {
+        records_per_second = beats().map(|beat| beat.records_per_second).sum();
+        bytes_per_second = beats().map(|beat| beat.bytes_per_second).sum();
+    }
+    Ok(Status {
+        v: DOCUMENT,
+        migration: settings.migration.clone(),
+        source_cluster: source.id().to_owned(),
+        target_cluster: target.id().to_owned(),
+        engine,
+        owner: sums::owner(&states),
+        last_heartbeat_ms: beats().map(|beat| beat.at_ms).max(),
+        topics,
+        stopped,
+        message_lag,
+        records_per_second,
+        bytes_per_second,
+    })
+}
+
+/// Partitions of the ledger; 0 where there is none.
+async fn shards(target: &Target, ledger: &TopicName) -> Result<i32, Failure> {
+    let topics = target.topics(Some(std::slice::from_ref(ledger))).await;
+    let topics = topics.map_err(|error| error.failure())?;
+    let count = topics.first().map_or(0, |topic| topic.partitions.len());
+    Ok(i32::try_from(count).unwrap_or(i32::MAX))
+}
+
+/// Reads every shard's ledger to its end, all at once.
+async fn open(target: &Target, ledger: &TopicName, shards: i32) -> Result<Vec<Reader>, Failure> {
+    let mut opening = JoinSet::new();
+    for shard in 0..shards {
+        let (cluster, at) = (
+            (**target).clone(),
+            TopicPartition::new(ledger.clone(), shard),
+        );
+        opening.spawn(async move {
+            let mut tried = 0;
+            loop {
+                tried += 1;
+                match Reader::open(&cluster, at.clone()).await {
+                    Err(LedgerError::Cluster { source, .. })
+                        if source.code() == Some(OUT_OF_RANGE) && tried < TRIMMED => {}
+                    opened => return opened,
+                }
+            }
+        });
+    }
+    let opened: Result<Vec<Reader>, LedgerError> = opening.join_all().await.into_iter().collect();
+    let mut readers = opened.map_err(|error| error.failure())?;
+    readers.sort_by_key(|reader| reader.at.partition);
+    Ok(readers)
+}
+
+/// Reads what was added. Answers how many records of owners that was.
+async fn catch_up(target: &Target, readers: Vec<Reader>) -> Result<(Vec<Reader>, usize), Failure> {
+    let mut reading = JoinSet::new();
+    for mut reader in readers {
+        let cluster = Cluster::clone(target);
+        reading.spawn(async move {
+            let counted = reader.catch_up(&cluster).await?;
+            Ok((reader, counted))
+        });
+    }
+    let read: Result<Vec<(Reader, usize)>, LedgerError> =
+        reading.join_all().await.into_iter().collect();
+    let mut read = read.map_err(|error| error.failure())?;
+    read.sort_by_key(|(reader, _)| reader.at.partition);
+    let counted = read.iter().map(|(_, counted)| counted).sum();
+    Ok((
+        read.into_iter().map(|(reader, _)| reader).collect(),
+        counted,
+    ))
+}
+
+/// Does an engine live? Its own end says no; otherwise its ledger is watched, since ages by another machine's clock prove nothing.
+async fn watch(
+    target: &Target,
+    mut readers: Vec<Reader>,
+) -> Result<(Vec<Reader>, EngineState), Failure> {
+    let begun = Instant::now();
+    let mut counted = 0;
+    loop {
+        let owned = || {
+            readers
+                .iter()
+                .map(|reader| &reader.state)
+                .filter(|state| state.claim.is_some())
+        };
+        let state = if owned().next().is_none() {
+            Some(EngineState::NeverStarted)
+        } else if owned().all(|state| state.ended) {
+            Some(EngineState::Stopped)
+        } else if counted > 0 {
+            Some(EngineState::Running)
+        } else if begun.elapsed() >= WATCHED_FOR {
+            Some(EngineState::Silent)
+        } else {
+            None
+        };
+        if let Some(state) = state {
+            return Ok((readers, state));
+        }
+        sleep(PAUSE).await;
+        (readers, counted) = catch_up(target, readers).await?;
+    }
+}
+
+/// Topics in scope on the source, and those of which only the ledger knows. What is named and nobody knows is an error.
+fn in_scope(
+    mut here: Vec<TopicInfo>,
+    scope: &Scope,
+    readers: &[Reader],
+) -> Result<(Vec<TopicInfo>, Vec<TopicName>), Failure> {
+    here.retain(|topic| scope.has_topic(&topic.name, topic.internal));
+    let has = |name: &str| here.iter().any(|topic| &*topic.name == name);
+    let names = readers.iter().flat_map(|one| one.state.numbers.keys());
+    let mut gone: Vec<TopicName> = names
+        .filter(|name| scope.has_topic(name, false) && !has(name))
+        .cloned()
+        .collect();
+    gone.sort_unstable();
+    gone.dedup();
+    let missing: Vec<TopicName> = scope
+        .literal_topics
+        .iter()
+        .filter(|name| !has(name) && gone.binary_search_by(|gone| (**gone).cmp(name)).is_err())
+        .map(|name| name.as_str().into())
+        .collect();
+    if !missing.is_empty() {
+        return Err(failure::missing_topics(&missing));
+    }
+    if here.is_empty() && gone.is_empty() {
+        return Err(failure::empty_scope());
+    }
+    Ok((here, gone))
+}
+
+/// Offsets by partition; one that could not be asked is not there.
+async fn offsets(
+    source: &Source,
+    of: &[TopicPartition],
+    spec: OffsetSpec,
+) -> HashMap<TopicPartition, i64> {
+    let answers = source.offsets(of, spec).await.into_iter();
+    answers
+        .filter_map(|(at, offset)| Some((at, offset.ok()?)))
+        .collect()
+}
+
+/// Ids of the topics on the target. One that is not shown to us has none, one that is not there stays out.
+async fn ids(
+    target: &Target,
+    here: &[TopicInfo],
+) -> Result<HashMap<TopicName, uuid::Uuid>, Failure> {
+    let names: Vec<TopicName> = here.iter().map(|topic| topic.name.clone()).collect();
+    let there = target.topics_each(&names).await;
+    let there = there.map_err(|error| error.failure())?.into_iter();
+    Ok(there
+        .map(|(name, topic)| (name, topic.map_or(uuid::Uuid::nil(), |topic| topic.id)))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use globset::{Glob, GlobSetBuilder};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn a_named_topic_that_only_the_ledger_knows_is_gone_and_one_that_nobody_knows_is_missing() {
+        let scope = |names: &[&str]| {
+            let mut topics = GlobSetBuilder::new();
+            for name in names {
+                topics.add(Glob::new(name).unwrap());
+            }
+            Scope {
+                topics: topics.build().unwrap(),
+                exclude_topics: GlobSetBuilder::new().build().unwrap(),
+                literal_topics: names.iter().map(ToString::to_string).collect(),
+            }
+        };
+        let here = TopicInfo {
+            name: "orders".into(),
+            id: Uuid::nil(),
+            internal: false,
+            partitions: Vec::new(),
+        };
+        let mut state = State::default();
+        state.numbers.insert("paid".into(), 0);
+        state.numbers.insert("orders".into(), 1);
+        state.numbers.insert("elsewhere".into(), 2);
+        let reader = Reader {
+            at: TopicPartition::new("ledger", 0),
+            state,
+            next: 0,
+            last: -1,
+            markers: std::collections::HashSet::new(),
+        };
+        let readers = [reader];
+        let (found, gone) =
+            in_scope(vec![here.clone()], &scope(&["orders", "paid"]), &readers).unwrap();
+        assert_eq!((found.len(), gone), (1, vec![TopicName::from("paid")]));
+        let missing = in_scope(vec![here.clone()], &scope(&["orders", "never"]), &readers);
+        let missing = missing.unwrap_err();
+        assert_eq!(missing.exit, Exit::Source);
+        assert!(missing.message.contains("never"), "{missing}");
+        let empty = in_scope(vec![here], &scope(&[]), &readers).unwrap_err();
+        assert_eq!(empty.exit, Exit::Source);
+    }
+}

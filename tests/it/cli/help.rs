@@ -1,0 +1,287 @@
+//! Help, version, and command lines that are not understood.
+
+use insta::assert_snapshot;
+
+use super::Place;
+
+#[test]
+fn without_arguments_the_help_is_shown() {
+    let place = Place::empty();
+    let finished = place.run(&[]);
+    finished.assert_exit(2);
+    finished.assert_says("Usage: kafka-migrate [OPTIONS] <COMMAND>");
+    for command in ["replicate", "status", "verify", "config"] {
+        finished.assert_says(&format!("  {command}"));
+    }
+}
+
+#[test]
+fn help_names_the_commands_that_work_and_no_others() {
+    assert_snapshot!(Place::empty().transcript(&["--help"]), @r#"
+    ── stdout
+    Move applications from one Kafka cluster to another without losing, repeating or reordering a record
+
+    Usage: kafka-migrate [OPTIONS] <COMMAND>
+
+    Commands:
+      replicate  Copy the topics in scope to the target, each record once, in order, untouched
+      status     Show where the migration is: the engine, the lag of each topic, what is in the way
+      verify     Compare source and target, record by record
+      config     Show the settings in force, each with its origin
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Options of every command:
+      -c, --config <FILE>
+              The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
+
+          --state <DIR>
+              Where local state lives [default: .kafka-migrate/NAME beside the file; variable:
+              KAFKA_MIGRATE_STATE]
+
+          --json
+              Print JSON on stdout: one document, or for `replicate` a line per event
+
+      -v, --verbose...
+              Say more; twice: also what happens inside, for a bug report
+
+      -q, --quiet
+              Say only what went wrong
+
+          --color <WHEN>
+              When to use colour [default: auto]
+
+              Possible values:
+              - auto:   On a terminal, unless NO_COLOR or CI is set
+              - always: Always
+              - never:  Never
+
+    Every setting can be given by a variable: KAFKA_MIGRATE_ and its key in capitals, `_` for `.`
+    (source.bootstrap is KAFKA_MIGRATE_SOURCE_BOOTSTRAP). Flags win over variables, variables over
+    the file.
+
+    Exit codes:
+      0 ok         2 usage        4 source    7 refused   9 stopped (the same command goes on)
+      1 bug        3 not ready    5 target    8 differs   10 a person must decide
+      130 interrupted
+    ── exit 0
+    "#);
+}
+
+#[test]
+fn help_of_replicate() {
+    assert_snapshot!(Place::empty().transcript(&["replicate", "--help"]), @r#"
+    ── stdout
+    Copy the topics in scope to the target, each record once, in order, untouched
+
+    Runs in the foreground and goes on where it left off, however it ended. Ctrl-C stops it cleanly:
+    what was sent is answered, positions are written, and the next start goes on at once. A second
+    Ctrl-C stops it at once, which is safe too; the next start then takes some seconds longer.
+
+    Usage: kafka-migrate replicate [OPTIONS]
+
+    Options:
+          --until <WHEN>
+              When to end by itself [default: stopped]
+
+              Possible values:
+              - caught-up: When all that was on the source at the start is on the target; exit 10 if a
+                partition stopped on the way
+              - stopped:   Never: it runs until somebody stops it
+
+          --rate <RATE>
+              Read at most so many bytes per second, such as 50MB, or `unlimited`; wins over
+              replication.rate in the file
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Options of every command:
+      -c, --config <FILE>
+              The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
+
+          --state <DIR>
+              Where local state lives [default: .kafka-migrate/NAME beside the file; variable:
+              KAFKA_MIGRATE_STATE]
+
+          --json
+              Print JSON on stdout: one document, or for `replicate` a line per event
+
+      -v, --verbose...
+              Say more; twice: also what happens inside, for a bug report
+
+      -q, --quiet
+              Say only what went wrong
+
+          --color <WHEN>
+              When to use colour [default: auto]
+
+              Possible values:
+              - auto:   On a terminal, unless NO_COLOR or CI is set
+              - always: Always
+              - never:  Never
+    ── exit 0
+    "#);
+}
+
+#[test]
+fn help_of_status() {
+    assert_snapshot!(Place::empty().transcript(&["status", "-h"]), @r#"
+    ── stdout
+    Show where the migration is: the engine, the lag of each topic, what is in the way
+
+    Usage: kafka-migrate status [OPTIONS]
+
+    Options:
+      -h, --help  Print help (see more with '--help')
+
+    Options of every command:
+      -c, --config <FILE>  The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
+          --state <DIR>    Where local state lives [default: .kafka-migrate/NAME beside the file;
+                           variable: KAFKA_MIGRATE_STATE]
+          --json           Print JSON on stdout: one document, or for `replicate` a line per event
+      -v, --verbose...     Say more; twice: also what happens inside, for a bug report
+      -q, --quiet          Say only what went wrong
+          --color <WHEN>   When to use colour [default: auto] [possible values: auto, always, never]
+    ── exit 0
+    "#);
+}
+
+#[test]
+fn help_of_verify() {
+    assert_snapshot!(Place::empty().transcript(&["verify", "--help"]), @r#"
+    ── stdout
+    Compare source and target, record by record
+
+    Is every record in scope on the target, once, in order, with the same key, value, headers and
+    timestamp, and nothing else? It looks up to the ends seen when it begins, and may run beside the
+    engine. It changes nothing.
+
+    Exit 0: the same. 8: they differ, and the first ten differences are shown. 3: what the target holds
+    is right, but it does not hold everything yet.
+
+    Usage: kafka-migrate verify [OPTIONS]
+
+    Options:
+          --show-values
+              Show what the differing records hold, not only where they are and how long
+
+          --at-once <N>
+              Compare so many partitions at the same time, each in a few MiB of memory [default: 4]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Options of every command:
+      -c, --config <FILE>
+              The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
+
+          --state <DIR>
+              Where local state lives [default: .kafka-migrate/NAME beside the file; variable:
+              KAFKA_MIGRATE_STATE]
+
+          --json
+              Print JSON on stdout: one document, or for `replicate` a line per event
+
+      -v, --verbose...
+              Say more; twice: also what happens inside, for a bug report
+
+      -q, --quiet
+              Say only what went wrong
+
+          --color <WHEN>
+              When to use colour [default: auto]
+
+              Possible values:
+              - auto:   On a terminal, unless NO_COLOR or CI is set
+              - always: Always
+              - never:  Never
+    ── exit 0
+    "#);
+}
+
+#[test]
+fn help_of_config() {
+    assert_snapshot!(Place::empty().transcript(&["config", "-h"]), @r#"
+    ── stdout
+    Show the settings in force, each with its origin
+
+    Usage: kafka-migrate config [OPTIONS]
+
+    Options:
+      -h, --help  Print help (see more with '--help')
+
+    Options of every command:
+      -c, --config <FILE>  The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
+          --state <DIR>    Where local state lives [default: .kafka-migrate/NAME beside the file;
+                           variable: KAFKA_MIGRATE_STATE]
+          --json           Print JSON on stdout: one document, or for `replicate` a line per event
+      -v, --verbose...     Say more; twice: also what happens inside, for a bug report
+      -q, --quiet          Say only what went wrong
+          --color <WHEN>   When to use colour [default: auto] [possible values: auto, always, never]
+    ── exit 0
+    "#);
+}
+
+#[test]
+fn version_is_one_line() {
+    let finished = Place::empty().run(&["--version"]);
+    finished.assert_exit(0);
+    assert_eq!(
+        finished.stdout,
+        format!("kafka-migrate {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn an_unknown_command_names_the_nearest() {
+    assert_snapshot!(Place::empty().transcript(&["replicat"]), @r#"
+    ── stderr
+    error[K004]: unrecognized subcommand 'replicat'
+    hint: a similar subcommand exists: 'replicate'
+    next: kafka-migrate --help      exit 2 (usage)
+    ── exit 2
+    "#);
+}
+
+#[test]
+fn an_unknown_flag_names_the_nearest() {
+    assert_snapshot!(Place::empty().transcript(&["replicate", "--untl", "caught-up"]), @r#"
+    ── stderr
+    error[K004]: unexpected argument '--untl' found
+    hint: a similar argument exists: '--until'
+    next: kafka-migrate replicate --help      exit 2 (usage)
+    ── exit 2
+    "#);
+}
+
+#[test]
+fn a_wrong_value_of_a_flag_names_the_right_ones() {
+    assert_snapshot!(Place::empty().transcript(&["replicate", "--until", "tomorrow"]), @r#"
+    ── stderr
+    error[K004]: invalid value 'tomorrow' for '--until <WHEN>'
+       [possible values: caught-up, stopped]
+    next: kafka-migrate replicate --help      exit 2 (usage)
+    ── exit 2
+    "#);
+    assert_snapshot!(Place::empty().transcript(&["verify", "--at-once", "0"]), @r#"
+    ── stderr
+    error[K004]: invalid value '0' for '--at-once <N>': 0 is not in 1..=256
+    next: kafka-migrate verify --help      exit 2 (usage)
+    ── exit 2
+    "#);
+}
+
+#[test]
+fn a_command_line_that_is_not_understood_is_json_where_json_is_asked_for() {
+    assert_snapshot!(Place::empty().transcript(&["--json", "cutover"]), @r#"
+    ── stdout
+    {"v":1,"at":"DATE","migration":null,"event":"failed","exit":2,"exit_name":"usage","code":"K004","message":"unrecognized subcommand 'cutover'","causes":[],"hints":[],"next":"kafka-migrate --help"}
+    ── exit 2
+    "#);
+}
