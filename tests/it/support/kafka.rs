@@ -204,7 +204,12 @@ impl Kafka {
     }
 
     fn format(&self) {
-        let id = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4());
+        // One that begins with a dash would be taken for an option; Apache Kafka's own ids never do.
+        let id = std::iter::repeat_with(|| {
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4())
+        })
+        .find(|id| !id.starts_with('-'))
+        .expect("the iterator has no end");
         let formats: Vec<(usize, Child)> = (0..self.brokers.len())
             .map(|index| {
                 let broker = &self.brokers[index];
