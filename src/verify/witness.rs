@@ -330,6 +330,8 @@ mod consumer {
             .set("queued.max.messages.kbytes", "4096")
             .set("fetch.message.max.bytes", "1048576")
             .set("fetch.wait.max.ms", "100")
+            // A full queue is looked at again after this long; the default is a second, for queues as small as ours far too long.
+            .set("fetch.queue.backoff.ms", "5")
             .set("receive.message.max.bytes", "1000000000")
             .set("socket.keepalive.enable", "true");
         let protocol = match (&settings.auth, &settings.tls) {
