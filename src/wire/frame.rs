@@ -8,14 +8,15 @@ use uuid::Uuid;
 
 /// Room for the start of a frame; most answers fit.
 const START: usize = 8 * 1024;
-/// Room made for a large frame before its bytes have come.
-const FIRST: usize = 1024 * 1024;
+/// Room made for a large frame before its bytes have come: what the engine asks for at once, so that nothing is copied. The system
+/// gives memory only as it is filled.
+const FIRST: usize = 3 * 1024 * 1024;
 /// A frame's length and correlation id.
 const PREFIX: usize = 8;
 
 /// Reads frames from a socket into buffers of their own.
 ///
-/// A length is believed only as far as bytes arrive: a large frame starts with 1 MiB and doubles as it fills. Nothing is zeroed, and bytes
+/// A length is believed only as far as bytes arrive: a large frame starts with 3 MiB and doubles as it fills. Nothing is zeroed, and bytes
 /// are copied only when the buffer grows.
 #[derive(Debug, Default)]
 pub struct Frames {

@@ -176,7 +176,8 @@ impl State {
             .claim
             .as_ref()
             .is_none_or(|claim| claim.generation < generation);
-        if !repeats && !(claims && rises) {
+        let counts = repeats || (claims && rises);
+        if !counts {
             return false;
         }
         for entry in entries {

@@ -19,6 +19,8 @@ use crate::{
 
 /// Checkpoints of partitions that moved are at most so far apart.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
+/// Numbers are counted anew at most so often.
+const PUBLISH_EVERY: Duration = Duration::from_millis(50);
 /// Signs of life.
 pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 
@@ -170,6 +172,14 @@ impl Session {
 
     /// Puts this shard's numbers where the rest of the program reads them.
     pub(super) fn publish(&mut self) {
+        let now = Instant::now();
+        if self
+            .last_published
+            .is_some_and(|last| now - last < PUBLISH_EVERY)
+        {
+            return;
+        }
+        self.last_published = Some(now);
         let mut count = metrics::Shard {
             records: self.count.records,
             bytes: self.count.bytes,

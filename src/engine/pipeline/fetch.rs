@@ -43,7 +43,9 @@ pub(super) struct Fetches {
 impl Session {
     /// Starts a fetch at every broker that leads partitions which can take records.
     pub(super) fn ask(&mut self) {
-        if self.draining.is_some() {
+        // The usual case while there is much to do: every broker is at work for us.
+        let all_busy = self.fetches.busy.len() >= self.shared.source.brokers();
+        if self.draining.is_some() || all_busy {
             return;
         }
         let now = Instant::now();

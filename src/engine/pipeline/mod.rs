@@ -173,6 +173,7 @@ pub struct Session {
     recorded: u64,
     last_checkpoint: Instant,
     last_heartbeat: Option<Instant>,
+    last_published: Option<Instant>,
     fetches: Fetches,
     lines: Lines,
     tasks: JoinSet<Done>,
@@ -226,6 +227,7 @@ impl Session {
             recorded: 0,
             last_checkpoint: Instant::now(),
             last_heartbeat: None,
+            last_published: None,
             fetches: Fetches::default(),
             lines: Lines::default(),
             tasks: JoinSet::new(),
@@ -245,6 +247,8 @@ impl Session {
         self.assign(assigned);
         self.end_fences();
         let ended = self.copy(incoming, all).await;
+        self.last_published = None;
+        self.publish();
         self.tasks.abort_all();
         super::steps::in_flight_is(self.shard, 0);
         if !matches!(ended, Ended::Lost(_)) {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Tails read at once.
-const READING: usize = 12;
+const READING: usize = 4;
 /// Pause before a partition that could not be asked is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
 
