@@ -71,6 +71,7 @@ enum Told {
 
 /// One partition that stopped in this run.
 struct Stopped {
+    name: String,
     code: String,
     line: String,
 }
@@ -263,11 +264,13 @@ fn note(event: &Event, stopped: &mut Vec<Stopped>) {
         source_offset,
     } = event
     {
+        let name = format!("{topic}-{partition}");
+        // A partition may stop again after the engine took another identity.
+        stopped.retain(|before| before.name != name);
         stopped.push(Stopped {
             code: code.clone(),
-            line: format!(
-                "{topic}-{partition} from source offset {source_offset}: {reason} ({code})"
-            ),
+            line: format!("{name} from source offset {source_offset}: {reason} ({code})"),
+            name,
         });
     }
 }

@@ -121,9 +121,10 @@ impl Cluster {
         &self.inner.id
     }
 
-    /// How many brokers there are.
-    pub fn brokers(&self) -> usize {
-        self.inner.leaders.brokers().len()
+    /// The brokers' ids.
+    pub fn brokers(&self) -> Vec<i32> {
+        let brokers = self.inner.leaders.brokers();
+        brokers.into_iter().map(|(id, _)| id).collect()
     }
 
     /// Source or target.

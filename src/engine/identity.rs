@@ -294,7 +294,12 @@ async fn fresh(
 /// as unlikely as two clusters handing out the same number for one partition.
 async fn in_use(source: &Source, target: &Target, scope: &[TopicPartition]) -> HashSet<i64> {
     let ask = |cluster: cluster::Cluster| {
-        let scope = scope.to_vec();
+        // An offline partition would be asked for half a minute.
+        let scope: Vec<_> = scope
+            .iter()
+            .filter(|name| cluster.cached_leader(name).is_some())
+            .cloned()
+            .collect();
         async move {
             match cluster.active_producers(&scope).await {
                 Ok(Some(found)) => found

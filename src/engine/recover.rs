@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{
     identity::Fence,
@@ -18,6 +18,8 @@ use crate::{
 /// Bytes per request: a tail is short, unless others wrote much behind it.
 const CHUNK: i32 = 256 << 10;
 const PAUSE: Duration = Duration::from_millis(10);
+/// After so long without anything new others get their turn to read.
+const IDLE: Duration = Duration::from_millis(300);
 /// OFFSET_OUT_OF_RANGE.
 const OUT_OF_RANGE: i16 = 1;
 
@@ -28,6 +30,8 @@ pub struct Position {
     pub source: i64,
     /// Nothing of ours stands at or behind this target offset.
     pub target: i64,
+    /// Leader epoch of the last source batch below `source`, -1 if unknown.
+    pub source_epoch: i32,
     /// Where records of ours were found that the ledger does not know to be on the target: sequence to target offset.
     pub target_runs: Vec<Run>,
 }
@@ -39,19 +43,31 @@ pub enum Unclear {
     Unreadable(cluster::Error),
     /// The evidence is gone or contradicts the ledger.
     Ambiguous(String),
+    /// A marker is not there yet.
+    NotYet,
 }
 
 /// The position that the ledger alone gives, if nothing was written since its last word. `None`: the partition was never met.
 pub fn known(partition: &Partition) -> Option<Position> {
     match (partition.checkpoint, partition.seam) {
-        (Some(Checkpoint { source, target, .. }), _) => Some(Position {
+        (
+            Some(Checkpoint {
+                source,
+                target,
+                source_epoch,
+                ..
+            }),
+            _,
+        ) => Some(Position {
             source,
             target,
+            source_epoch,
             target_runs: Vec::new(),
         }),
         (None, Some(seam)) => Some(Position {
             source: seam.source_start,
             target: seam.target_end,
+            source_epoch: -1,
             target_runs: Vec::new(),
         }),
         (None, None) => None,
@@ -109,6 +125,7 @@ pub async fn recover(
             known.target
         )));
     }
+    let mut idle = Instant::now();
     while !(tail.fences.iter().all(|(_, seen)| *seen) && tail.next >= end) {
         match target.read(name, tail.next, CHUNK).await {
             Ok((batches, _)) => {
@@ -116,7 +133,11 @@ pub async fn recover(
                 for batch in &batches {
                     tail.pass(batch)?;
                 }
-                if tail.next == before {
+                if tail.next != before {
+                    idle = Instant::now();
+                } else if idle.elapsed() > IDLE {
+                    return Err(Unclear::NotYet);
+                } else {
                     sleep(PAUSE).await;
                 }
             }
@@ -124,8 +145,7 @@ pub async fn recover(
                 let start = start_of(target, name).await?;
                 if start <= tail.next {
                     // A new leader whose high watermark is not known yet.
-                    sleep(PAUSE).await;
-                    continue;
+                    return Err(Unclear::NotYet);
                 }
                 tail.gap.get_or_insert((tail.next, start));
                 tail.next = start;
@@ -200,6 +220,7 @@ impl Tail<'_> {
                 to - 1
             )));
         }
+        let mut source_epoch = known.source_epoch;
         let source = match self.last {
             None => known.source,
             Some((identity, sequence)) => {
@@ -208,12 +229,14 @@ impl Tail<'_> {
                         "the target holds sequence {sequence} of identity {identity}, for which the ledger has no run"
                     ))
                 })?;
+                source_epoch = -1;
                 (last + 1).max(known.source)
             }
         };
         Ok(Position {
             source,
             target: self.next,
+            source_epoch,
             target_runs: self.found,
         })
     }

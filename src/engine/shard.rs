@@ -11,7 +11,7 @@ use super::{
     identity::{Established, NotEstablished, establish},
     lease::Lease,
     ledger::{
-        read::Reader,
+        read::{LedgerError, Reader},
         record::{Entry, Header, Owner},
         state::Standing,
         write::{Ledger, LedgerLost},
@@ -24,6 +24,10 @@ use crate::{error::Failure, events::Event, exit::Exit};
 
 /// Pause before an identity is looked for again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// A session that lasted so long was no failure of its identity.
+const LASTING: Duration = Duration::from_secs(10);
+/// The longest pause between identities that are given up one after the other.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Claims in a row without a session in between.
 const CLAIMS: u32 = 5;
 
@@ -48,6 +52,7 @@ impl Shard {
     pub async fn run(mut self) -> Result<bool, Failure> {
         let lease = Lease::default();
         let mut claims = 0;
+        let mut short = 0;
         let mut count = metrics::Shard::default();
         loop {
             let begun = Instant::now();
@@ -81,6 +86,7 @@ impl Shard {
                     count,
                 );
                 let assigned = self.assigned.clone();
+                let session_began = Instant::now();
                 let (back, ended, counted) = session
                     .run(&assigned, &mut self.incoming, &mut self.assigned)
                     .await;
@@ -90,16 +96,27 @@ impl Shard {
                     (Ended::Sealed, _) => return Ok(true),
                     (Ended::Unsealed, _) => return Ok(false),
                     (Ended::Failed(failure), _) => return Err(*failure),
-                    (Ended::Fence(reason), Some(mut again)) => {
+                    (Ended::Fence(reason, stops), Some(mut again)) => {
                         count.fences += 1;
                         self.restarted(&again, reason);
-                        match intend(&mut again).await {
+                        short = if session_began.elapsed() < LASTING {
+                            short + 1
+                        } else {
+                            0
+                        };
+                        self.rest(short).await;
+                        let mut stop = self.shared.stop.clone();
+                        let intended = tokio::select! {
+                            intended = self.intend(&mut again, stops) => intended,
+                            _ = stop.wait_for(|stop| *stop != Stop::No) => return Ok(false),
+                        };
+                        match intended {
                             Ok(()) => ledger = again,
                             Err(LedgerLost::Fenced) => break,
                             Err(lost) => return Err(lost.failure()),
                         }
                     }
-                    (Ended::Lost(LedgerLost::Fenced) | Ended::Fence(_), _) => break,
+                    (Ended::Lost(LedgerLost::Fenced) | Ended::Fence(..), _) => break,
                     (Ended::Lost(lost), _) => return Err(lost.failure()),
                 }
             }
@@ -145,7 +162,7 @@ impl Shard {
                         let text = format!("no identity could be had yet: {error}");
                         shared.events.send(Event::Trouble { text });
                         sleep(PAUSE).await;
-                        intend(ledger).await?;
+                        self.intend(ledger, Vec::new()).await?;
                     }
                     established => return established,
                 }
@@ -158,19 +175,43 @@ impl Shard {
         }
     }
 
+    /// In mid-run nobody touches the coordinator before the ledger has just taken a word from us: two engines would knock each other's
+    /// fences over. An outage of the target is waited out.
+    async fn intend(&self, ledger: &mut Ledger, stops: Vec<Entry>) -> Result<(), LedgerLost> {
+        loop {
+            match ledger.look().await {
+                Err(LedgerLost::Read(LedgerError::Cluster { source, .. }))
+                    if source.is_passing() =>
+                {
+                    let text = format!("the ledger cannot be read for the moment: {source}");
+                    self.shared.events.send(Event::Trouble { text });
+                    sleep(PAUSE).await;
+                }
+                looked => break looked?,
+            }
+        }
+        let fences = ledger.state().standing(Standing::Open);
+        let mut entries = stops;
+        entries.push(Entry::Intent { fences });
+        ledger.append(entries).await
+    }
+
+    /// Rests before another identity, longer each time: a target that refuses one after the other is not helped by haste.
+    async fn rest(&self, in_a_row: u32) {
+        let pause = Duration::from_millis(50 << in_a_row.min(7)).min(LONGEST_PAUSE);
+        let mut stop = self.shared.stop.clone();
+        tokio::select! {
+            () = sleep(if in_a_row > 1 { pause } else { Duration::ZERO }) => {}
+            _ = stop.wait_for(|stop| *stop != Stop::No) => {}
+        }
+    }
+
     fn restarted(&self, ledger: &Ledger, reason: String) {
         self.shared.events.send(Event::ShardRestarted {
             shard: ledger.shard(),
             reason,
         });
     }
-}
-
-/// In mid-run nobody touches the coordinator before the ledger has just taken a word from us: two engines would knock each other's fences over.
-async fn intend(ledger: &mut Ledger) -> Result<(), LedgerLost> {
-    ledger.look().await?;
-    let fences = ledger.state().standing(Standing::Open);
-    ledger.append(vec![Entry::Intent { fences }]).await
 }
 
 fn failure(error: NotEstablished) -> Failure {

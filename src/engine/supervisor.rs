@@ -19,7 +19,7 @@ use super::{
     },
     metrics::{Numbers, Rates},
     owner::{self, Lock},
-    pipeline::{Assignment, Reason, Shared, Warmth},
+    pipeline::{Assignment, MADE_ANEW, Reason, Shared, Warmth, made_anew},
     shard::Shard,
     topics::{self, Prepared},
 };
@@ -76,7 +76,7 @@ pub async fn run(
     let shared = Shared {
         budget: Budget::new(
             settings.memory,
-            settings.shards as usize * source.brokers().max(1),
+            settings.shards as usize * source.brokers().len().max(1),
             settings.rate,
         ),
         rate: Rate::new(settings.rate),
@@ -267,7 +267,7 @@ async fn open_ledger(target: &Target, wanted: &Header) -> Result<Vec<Reader>, Fa
 }
 
 async fn make_ledger(target: &Target, name: &TopicName, shards: u32) -> Result<(), Failure> {
-    let replicas = target.brokers().clamp(1, REPLICAS);
+    let replicas = target.brokers().len().clamp(1, REPLICAS);
     let mut configs = vec![
         ("cleanup.policy".to_owned(), "delete".to_owned()),
         ("retention.ms".to_owned(), "-1".to_owned()),
@@ -373,8 +373,8 @@ async fn nobody_else(
 struct Scope {
     shared: Shared,
     settings: Settings,
-    /// Partitions handed out, by topic.
-    known: HashMap<TopicName, i32>,
+    /// Partitions handed out, and the id on the source, by topic.
+    known: HashMap<TopicName, (i32, Uuid)>,
     senders: Vec<mpsc::UnboundedSender<Vec<Assignment>>>,
     /// The trouble told last, so that it is told once.
     trouble: Option<String>,
@@ -391,7 +391,7 @@ impl Scope {
         let mut sorted = vec![Vec::new(); shards];
         let grown: Vec<TopicInfo> = found
             .into_iter()
-            .filter(|topic| self.known.get(&topic.name).copied().unwrap_or(0) < count(topic))
+            .filter(|topic| self.handed_out(&topic.name) < count(topic))
             .collect();
         if grown.is_empty() {
             return Ok(sorted);
@@ -401,7 +401,7 @@ impl Scope {
             topics::prepare(source, target, &grown, self.settings.replication_factor).await?;
         let mut names = Vec::new();
         for (topic, prepared) in grown.iter().zip(&prepared) {
-            let from = self.known.get(&topic.name).copied().unwrap_or(0);
+            let from = self.handed_out(&topic.name);
             names.extend((from..count(topic)).map(|partition| TopicPartition {
                 topic: topic.name.clone(),
                 partition,
@@ -416,9 +416,11 @@ impl Scope {
             }
         }
         for (topic, prepared) in grown.iter().zip(prepared) {
-            let from = self.known.insert(topic.name.clone(), count(topic));
+            let from = self.handed_out(&topic.name);
+            self.known
+                .insert(topic.name.clone(), (count(topic), topic.id));
             let refused = prepared.refused.map(|(code, text)| Reason { code, text });
-            for partition in from.unwrap_or(0)..count(topic) {
+            for partition in from..count(topic) {
                 let name = TopicPartition {
                     topic: topic.name.clone(),
                     partition,
@@ -433,6 +435,43 @@ impl Scope {
             }
         }
         Ok(sorted)
+    }
+
+    fn handed_out(&self, topic: &TopicName) -> i32 {
+        self.known
+            .get(topic)
+            .map_or(0, |(partitions, _)| *partitions)
+    }
+
+    /// Stops the partitions of topics that were deleted and made anew on the source: a fetch by name would not notice.
+    fn made_anew(&self, found: &[TopicInfo]) -> Vec<Vec<Assignment>> {
+        let shards = self.settings.shards.max(1) as usize;
+        let mut sorted = vec![Vec::new(); shards];
+        for topic in found {
+            let Some((partitions, id)) = self.known.get(&topic.name) else {
+                continue;
+            };
+            if id.is_nil() || topic.id.is_nil() || *id == topic.id {
+                continue;
+            }
+            for partition in 0..*partitions {
+                let name = TopicPartition {
+                    topic: topic.name.clone(),
+                    partition,
+                };
+                sorted[shard_of(&name, shards)].push(Assignment {
+                    name,
+                    source_id: topic.id,
+                    target_id: Uuid::nil(),
+                    wanted_end: None,
+                    refused: Some(Reason {
+                        code: MADE_ANEW,
+                        text: made_anew("source"),
+                    }),
+                });
+            }
+        }
+        sorted
     }
 
     fn tell(&self, topic: &TopicInfo, prepared: &Prepared, before: i32) {
@@ -458,8 +497,15 @@ impl Scope {
     /// Looks for new topics and partitions, and hands them to their shards.
     async fn follow(&mut self) {
         let looked = async {
-            let found = topics::discover(&self.shared.source, &self.settings.scope).await?;
-            self.take_on(found, Until::Stopped).await
+            let found = topics::found(&self.shared.source, &self.settings.scope).await?;
+            let mut sorted = self.made_anew(&found);
+            for (all, more) in sorted
+                .iter_mut()
+                .zip(self.take_on(found, Until::Stopped).await?)
+            {
+                all.extend(more);
+            }
+            Ok::<_, Failure>(sorted)
         };
         match looked.await {
             Ok(sorted) => {

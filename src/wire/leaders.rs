@@ -91,7 +91,10 @@ impl Leaders {
 
     /// Is anything known of the topic?
     pub fn knows(&self, topic: &str) -> bool {
-        self.read().topics.contains_key(topic)
+        self.read()
+            .topics
+            .get(topic)
+            .is_some_and(|topic| !topic.leaders.is_empty())
     }
 
     /// Every topic that is known.
@@ -135,7 +138,10 @@ impl Leaders {
         }
         known.controller = controller;
         for name in gone {
-            known.topics.remove(name);
+            // The name stays, so that the next refresh asks for it again: one broker's ignorance may pass.
+            if let Some(topic) = known.topics.get_mut(name) {
+                topic.leaders.clear();
+            }
         }
         for seen in topics {
             let before = known
@@ -203,6 +209,7 @@ mod tests {
         assert_eq!(leaders.leader(&TopicPartition::new("orders", -1)), None);
         learn(vec![], &["orders".into()]);
         assert!(!leaders.knows("orders"));
+        assert_eq!(leaders.topics(), ["orders".into()], "asked for again");
         assert_eq!(leaders.generation(), 4);
     }
 }

@@ -139,7 +139,8 @@ impl Reader {
             source,
         };
         let mut counted = 0;
-        let begun = tokio::time::Instant::now();
+        let mut begun = tokio::time::Instant::now();
+        let mut progress = self.next;
         loop {
             let (batches, end) = match cluster.read(&self.at, self.next, CHUNK).await {
                 Ok(read) => read,
@@ -160,6 +161,7 @@ impl Reader {
                                 next: self.next,
                             });
                         }
+                        Some(Ok(_)) if self.begin_again(cluster).await => continue,
                         _ => return Err(failed(&self.at, error)),
                     }
                 }
@@ -180,7 +182,13 @@ impl Reader {
             if self.next >= end {
                 return Ok(counted);
             }
-            if begun.elapsed() > STALLED && counted == 0 && self.next < end {
+            if progress < self.next {
+                progress = self.next;
+                begun = tokio::time::Instant::now();
+            } else {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            if begun.elapsed() > STALLED {
                 // Nothing readable below the high watermark: a hole that only a lost segment leaves.
                 return Err(LedgerError::Truncated {
                     at: self.at.clone(),
@@ -188,6 +196,21 @@ impl Reader {
                     next: self.next,
                 });
             }
+        }
+    }
+
+    /// The ledger was trimmed past what was read: a snapshot at its start says everything.
+    async fn begin_again(&mut self, cluster: &Cluster) -> bool {
+        let starts = cluster
+            .offsets(std::slice::from_ref(&self.at), OffsetSpec::Earliest)
+            .await;
+        match starts.get(&self.at) {
+            Some(Ok(start)) if *start > self.next => {
+                self.state = State::default();
+                self.next = *start;
+                true
+            }
+            _ => false,
         }
     }
 

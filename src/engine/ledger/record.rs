@@ -192,6 +192,9 @@ pub struct Checkpoint {
     pub source: i64,
     /// The target offset after our last record, or from which to look for the next.
     pub target: i64,
+    /// Leader epoch of the last source batch below `source`, -1 if unknown: asked with the next fetch, so that a source whose log was cut
+    /// off and grew again meanwhile says so (KIP-320, KIP-595).
+    pub source_epoch: i32,
 }
 
 /// Why a partition waits.
@@ -228,6 +231,12 @@ pub struct Heartbeat {
     pub bytes_per_second: f64,
     /// Fences of this run so far.
     pub fences: u32,
+    /// Batches passed over in this session: commit and abort markers.
+    pub control: u64,
+    /// Batches passed over in this session: aborted data.
+    pub aborted: u64,
+    /// Batches passed over in this session: emptied by compaction.
+    pub empty: u64,
 }
 
 /// Bytes that are no ledger record of ours.

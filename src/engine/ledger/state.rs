@@ -135,7 +135,7 @@ impl Partition {
 fn find(runs: &VecDeque<Run>, identity: u32, sequence: u64) -> Option<i64> {
     let behind = runs.partition_point(|run| (run.identity, run.sequence) <= (identity, sequence));
     let run = runs.get(behind.checked_sub(1)?)?;
-    let ahead = i64::try_from(sequence - run.sequence).ok()?;
+    let ahead = i64::try_from(sequence.checked_sub(run.sequence)?).ok()?;
     (run.identity == identity).then(|| run.offset + ahead)
 }
 

@@ -66,6 +66,9 @@ pub enum LedgerLost {
     /// It cannot be read.
     #[error(transparent)]
     Read(LedgerError),
+    /// It is another migration's.
+    #[error("the ledger belongs to another migration")]
+    Foreign(Box<Failure>),
     /// The target refuses.
     #[error("the ledger could not be written")]
     Refused(#[source] cluster::Error),
@@ -93,6 +96,7 @@ impl LedgerLost {
             .hint("allow only kafka-migrate to write under transactional ids that begin with `kafka-migrate.`")
             .next("kafka-migrate replicate"),
             Self::Read(error) => error.failure(),
+            Self::Foreign(failure) => (**failure).clone(),
             Self::Refused(error) => error.failure().cause("while writing the ledger"),
         }
     }
@@ -148,6 +152,10 @@ impl Ledger {
             let _ = ledger.reader.catch_up(target).await?;
         }
         ledger.check_owner()?;
+        if let Some(found) = &ledger.reader.state.header {
+            super::check_header(found, header)
+                .map_err(|failure| LedgerLost::Foreign(Box::new(failure)))?;
+        }
         ledger.lease.renew(begun);
         ledger.since_snapshot = 0;
         steps::reached("ledger-read");

@@ -145,11 +145,13 @@ impl Session {
 
     /// Waits until the ledger is at hand again.
     pub(super) async fn reclaim_ledger(&mut self) {
-        if let Some(appending) = self.appending.take()
-            && let Ok((ledger, result)) = appending.task.await
-        {
+        let Some(appending) = &mut self.appending else {
+            return;
+        };
+        let ended = (&mut appending.task).await;
+        self.appending = None;
+        if let Ok((ledger, _)) = ended {
             // A ledger that is lost says so again at the next append.
-            drop(result);
             self.ledger = Some(ledger);
         }
     }
@@ -167,6 +169,9 @@ impl Session {
             records_per_second,
             bytes_per_second,
             fences: self.count.fences,
+            control: self.dropped.control,
+            aborted: self.dropped.aborted,
+            empty: self.dropped.empty,
         }
     }
 
@@ -188,6 +193,9 @@ impl Session {
             ..metrics::Shard::default()
         };
         for partition in &self.partitions {
+            if partition.phase == Phase::Left {
+                continue;
+            }
             count.partitions += 1;
             count.in_flight += partition.in_flight.len() as u64;
             let stopped = matches!(partition.phase, Phase::Stopped(_));

@@ -35,6 +35,7 @@ pub(super) struct Fetches {
     hold: HashMap<i32, Instant>,
     hold_partition: HashMap<usize, Instant>,
     unknown_since: HashMap<usize, Instant>,
+    odd_since: HashMap<usize, Instant>,
     pub(super) refreshing: bool,
     /// When leaders were last asked for because a partition has none.
     asked_leaders: Option<Instant>,
@@ -44,7 +45,11 @@ impl Session {
     /// Starts a fetch at every broker that leads partitions which can take records.
     pub(super) fn ask(&mut self) {
         // The usual case while there is much to do: every broker is at work for us.
-        let all_busy = self.fetches.busy.len() >= self.shared.source.brokers();
+        let brokers = self.shared.source.brokers();
+        let all_busy = !brokers.is_empty()
+            && brokers
+                .iter()
+                .all(|broker| self.fetches.busy.contains(broker));
         if self.draining.is_some() || all_busy {
             return;
         }
@@ -61,9 +66,11 @@ impl Session {
                 continue;
             };
             let of_broker = wanted.entry(broker).or_default();
-            if partition.buffered >= ENOUGH || self.fetches.hold_partition.contains_key(&index) {
-                of_broker.1 = true;
-            } else {
+            if partition.buffered >= ENOUGH {
+                of_broker.1 |= partition.blocked_since.is_none();
+            } else if !partition.is_blocked(now)
+                && !self.fetches.hold_partition.contains_key(&index)
+            {
                 of_broker.0.push((index, partition.fetch_offset));
             }
         }
@@ -178,6 +185,7 @@ impl Session {
             return self.fetch_refused(index, fetched.error);
         }
         self.fetches.unknown_since.remove(&index);
+        self.fetches.odd_since.remove(&index);
         let partition = &mut self.partitions[index];
         if fetched.last_stable >= 0 {
             partition.last_stable = Some(fetched.last_stable);
@@ -194,8 +202,9 @@ impl Session {
             self.writer,
             &mut self.entries,
         );
-        if let Err(reason) = taken {
-            self.stop_partition(index, reason);
+        match taken {
+            Ok(taken) => self.dropped.add(taken),
+            Err(reason) => self.stop_partition(index, reason),
         }
     }
 
@@ -262,6 +271,18 @@ impl Session {
                 "the source's log ends at offset {end}, and everything below {wanted} had been read: it was cut off"
             );
             self.stop_partition(index, Reason { code: "K502", text });
+        } else {
+            // Refused although the offset is there: the leader does not know the epoch under which we read last.
+            let now = Instant::now();
+            let since = *self.fetches.odd_since.entry(index).or_insert(now);
+            if since.elapsed() > GONE {
+                let text = format!(
+                    "the source's log knows nothing of leader epoch {}, under which offsets up to {} were read: it was cut off",
+                    self.partitions[index].last_epoch,
+                    wanted - 1
+                );
+                self.stop_partition(index, Reason { code: "K502", text });
+            }
         }
     }
 

@@ -16,7 +16,11 @@ mod start;
 mod stop;
 mod warmth;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -31,13 +35,17 @@ use self::{
     produce::Lines,
     rewrite::Writer,
 };
-pub use self::{partition::Reason, warmth::Warmth};
+pub use self::{
+    partition::Reason,
+    start::{MADE_ANEW, made_anew},
+    warmth::Warmth,
+};
 use super::{
     budget::{Budget, Rate},
     identity::{Established, Fence},
     lease::Lease,
     ledger::{
-        record::{At, Entry, Seam, Stopped},
+        record::{At, Entry, Seam},
         state,
         write::{Ledger, LedgerLost},
     },
@@ -101,8 +109,8 @@ pub enum Ended {
     Sealed,
     /// Stopped, and the next start fences.
     Unsealed,
-    /// The identity has to be given up for another.
-    Fence(String),
+    /// The identity has to be given up for another; and stops that no fence may make forgotten.
+    Fence(String, Vec<Entry>),
     /// The ledger is not ours any more.
     Lost(LedgerLost),
     /// Something that no retry cures.
@@ -168,6 +176,8 @@ pub struct Session {
     topics: HashMap<TopicName, (u32, Uuid, Uuid)>,
     /// What the ledger knew of partitions when the session began and nobody has asked for yet.
     known: HashMap<At, state::Partition>,
+    /// Partitions that nobody copies any more, and that a fence covers.
+    left: HashSet<usize>,
     entries: Vec<Entry>,
     next_mark: u64,
     recorded: u64,
@@ -179,6 +189,7 @@ pub struct Session {
     tasks: JoinSet<Done>,
     count: metrics::Shard,
     rates: Rates,
+    dropped: rewrite::Dropped,
     draining: Option<Instant>,
 }
 
@@ -222,6 +233,7 @@ impl Session {
             index: HashMap::new(),
             topics,
             known,
+            left: HashSet::new(),
             entries: Vec::new(),
             next_mark: 1,
             recorded: 0,
@@ -233,6 +245,7 @@ impl Session {
             tasks: JoinSet::new(),
             count: before,
             rates: Rates::default(),
+            dropped: rewrite::Dropped::default(),
             draining: None,
         }
     }
@@ -245,14 +258,31 @@ impl Session {
         all: &mut Vec<Assignment>,
     ) -> (Option<Ledger>, Ended, metrics::Shard) {
         self.assign(assigned);
+        self.look_after_left();
         self.end_fences();
         let ended = self.copy(incoming, all).await;
         self.last_published = None;
         self.publish();
         self.tasks.abort_all();
         super::steps::in_flight_is(self.shard, 0);
-        if !matches!(ended, Ended::Lost(_)) {
-            self.reclaim_ledger().await;
+        let ended = match ended {
+            Ended::Fence(reason, _) => Ended::Fence(reason, self.broken()),
+            other => other,
+        };
+        match ended {
+            // The next session needs the ledger, unless the run is to end.
+            Ended::Fence(..) => {
+                let mut stop = self.shared.stop.clone();
+                tokio::select! {
+                    () = self.reclaim_ledger() => {}
+                    _ = stop.wait_for(|stop| *stop != Stop::No) => {}
+                }
+            }
+            _ => {
+                if let Some(appending) = self.appending.take() {
+                    appending.task.abort();
+                }
+            }
         }
         (self.ledger, ended, self.count)
     }
@@ -311,10 +341,14 @@ impl Session {
             _ => {}
         }
         if let Some(reason) = self.gives_up_identity() {
-            return Some(Ended::Fence(reason));
+            return Some(Ended::Fence(reason, Vec::new()));
         }
         self.stop_what_is_done();
+        self.relieve();
         self.send().await;
+        if let Some(ended) = self.settle_unsent() {
+            return Some(ended);
+        }
         self.ask();
         self.flush();
         self.publish();
@@ -366,6 +400,8 @@ impl Session {
         let partition = &mut self.partitions[index];
         match partition.phase {
             Phase::Stopped(_) | Phase::Stopping(_) => {}
+            // Nobody waits for it.
+            _ if self.left.contains(&index) => partition.phase = Phase::Left,
             _ => partition.phase = Phase::Stopping(reason),
         }
     }
@@ -380,15 +416,7 @@ impl Session {
                 continue;
             }
             let reason = reason.clone();
-            self.entries.push(Entry::Stopped {
-                at: partition.at,
-                stopped: Stopped {
-                    code: reason.code.to_owned(),
-                    reason: reason.text.clone(),
-                    source: partition.source,
-                    since_ms: clock::unix_millis(),
-                },
-            });
+            self.entries.push(partition.stopped(&reason));
             self.shared.events.send(Event::PartitionStopped {
                 topic: partition.name.topic.to_string(),
                 partition: partition.name.partition,
@@ -398,6 +426,17 @@ impl Session {
             });
             partition.phase = Phase::Stopped(reason);
         }
+    }
+
+    /// Partitions on which the target broke the order: the tail does not show it, so the ledger must.
+    fn broken(&self) -> Vec<Entry> {
+        let broken = self.partitions.iter().filter_map(|partition| {
+            let (Phase::Stopping(reason) | Phase::Stopped(reason)) = &partition.phase else {
+                return None;
+            };
+            (reason.code == start::BROKEN).then(|| partition.stopped(reason))
+        });
+        broken.collect()
     }
 
     fn trouble(&self, text: String) {

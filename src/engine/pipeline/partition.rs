@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use super::warmth::Warmth;
 use crate::{
+    clock,
     engine::{
         budget::Held,
-        ledger::record::{At, Checkpoint, Run},
+        ledger::record::{At, Checkpoint, Entry, Run, Stopped},
         recover::Position,
     },
     model::names::TopicPartition,
@@ -36,6 +37,8 @@ pub struct Item {
     pub source_next: i64,
     /// Its largest timestamp.
     pub max_timestamp: i64,
+    /// Leader epoch under which the source appended it.
+    pub leader_epoch: i32,
     /// It may be sent when the ledger has this flush.
     pub mark: u64,
     /// Keeps the memory of its fetch answer accounted for until it is dropped.
@@ -55,6 +58,8 @@ pub enum Fate {
     Unknown,
     /// The broker's idea of our sequence or epoch is not ours.
     Identity(i16),
+    /// Appended below what the target had acknowledged before.
+    Behind(i64),
     /// Never.
     Forbidden(i16, Option<String>),
 }
@@ -94,6 +99,8 @@ pub enum Phase {
     Stopping(Reason),
     /// It waits for a person.
     Stopped(Reason),
+    /// It is not in scope any more; only its position is found and kept.
+    Left,
 }
 
 /// A partition.
@@ -143,11 +150,17 @@ pub struct Partition {
     pub hold_until: Option<Instant>,
     /// Tries in a row that brought nothing.
     pub tries: u32,
+    /// Since when something waits to be sent and nothing was.
+    pub blocked_since: Option<Instant>,
+    /// Since when the target says that it does not know the partition.
+    pub unknown_since: Option<Instant>,
 
     /// Records acknowledged under this identity.
     pub acknowledged: u64,
     /// Every eligible source record below is on the target.
     pub source: i64,
+    /// Leader epoch of the last source batch below.
+    pub source_epoch: i32,
     /// The target offset behind our last record.
     pub target: i64,
     /// The last target run, told or to be told.
@@ -187,8 +200,11 @@ impl Partition {
             last_acknowledged: -1,
             hold_until: None,
             tries: 0,
+            blocked_since: None,
+            unknown_since: None,
             acknowledged: 0,
             source: 0,
+            source_epoch: -1,
             target: 0,
             target_run: None,
             new_target_runs: Vec::new(),
@@ -202,6 +218,8 @@ impl Partition {
     pub fn begin(&mut self, position: Position, sequence: u64) {
         self.fetch_offset = position.source;
         self.source = position.source;
+        self.source_epoch = position.source_epoch;
+        self.last_epoch = position.source_epoch;
         self.target = position.target;
         self.next_sequence = sequence;
         self.acknowledged = sequence;
@@ -220,6 +238,7 @@ impl Partition {
             last.source_next = offset;
         } else {
             self.source = offset;
+            self.source_epoch = self.last_epoch;
         }
     }
 
@@ -250,7 +269,11 @@ impl Partition {
                 .or(self.in_flight.back().map(|(item, _)| item))
                 .map_or(self.source, |item| item.source_next);
             self.run = None;
-            self.last_epoch = -1;
+            self.last_epoch = self
+                .queue
+                .back()
+                .or(self.in_flight.back().map(|(item, _)| item))
+                .map_or(self.source_epoch, |item| item.leader_epoch);
         }
     }
 
@@ -301,6 +324,7 @@ impl Partition {
     /// Hands out the next batch for sending.
     pub fn take_next(&mut self) -> Option<Stamped> {
         let item = self.queue.pop_front()?;
+        self.blocked_since = None;
         self.highest_sent = self.highest_sent.max(item.sequence + u64::from(item.count));
         let batch = item.batch.clone();
         self.in_flight.push_back((item, Fate::Sent));
@@ -316,10 +340,20 @@ impl Partition {
         else {
             return;
         };
+        let fate = match fate {
+            // Ours stand in order: an offset below what was acknowledged before is another log than the one we wrote.
+            Fate::Appended(offset) if offset < self.target => Fate::Behind(offset),
+            other => other,
+        };
         match fate {
             Fate::Appended(_) => {}
-            Fate::Unknown => {
+            // UNKNOWN_SERVER_ERROR may have come after the append: the stop then is not sealed, and the tail decides.
+            Fate::Unknown | Fate::Forbidden(-1, _) => {
                 self.dirty = true;
+                self.settling = true;
+            }
+            Fate::Refused(3 | 100) => {
+                self.unknown_since.get_or_insert_with(Instant::now);
                 self.settling = true;
             }
             _ => self.settling = true,
@@ -347,10 +381,12 @@ impl Partition {
             }
             self.acknowledged = item.sequence + u64::from(item.count);
             self.source = item.source_next;
+            self.source_epoch = item.leader_epoch;
             self.target = offset + i64::from(item.count);
             self.last_acknowledged = item.max_timestamp;
             self.remembered = true;
             self.tries = 0;
+            self.unknown_since = None;
             records += u64::from(item.count);
             bytes += item.batch.len() as u64;
             self.buffered -= item.batch.len();
@@ -380,6 +416,10 @@ impl Partition {
         let settled = match first {
             Fate::Identity(code) => Settled::Fence(format!(
                 "the target does not expect our sequence (code {code})"
+            )),
+            Fate::Behind(offset) => Settled::Broken(format!(
+                "the target appended at offset {offset}, and had acknowledged everything below {}: it lost data, or the topic was made anew",
+                self.target
             )),
             _ if any(|fate| *fate == Fate::Unknown) => {
                 let all_warm = (!self.remembered || warmth.is_warm(self.last_acknowledged, now_ms))
@@ -430,6 +470,27 @@ impl Partition {
         Duration::from_millis(20 << self.tries.min(6)).min(Duration::from_secs(1))
     }
 
+    /// Has nothing of it been taken for so long that it must not hold memory that others need?
+    pub fn is_blocked(&self, now: Instant) -> bool {
+        self.tries > PATIENT_TRIES
+            || self
+                .blocked_since
+                .is_some_and(|since| now - since > BLOCKED)
+    }
+
+    /// That it stopped, for the ledger.
+    pub fn stopped(&self, reason: &Reason) -> Entry {
+        Entry::Stopped {
+            at: self.at,
+            stopped: Stopped {
+                code: reason.code.to_owned(),
+                reason: reason.text.clone(),
+                source: self.source,
+                since_ms: clock::unix_millis(),
+            },
+        }
+    }
+
     /// What to tell the ledger, if it does not know yet.
     pub fn new_checkpoint(&self, identity: u32) -> Option<Checkpoint> {
         // A position from before a fence says nothing of what the fenced identity wrote behind it.
@@ -441,11 +502,16 @@ impl Partition {
             next_sequence: self.acknowledged,
             source: self.source,
             target: self.target,
+            source_epoch: self.source_epoch,
         };
         (self.checkpoint != Some(checkpoint)).then_some(checkpoint)
     }
 }
 
+/// A partition that was refused so often in a row gives back the memory of what it has not sent.
+pub const PATIENT_TRIES: u32 = 3;
+/// So does one of which nothing could be sent for so long.
+const BLOCKED: Duration = Duration::from_secs(2);
 /// OUT_OF_ORDER_SEQUENCE_NUMBER.
 const OUT_OF_ORDER: i16 = 45;
 

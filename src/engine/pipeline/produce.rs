@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     Done, Ended, Phase, Reason, Session,
-    partition::{Fate, Settled},
+    partition::{Fate, PATIENT_TRIES, Settled},
 };
 use crate::{
     clock,
@@ -21,8 +21,8 @@ const REQUESTS: usize = 4;
 const REQUEST_BYTES: usize = 4 << 20;
 /// Pause before a broker that refused a connection is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
-/// A partition that was refused so often in a row gives back the memory of what it has not sent.
-const PATIENT_TRIES: u32 = 3;
+/// How long a partition may be unknown to the target before it is taken for deleted.
+const GONE: Duration = Duration::from_secs(60);
 /// Told as a pseudo code where the request never left.
 const NOT_SENT: i16 = -100;
 
@@ -33,6 +33,10 @@ pub(super) struct Lines {
     openings: u64,
     pub(super) refreshing: bool,
     asked_leaders: Option<Instant>,
+    /// Where the look for something to send begins.
+    first: usize,
+    /// Partitions of requests that could not be handed to a connection.
+    unsettled: Vec<usize>,
 }
 
 #[derive(Default)]
@@ -56,7 +60,12 @@ impl Session {
             let mut ready: HashMap<i32, (Vec<usize>, usize)> = HashMap::new();
             let mut leaderless = false;
             let now_ms = clock::unix_millis();
-            for (index, partition) in self.partitions.iter().enumerate() {
+            // Whoever was first last time is last this time.
+            let count = self.partitions.len().max(1);
+            self.lines.first = (self.lines.first + 1) % count;
+            for index in 0..self.partitions.len() {
+                let index = (index + self.lines.first) % count;
+                let partition = &self.partitions[index];
                 if !partition.may_send(now, now_ms, self.shared.warmth, self.recorded) {
                     continue;
                 }
@@ -86,6 +95,29 @@ impl Session {
             }
             if !sent {
                 return;
+            }
+        }
+    }
+
+    /// Partitions of which nothing could be sent for some time give back the memory of what they hold, and are not fetched meanwhile.
+    pub(super) fn relieve(&mut self) {
+        let now = Instant::now();
+        let may_write = self.lease.holds();
+        let target = &self.shared.target;
+        for partition in &mut self.partitions {
+            let nothing_waits = partition.queue.is_empty() && partition.in_flight.is_empty();
+            if nothing_waits && partition.blocked_since.is_some() {
+                // It stays so until there is somebody to write to.
+                if may_write && target.cached_leader(&partition.name).is_some() {
+                    partition.blocked_since = None;
+                }
+            } else if nothing_waits || !partition.in_flight.is_empty() {
+                partition.blocked_since = None;
+            } else {
+                partition.blocked_since.get_or_insert(now);
+                if partition.is_blocked(now) {
+                    partition.drop_unsent();
+                }
             }
         }
     }
@@ -151,7 +183,7 @@ impl Session {
                 line.hold_until = Some(now + PAUSE);
                 for (index, sequence) in sent {
                     self.partitions[index].answered(sequence, Fate::Refused(NOT_SENT));
-                    let _ = self.settle(index);
+                    self.lines.unsettled.push(index);
                 }
                 self.trouble(format!("writing to the target is interrupted: {error}"));
                 self.refresh(false);
@@ -227,6 +259,12 @@ impl Session {
         None
     }
 
+    /// Decides about partitions whose request never left.
+    pub(super) fn settle_unsent(&mut self) -> Option<Ended> {
+        let unsettled = std::mem::take(&mut self.lines.unsettled);
+        unsettled.into_iter().find_map(|index| self.settle(index))
+    }
+
     /// Takes acknowledged batches out, and decides about the rest once all are answered.
     fn settle(&mut self, index: usize) -> Option<Ended> {
         let now_ms = clock::unix_millis();
@@ -237,13 +275,28 @@ impl Session {
         match partition.settle(now_ms, self.shared.warmth) {
             Settled::Wait => {}
             Settled::Again => {
-                partition.hold_until = Some(Instant::now() + partition.pause());
+                let now = Instant::now();
+                partition.hold_until = Some(now + partition.pause());
                 if partition.tries > PATIENT_TRIES {
                     partition.drop_unsent();
                 }
+                let gone = partition
+                    .unknown_since
+                    .is_some_and(|since| now - since > GONE);
+                let told = partition.tries == PATIENT_TRIES + 1;
+                let name = partition.name.clone();
+                if gone {
+                    let text = "the target does not know the partition any more".to_owned();
+                    partition.queue.clear();
+                    partition.buffered = 0;
+                    partition.phase = Phase::Stopping(Reason { code: "K522", text });
+                } else if told {
+                    self.trouble(format!("the target does not take {name} for the moment"));
+                }
             }
             Settled::Fence(reason) => {
-                return Some(Ended::Fence(format!("{}: {reason}", partition.name)));
+                let reason = format!("{}: {reason}", partition.name);
+                return Some(Ended::Fence(reason, Vec::new()));
             }
             Settled::Forbidden(code, message) => {
                 let text = format!(

@@ -27,17 +27,24 @@ pub struct Writer {
     pub mark: u64,
 }
 
-/// What one answer brought, counted.
+/// What was not copied, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Taken {
-    /// Batches to be copied.
-    pub kept: u64,
+pub struct Dropped {
     /// Control batches.
     pub control: u64,
     /// Batches of aborted transactions.
     pub aborted: u64,
     /// Batches without records.
     pub empty: u64,
+}
+
+impl Dropped {
+    /// Adds what another answer brought.
+    pub fn add(&mut self, more: Self) {
+        self.control += more.control;
+        self.aborted += more.aborted;
+        self.empty += more.empty;
+    }
 }
 
 /// Takes the batches of a fetch answer into a partition: what the ledger has to be told before they are sent goes to `entries`.
@@ -50,9 +57,9 @@ pub fn take_in(
     held: &Arc<Held>,
     writer: Writer,
     entries: &mut Vec<Entry>,
-) -> Result<Taken, Reason> {
+) -> Result<Dropped, Reason> {
     let mut transactions = Transactions::new(aborted);
-    let mut taken = Taken::default();
+    let mut dropped = Dropped::default();
     for batch in batch::split(records) {
         let batch = batch.map_err(|error| unreadable(partition, &error))?;
         let header = &batch.header;
@@ -64,9 +71,9 @@ pub fn take_in(
         }
         match verdict {
             Verdict::Keep => {}
-            Verdict::Control => taken.control += 1,
-            Verdict::Aborted => taken.aborted += 1,
-            Verdict::Empty => taken.empty += 1,
+            Verdict::Control => dropped.control += 1,
+            Verdict::Aborted => dropped.aborted += 1,
+            Verdict::Empty => dropped.empty += 1,
         }
         partition.last_epoch = header.leader_epoch;
         if verdict != Verdict::Keep {
@@ -75,9 +82,8 @@ pub fn take_in(
         }
         can_travel(header, partition.fetch_offset)?;
         push(partition, &batch, held, writer, entries)?;
-        taken.kept += 1;
     }
-    Ok(taken)
+    Ok(dropped)
 }
 
 fn push(
@@ -124,6 +130,7 @@ fn push(
         count: header.record_count.cast_unsigned(),
         source_next: header.next_offset(),
         max_timestamp: header.max_timestamp,
+        leader_epoch: header.leader_epoch,
         mark,
         _held: held.clone(),
     });

@@ -23,6 +23,16 @@ const READING: usize = 4;
 /// Pause before a partition that could not be asked is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// A topic was deleted and made anew.
+pub const MADE_ANEW: &str = "K503";
+
+/// What happened to such a topic.
+pub fn made_anew(side: &str) -> String {
+    format!(
+        "the topic was deleted and made anew on the {side}: its records are not the ones that were copied"
+    )
+}
+
 /// The target appended a batch although it had refused the one before.
 pub(super) const BROKEN: &str = "K517";
 
@@ -32,7 +42,10 @@ impl Session {
         let reading = Arc::new(Semaphore::new(READING));
         let mut strangers = Vec::new();
         for assignment in assigned {
-            if self.index.contains_key(&assignment.name) {
+            if let Some(&index) = self.index.get(&assignment.name) {
+                if let Some(reason) = assignment.refused.clone() {
+                    self.stop_partition(index, reason);
+                }
                 continue;
             }
             let (at, recreated) = self.number(assignment);
@@ -77,7 +90,41 @@ impl Session {
                 _ => strangers.push(index),
             }
         }
-        self.meet(strangers);
+        // An offline partition is asked for a long time: the others do not wait for it.
+        let led = |index: &usize| {
+            let name = &self.partitions[*index].name;
+            self.shared.source.cached_leader(name).is_some()
+                && self.shared.target.cached_leader(name).is_some()
+        };
+        let (led, others): (Vec<_>, Vec<_>) = strangers.into_iter().partition(led);
+        self.meet(led);
+        for some in others.chunks(1) {
+            self.meet(some.to_vec());
+        }
+    }
+
+    /// Finds and keeps the positions of partitions that a fence covers and nobody copies any more: else the fence would never be over.
+    pub(super) fn look_after_left(&mut self) {
+        let reading = Arc::new(Semaphore::new(READING));
+        let covered: Vec<At> = self
+            .fences
+            .iter()
+            .flat_map(|fence| fence.partitions.iter().copied())
+            .collect();
+        for at in covered {
+            let name = self.topics.iter().find_map(|(name, (number, ..))| {
+                (*number == at.topic).then(|| TopicPartition::new(name.clone(), at.partition))
+            });
+            let (Some(name), Some(known)) = (name, self.known.remove(&at)) else {
+                continue;
+            };
+            let index = self.partitions.len();
+            let partition = Partition::new(name.clone(), at, uuid::Uuid::nil());
+            self.index.insert(name, index);
+            self.partitions.push(partition);
+            self.left.insert(index);
+            self.resume(index, known, &reading);
+        }
     }
 
     /// The topic's number in the ledger; a new one for a topic that is new. A topic whose id changed was made anew.
@@ -90,10 +137,8 @@ impl Session {
                 !known.is_nil() && !now.is_nil() && known != now
             };
             let reason = |side: &str| Reason {
-                code: "K503",
-                text: format!(
-                    "the topic was deleted and made anew on the {side}: its records are not the ones that were copied"
-                ),
+                code: MADE_ANEW,
+                text: made_anew(side),
             };
             let recreated = if changed(known_source, source_id) {
                 Some(reason("source"))
@@ -159,9 +204,13 @@ impl Session {
             .collect();
         let reading = reading.clone();
         self.tasks.spawn(async move {
-            let _turn = reading.acquire().await;
             loop {
-                match recover::recover(&target, &name, at, &known, &fences).await {
+                // A turn for each try: partitions that cannot be read for the moment do not keep others waiting.
+                let turn = reading.acquire().await;
+                let tried = recover::recover(&target, &name, at, &known, &fences).await;
+                drop(turn);
+                match tried {
+                    Err(Unclear::NotYet) => sleep(PAUSE).await,
                     Err(Unclear::Unreadable(error)) if error.is_passing() => sleep(PAUSE).await,
                     position => return Done::Recovered { index, position },
                 }
@@ -171,10 +220,17 @@ impl Session {
 
     pub(super) fn recovered(&mut self, index: usize, position: Result<Position, Unclear>) {
         match position {
-            Ok(position) => self.partitions[index].begin(position, 0),
+            Ok(position) => {
+                self.partitions[index].begin(position, 0);
+                if self.left.contains(&index) {
+                    self.partitions[index].phase = Phase::Left;
+                }
+            }
             Err(Unclear::Ambiguous(text)) => {
                 self.stop_partition(index, Reason { code: "K505", text });
             }
+            // Tried again where it came from.
+            Err(Unclear::NotYet) => {}
             Err(Unclear::Unreadable(error)) => {
                 let text = format!("the target's log cannot be read: {error}");
                 self.stop_partition(index, Reason { code: "K506", text });
@@ -248,6 +304,7 @@ impl Session {
                     let position = Position {
                         source: seam.source_start,
                         target: seam.target_end,
+                        source_epoch: -1,
                         target_runs: Vec::new(),
                     };
                     partition.origin = seam.source_start;

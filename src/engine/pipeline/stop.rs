@@ -106,7 +106,12 @@ impl Session {
                 });
                 Entry::Ended
             }
-            Err(_) => Entry::Ended,
+            Err(_) => {
+                // An open transaction holds back readers of committed records.
+                let abort = target.end_transaction(&self.data_id, identity, End::Abort);
+                drop(tokio::time::timeout(Duration::from_secs(2), abort).await);
+                Entry::Ended
+            }
         };
         let sealed = matches!(entry, Entry::Sealed { .. });
         match ledger.append(vec![entry]).await {

@@ -246,6 +246,7 @@ mod tests {
             next_sequence: 1,
             source,
             target: 7,
+            source_epoch: -1,
         };
         Entry::Checkpoint {
             at: at(partition),

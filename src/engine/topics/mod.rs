@@ -72,8 +72,15 @@ impl Prepared {
 
 /// Topics in scope on the source, by one question. A named topic that is not there and an empty scope are errors.
 pub async fn discover(source: &Source, scope: &Scope) -> Result<Vec<TopicInfo>, Failure> {
+    in_scope(found(source, scope).await?, scope)
+}
+
+/// Topics in scope that are there now: in mid-run a named topic that was deleted does not keep new ones from being found.
+pub async fn found(source: &Source, scope: &Scope) -> Result<Vec<TopicInfo>, Failure> {
     let all = source.topics(None).await;
-    in_scope(all.map_err(|error| error.failure())?, scope)
+    let mut topics = all.map_err(|error| error.failure())?;
+    topics.retain(|topic| scope.has_topic(&topic.name, topic.internal));
+    Ok(topics)
 }
 
 fn in_scope(mut topics: Vec<TopicInfo>, scope: &Scope) -> Result<Vec<TopicInfo>, Failure> {

@@ -53,6 +53,7 @@ fn checkpoint(identity: u32, next_sequence: u64, source: i64) -> Entry {
         next_sequence,
         source,
         target: source + 1000,
+        source_epoch: 4,
     };
     Entry::Checkpoint { at: AT, checkpoint }
 }

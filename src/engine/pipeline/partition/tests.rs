@@ -19,6 +19,7 @@ fn partition(timestamps: &[i64]) -> Partition {
     let position = Position {
         source: 100,
         target: 500,
+        source_epoch: -1,
         target_runs: Vec::new(),
     };
     partition.begin(position, 0);
@@ -35,6 +36,7 @@ fn partition(timestamps: &[i64]) -> Partition {
             count: 1,
             source_next: 101 + sequence as i64,
             max_timestamp,
+            leader_epoch: 8,
             mark: 0,
             _held: Arc::new(Held::nothing()),
         });
@@ -249,4 +251,15 @@ fn target_runs_are_told_where_others_wrote_in_between() {
         .map(|run| (run.identity, run.sequence, run.offset))
         .collect();
     assert_eq!(runs, [(7, 0, 500), (7, 2, 510)]);
+}
+
+#[test]
+fn an_offset_below_what_was_acknowledged_is_another_log() {
+    let mut partition = partition(&[WARM; 2]);
+    send(&mut partition);
+    answer(&mut partition, 0, OK(500));
+    send(&mut partition);
+    let settled = answer(&mut partition, 1, OK(0));
+    assert!(matches!(settled, Settled::Broken(_)), "{settled:?}");
+    assert_eq!((partition.source, partition.target), (101, 501));
 }
