@@ -1,0 +1,176 @@
+//! Before anything is claimed: the ledger's topic, what every shard of it says, and whether somebody else is at work.
+
+use std::time::Duration;
+
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+use super::{
+    ledger::{
+        self,
+        read::Reader,
+        record::{Header, Owner},
+    },
+    owner,
+};
+use crate::{
+    cluster::{NewTopic, Target},
+    error::Failure,
+    exit::Exit,
+    model::names::{TopicName, TopicPartition},
+};
+
+/// How long a silent owner's ledger is watched: two heartbeats and what a busy machine adds.
+const WATCH: Duration = Duration::from_millis(2500);
+const WATCH_PAUSE: Duration = Duration::from_millis(100);
+/// Replicas of a ledger, where there are so many brokers.
+const REPLICAS: usize = 3;
+
+/// Makes the ledger's topic if it is not there, and reads every shard of it.
+pub async fn open_ledger(target: &Target, wanted: &Header) -> Result<Vec<Reader>, Failure> {
+    let name: TopicName = ledger::topic(&wanted.migration).into();
+    let failed = |error: crate::cluster::Error| {
+        error
+            .failure()
+            .cause(format!("while looking for the ledger {name}"))
+    };
+    let there = target
+        .topics(Some(std::slice::from_ref(&name)))
+        .await
+        .map_err(failed)?;
+    if there.is_empty() {
+        make_ledger(target, &name, wanted.shards).await?;
+    } else if there[0].partitions.len() != wanted.shards as usize {
+        return Err(Failure::new(
+            Exit::Refused,
+            "K414",
+            format!(
+                "the ledger {name} has {} shards, the migration file says {}",
+                there[0].partitions.len(),
+                wanted.shards
+            ),
+        )
+        .hint(format!(
+            "the number is fixed when the ledger is made: set `replication.shards = {}`",
+            there[0].partitions.len()
+        ))
+        .next("kafka-migrate config"));
+    }
+    let mut reading = JoinSet::new();
+    for shard in 0..wanted.shards {
+        let at = TopicPartition::new(name.clone(), i32::try_from(shard).unwrap_or(0));
+        let target = target.clone();
+        reading.spawn(async move { (shard, Reader::open(&target, at).await) });
+    }
+    let mut readers = Vec::new();
+    for (shard, reader) in reading.join_all().await {
+        readers.push((shard, reader.map_err(|error| error.failure())?));
+    }
+    readers.sort_by_key(|(shard, _)| *shard);
+    Ok(readers.into_iter().map(|(_, reader)| reader).collect())
+}
+
+async fn make_ledger(target: &Target, name: &TopicName, shards: u32) -> Result<(), Failure> {
+    let replicas = target.brokers().len().clamp(1, REPLICAS);
+    let mut configs = vec![
+        ("cleanup.policy".to_owned(), "delete".to_owned()),
+        ("retention.ms".to_owned(), "-1".to_owned()),
+        ("retention.bytes".to_owned(), "-1".to_owned()),
+    ];
+    if replicas == REPLICAS {
+        configs.push(("min.insync.replicas".to_owned(), "2".to_owned()));
+    }
+    let topic = NewTopic {
+        name: name.clone(),
+        partitions: i32::try_from(shards).unwrap_or(1),
+        replication: i16::try_from(replicas).unwrap_or(1),
+        configs,
+    };
+    let refused = |error: crate::cluster::Error| {
+        error
+            .failure()
+            .cause(format!("while making the ledger topic {name}"))
+    };
+    let made = target
+        .create_topics(&[topic], false)
+        .await
+        .map_err(refused)?;
+    for made in made {
+        // Made by somebody else meanwhile is as good.
+        let _ = made.map_err(refused)?;
+    }
+    Ok(())
+}
+
+/// Every shard's ledger must be of this migration, between these clusters. Answers the header in force.
+pub fn check_headers(readers: &[Reader], wanted: &Header) -> Result<Header, Failure> {
+    let mut header = wanted.clone();
+    for reader in readers {
+        let Some(found) = &reader.state.header else {
+            if reader.next > 0 && reader.state.claim.is_some() {
+                return Err(Failure::new(
+                    Exit::Refused,
+                    "K415",
+                    format!("the ledger {} does not say what it is of", reader.at),
+                )
+                .hint("choose another name for this migration"));
+            }
+            continue;
+        };
+        ledger::check_header(found, wanted)?;
+        header.migration_id = found.migration_id;
+    }
+    Ok(header)
+}
+
+/// Is another engine at work? An owner whose ledger ended, or who was here and holds the lock no more, is not; any other is watched.
+pub async fn nobody_else(
+    target: &Target,
+    readers: Vec<Reader>,
+    us: &Owner,
+) -> Result<Vec<Reader>, Failure> {
+    let mut watching = JoinSet::new();
+    for (index, mut reader) in readers.into_iter().enumerate() {
+        let watch = !reader.state.ended
+            && reader
+                .state
+                .claim
+                .as_ref()
+                .is_some_and(|claim| !owner::is_same_place(&claim.owner, us));
+        let target = target.clone();
+        watching.spawn(async move {
+            let begun = Instant::now();
+            while watch && begun.elapsed() < WATCH {
+                sleep(WATCH_PAUSE).await;
+                let grown = reader
+                    .catch_up(&target)
+                    .await
+                    .map_err(|error| error.failure())?;
+                if grown > 0
+                    && !reader.state.ended
+                    && let Some(claim) = &reader.state.claim
+                {
+                    let who = format!(
+                        "another engine runs this migration: process {} on {}",
+                        claim.owner.process, claim.owner.host
+                    );
+                    return Err(Failure::new(Exit::Refused, "K402", who)
+                        .hint("its heartbeat in the ledger advances; stop it before starting another here")
+                        .next("kafka-migrate status"));
+                }
+            }
+            Ok((index, reader))
+        });
+    }
+    let mut readers = Vec::new();
+    while let Some(watched) = watching.join_next().await {
+        let watched = watched.map_err(|error| {
+            Failure::new(Exit::Bug, "K000", "watching a ledger ended unexpectedly").because(&error)
+        })?;
+        readers.push(watched?);
+    }
+    readers.sort_by_key(|(index, _)| *index);
+    Ok(readers.into_iter().map(|(_, reader)| reader).collect())
+}

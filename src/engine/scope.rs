@@ -1,0 +1,209 @@
+//! What is in scope as time goes on, and which shard has it.
+
+use std::collections::HashMap;
+
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::{
+    Settings, Until,
+    pipeline::{Assignment, MADE_ANEW, Reason, Shared, made_anew},
+    topics::{self, Prepared},
+};
+use crate::{
+    cluster::{OffsetSpec, TopicInfo},
+    error::Failure,
+    events::Event,
+    model::names::{TopicName, TopicPartition},
+};
+
+/// What is in scope, and which shard has it.
+pub struct Scope {
+    shared: Shared,
+    settings: Settings,
+    /// Partitions handed out, and the id on the source, by topic.
+    known: HashMap<TopicName, (i32, Uuid)>,
+    senders: Vec<mpsc::UnboundedSender<Vec<Assignment>>>,
+    /// The trouble told last, so that it is told once.
+    trouble: Option<String>,
+}
+
+impl Scope {
+    /// Nothing handed out yet.
+    pub fn new(shared: Shared, settings: Settings) -> Self {
+        Self {
+            shared,
+            settings,
+            known: HashMap::new(),
+            senders: Vec::new(),
+            trouble: None,
+        }
+    }
+
+    /// How many topics were handed out.
+    pub fn topics(&self) -> usize {
+        self.known.len()
+    }
+
+    /// The next shard takes its later partitions here.
+    pub fn hand_to(&mut self, shard: mpsc::UnboundedSender<Vec<Assignment>>) {
+        self.senders.push(shard);
+    }
+
+    /// Makes topics ready on the target, and sorts their new partitions by shard.
+    pub async fn take_on(
+        &mut self,
+        found: Vec<TopicInfo>,
+        until: Until,
+    ) -> Result<Vec<Vec<Assignment>>, Failure> {
+        let shards = self.settings.shards.max(1) as usize;
+        let mut sorted = vec![Vec::new(); shards];
+        let grown: Vec<TopicInfo> = found
+            .into_iter()
+            .filter(|topic| self.handed_out(&topic.name) < count(topic))
+            .collect();
+        if grown.is_empty() {
+            return Ok(sorted);
+        }
+        let (source, target) = (&self.shared.source, &self.shared.target);
+        let prepared =
+            topics::prepare(source, target, &grown, self.settings.replication_factor).await?;
+        let mut names = Vec::new();
+        for (topic, prepared) in grown.iter().zip(&prepared) {
+            let from = self.handed_out(&topic.name);
+            names.extend((from..count(topic)).map(|partition| TopicPartition {
+                topic: topic.name.clone(),
+                partition,
+            }));
+            self.tell(topic, prepared, from);
+        }
+        let mut ends = HashMap::new();
+        if until == Until::CaughtUp {
+            for (name, end) in source.offsets(&names, OffsetSpec::Stable).await {
+                let end = end.map_err(|error| error.failure())?;
+                ends.insert(name, end);
+            }
+        }
+        for (topic, prepared) in grown.iter().zip(prepared) {
+            let from = self.handed_out(&topic.name);
+            self.known
+                .insert(topic.name.clone(), (count(topic), topic.id));
+            let refused = prepared.refused.map(|(code, text)| Reason { code, text });
+            for partition in from..count(topic) {
+                let name = TopicPartition {
+                    topic: topic.name.clone(),
+                    partition,
+                };
+                sorted[shard_of(&name, shards)].push(Assignment {
+                    wanted_end: ends.get(&name).copied(),
+                    name,
+                    source_id: topic.id,
+                    target_id: prepared.target_id,
+                    refused: refused.clone(),
+                });
+            }
+        }
+        Ok(sorted)
+    }
+
+    fn handed_out(&self, topic: &TopicName) -> i32 {
+        self.known
+            .get(topic)
+            .map_or(0, |(partitions, _)| *partitions)
+    }
+
+    /// Stops the partitions of topics that were deleted and made anew on the source: a fetch by name would not notice.
+    fn made_anew(&self, found: &[TopicInfo]) -> Vec<Vec<Assignment>> {
+        let shards = self.settings.shards.max(1) as usize;
+        let mut sorted = vec![Vec::new(); shards];
+        for topic in found {
+            let Some((partitions, id)) = self.known.get(&topic.name) else {
+                continue;
+            };
+            if id.is_nil() || topic.id.is_nil() || *id == topic.id {
+                continue;
+            }
+            for partition in 0..*partitions {
+                let name = TopicPartition {
+                    topic: topic.name.clone(),
+                    partition,
+                };
+                sorted[shard_of(&name, shards)].push(Assignment {
+                    name,
+                    source_id: topic.id,
+                    target_id: Uuid::nil(),
+                    wanted_end: None,
+                    refused: Some(Reason {
+                        code: MADE_ANEW,
+                        text: made_anew("source"),
+                    }),
+                });
+            }
+        }
+        sorted
+    }
+
+    fn tell(&self, topic: &TopicInfo, prepared: &Prepared, before: i32) {
+        let events = &self.shared.events;
+        if let Some(text) = &prepared.trouble {
+            events.send(Event::Trouble { text: text.clone() });
+        }
+        let (name, partitions) = (topic.name.to_string(), count(topic));
+        if before > 0 {
+            events.send(Event::PartitionsAdded {
+                topic: name,
+                partitions,
+            });
+        } else if prepared.refused.is_none() {
+            events.send(Event::TopicAdded {
+                topic: name,
+                partitions,
+                created: prepared.created,
+            });
+        }
+    }
+
+    /// Looks for new topics and partitions, and hands them to their shards.
+    pub async fn follow(&mut self) {
+        let looked = async {
+            let found = topics::found(&self.shared.source, &self.settings.scope).await?;
+            let mut sorted = self.made_anew(&found);
+            for (all, more) in sorted
+                .iter_mut()
+                .zip(self.take_on(found, Until::Stopped).await?)
+            {
+                all.extend(more);
+            }
+            Ok::<_, Failure>(sorted)
+        };
+        match looked.await {
+            Ok(sorted) => {
+                self.trouble = None;
+                for (sender, assigned) in self.senders.iter().zip(sorted) {
+                    if !assigned.is_empty() {
+                        // A shard that has ended needs none.
+                        drop(sender.send(assigned));
+                    }
+                }
+            }
+            Err(failure) => {
+                let text = format!("new topics cannot be looked for: {failure}");
+                if self.trouble.as_ref() != Some(&text) {
+                    self.trouble = Some(text.clone());
+                    self.shared.events.send(Event::Trouble { text });
+                }
+            }
+        }
+    }
+}
+
+fn count(topic: &TopicInfo) -> i32 {
+    i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX)
+}
+
+/// The shard of a partition: where its topic's name hashes to, and its neighbours one shard further each.
+pub fn shard_of(name: &TopicPartition, shards: usize) -> usize {
+    let hash = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, name.topic.as_bytes());
+    let partition = u64::try_from(name.partition).unwrap_or(0);
+    usize::try_from((hash + partition) % shards.max(1) as u64).unwrap_or(0)
+}
