@@ -6,6 +6,7 @@ mod harness;
 mod kills;
 mod limits;
 mod lost_answers;
+mod stops;
 mod two_engines;
 
 use std::time::Duration;
