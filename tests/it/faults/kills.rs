@@ -5,6 +5,11 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -13,7 +18,7 @@ use kafka_migrate::engine::steps::{AT_STOP, LABELS};
 use crate::support::{
     Dice,
     kafka::Kafka,
-    load::Load,
+    load::{self, Load},
     read, seed, shared_pair,
     tool::{Access, Migration, Tool, last_step},
     unique, wait,
@@ -134,6 +139,10 @@ fn killed_at_any_point_every_record_arrives_once_and_in_order() {
         source.create_topic(topic, *partitions, &[]);
     }
     let loader = Load::to(&topics).keep_writing(source, 2000);
+    // Markers and aborted data all the time: sequence and source offset part again and again.
+    let broken = format!("{stem}-transactions");
+    source.create_topic(&broken, 1, &[]);
+    let transactions = Transactions::keep_writing(source, &broken);
     let migration = Migration::new(
         &stem,
         Access::Plain(source),
@@ -158,10 +167,12 @@ fn killed_at_any_point_every_record_arrives_once_and_in_order() {
         blows.extend(again);
     }
     let written = loader.stop();
+    transactions.stop();
     tally.print();
 
     migration.catch_up();
-    let names: Vec<&str> = topics.iter().map(|(name, _)| *name).collect();
+    let mut names: Vec<&str> = topics.iter().map(|(name, _)| *name).collect();
+    names.push(&broken);
     let compared = assert_all_same(source, &target, &names);
     assert!(
         compared as u64 >= written,
@@ -180,6 +191,30 @@ fn killed_at_any_point_every_record_arrives_once_and_in_order() {
     );
 
     tampering_is_found(&migration, &target, names[0]);
+}
+
+/// A thread that writes small transactions, every second one aborted, until it is stopped.
+struct Transactions {
+    over: Arc<AtomicBool>,
+    writer: JoinHandle<()>,
+}
+
+impl Transactions {
+    fn keep_writing(source: &'static Kafka, topic: &str) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let (topic, ends) = (topic.to_owned(), Arc::clone(&over));
+        let writer = thread::spawn(move || {
+            while !ends.load(Ordering::Relaxed) {
+                load::write_transactions(source, &topic, 20, 3);
+            }
+        });
+        Self { over, writer }
+    }
+
+    fn stop(self) {
+        self.over.store(true, Ordering::Relaxed);
+        self.writer.join().expect("transactions can be written");
+    }
 }
 
 fn missed(tally: &Tally) -> Vec<&'static str> {
