@@ -9,9 +9,10 @@ use tokio::{
 
 /// Permits are counted in KiB, so that any budget fits a semaphore.
 const UNIT: usize = 1024;
-/// A fetch of one broker asks for at least and at most so much.
+/// A fetch of one broker asks for at least and at most so much: enough for many batches, and little enough to be still in the processor's
+/// cache when it is checked and sent.
 const SMALLEST_CHUNK: usize = 64 << 10;
-const LARGEST_CHUNK: usize = 2 << 20;
+const LARGEST_CHUNK: usize = 640 << 10;
 /// How much of a second's bytes may come at once after a pause.
 const BURST: Duration = Duration::from_millis(100);
 
@@ -165,14 +166,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_reserved_and_not_used_is_given_back() {
-        let budget = Budget::new(8 << 20, 2, None);
-        assert_eq!(budget.chunk(), 2 << 20);
+        let budget = Budget::new(4 * LARGEST_CHUNK, 2, None);
+        assert_eq!(budget.chunk(), LARGEST_CHUNK);
         let mut held = Vec::new();
         for _ in 0..7 {
-            held.push(budget.reserve().await.keep(1 << 20).await);
+            held.push(budget.reserve().await.keep(LARGEST_CHUNK / 2).await);
         }
         let waits = tokio::time::timeout(Duration::from_millis(20), budget.reserve()).await;
-        assert!(waits.is_err(), "of eight MiB seven are held");
+        assert!(waits.is_err(), "of eight halves seven are held");
         held.truncate(6);
         drop(budget.reserve().await);
     }

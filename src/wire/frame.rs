@@ -6,22 +6,33 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use uuid::Uuid;
 
+use super::buffers;
+
 /// Room for the start of a frame; most answers fit.
 const START: usize = 8 * 1024;
-/// Room made for a large frame before its bytes have come: what the engine asks for at once, so that nothing is copied. The system
-/// gives memory only as it is filled.
-const FIRST: usize = 3 * 1024 * 1024;
+/// Room made for a large frame before its bytes have come: more than the engine asks for at once, so that nothing is copied.
+const FIRST: usize = 1024 * 1024;
 /// A frame's length and correlation id.
 const PREFIX: usize = 8;
 
 /// Reads frames from a socket into buffers of their own.
 ///
-/// A length is believed only as far as bytes arrive: a large frame starts with 3 MiB and doubles as it fills. Nothing is zeroed, and bytes
+/// A length is believed only as far as bytes arrive: a large frame starts with 1 MiB, in a buffer that may have been used before, and doubles as it fills. Nothing is zeroed, and bytes
 /// are copied only when the buffer grows.
 #[derive(Debug, Default)]
 pub struct Frames {
     buffer: BytesMut,
+    /// A large frame of which some has come.
+    large: Option<Large>,
     any: bool,
+}
+
+#[derive(Debug)]
+struct Large {
+    correlation: i32,
+    /// Bytes in all, the length included.
+    whole: usize,
+    frame: Vec<u8>,
 }
 
 /// Why there is no next frame.
@@ -55,6 +66,9 @@ impl Frames {
         from: &mut R,
         limit_of: impl Fn(i32) -> Option<usize>,
     ) -> Result<(i32, Bytes), FrameError> {
+        if self.large.is_some() {
+            return self.large(from).await;
+        }
         while self.buffer.len() < PREFIX {
             self.buffer.reserve(START);
             self.fill(from).await?;
@@ -78,22 +92,53 @@ impl Frames {
         if length as usize > limit {
             return Err(FrameError::Length { length, limit });
         }
+        if whole > START {
+            let mut frame = buffers::take();
+            let have = self.buffer.len().min(whole);
+            frame.extend_from_slice(&self.buffer[..have]);
+            self.buffer.advance(have);
+            self.large = Some(Large {
+                correlation,
+                whole,
+                frame,
+            });
+            return self.large(from).await;
+        }
         while self.buffer.len() < whole {
-            if self.buffer.capacity() == self.buffer.len() || self.buffer.len() <= START {
-                let missing = whole - self.buffer.len();
-                self.buffer
-                    .reserve(missing.min(FIRST.max(self.buffer.len())));
-            }
+            self.buffer.reserve(whole - self.buffer.len());
             self.fill(from).await?;
         }
         self.any = true;
         let mut frame = self.buffer.split_to(whole);
-        if self.buffer.is_empty() && whole > START {
-            // The rest of a large buffer would keep all of it alive.
-            self.buffer = BytesMut::new();
-        }
         frame.advance(4);
         Ok((correlation, frame.freeze()))
+    }
+
+    /// The rest of a large frame, straight into its own buffer.
+    async fn large<R: AsyncRead + Unpin>(
+        &mut self,
+        from: &mut R,
+    ) -> Result<(i32, Bytes), FrameError> {
+        while let Some(large) = &mut self.large {
+            let missing = large.whole - large.frame.len();
+            if missing == 0 {
+                break;
+            }
+            if large.frame.capacity() == large.frame.len() {
+                let room = missing.min(FIRST.max(large.frame.len()));
+                large.frame.reserve_exact(room);
+            }
+            match from.read_buf(&mut (&mut large.frame).limit(missing)).await {
+                Ok(0) => return Err(FrameError::CutOff),
+                Ok(_) => {}
+                Err(error) => return Err(FrameError::Io(error)),
+            }
+        }
+        let large = self.large.take().ok_or(FrameError::CutOff)?;
+        self.any = true;
+        let mut frame = buffers::freeze(large.frame);
+        frame.advance(4);
+        Ok((large.correlation, frame))
     }
 
     async fn fill<R: AsyncRead + Unpin>(&mut self, from: &mut R) -> Result<(), FrameError> {

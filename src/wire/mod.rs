@@ -2,6 +2,7 @@
 
 mod auth;
 pub mod batch;
+mod buffers;
 pub mod codec;
 pub mod conn;
 pub mod dial;
