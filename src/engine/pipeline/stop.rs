@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Ended, Partition, Phase, Session};
+use super::{Ended, Partition, Session};
 use crate::{
     cluster::{End, ProducerIdentity},
     engine::{ledger::record::Entry, steps},
@@ -51,20 +51,17 @@ impl Session {
     /// An empty commit at the same epoch in every partition written to: the broker remembers us from now on, whatever the age of the records.
     async fn seal(&mut self) -> Ended {
         let dirty = self.partitions.iter().any(|partition| partition.dirty);
-        let recovering = self
-            .partitions
-            .iter()
-            .any(|partition| partition.phase == Phase::Recovering);
         let Some(ledger) = &mut self.ledger else {
             return Ended::Unsealed;
         };
         let number = self.writer.number;
+        // A fence that is not over keeps its identity open. A partition that was not met yet holds nothing of ours.
         let others_open = ledger
             .state()
             .standing(crate::engine::ledger::state::Standing::Open)
             .iter()
             .any(|open| *open != number);
-        if dirty || recovering || others_open {
+        if dirty || others_open {
             return match ledger.append(vec![Entry::Ended]).await {
                 Ok(()) => Ended::Unsealed,
                 Err(lost) => Ended::Lost(lost),
