@@ -22,6 +22,8 @@ use super::{
 };
 use crate::{error::Failure, events::Event, exit::Exit};
 
+/// How long a start may still take once the run is to end.
+const START: Duration = Duration::from_secs(15);
 /// Pause before an identity is looked for again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// A session that lasted so long was no failure of its identity.
@@ -132,10 +134,9 @@ impl Shard {
             let _ = reader.catch_up(&target).await?;
             Ledger::claim(&target, reader, &self.owner, &self.header, lease).await
         };
-        let mut stop = self.shared.stop.clone();
         tokio::select! {
             claimed = claimed => claimed.map(Some),
-            _ = stop.wait_for(|stop| *stop != Stop::No) => Ok(None),
+            () = self.given_up() => Ok(None),
         }
     }
 
@@ -168,10 +169,18 @@ impl Shard {
                 }
             }
         };
-        let mut stop = shared.stop.clone();
         tokio::select! {
             established = established => established.map(Some),
-            _ = stop.wait_for(|stop| *stop != Stop::No) => Ok(None),
+            () = self.given_up() => Ok(None),
+        }
+    }
+
+    /// A planned stop lets a start come to its end, so that it can be sealed; not for ever, and not when it has to be at once.
+    async fn given_up(&self) {
+        let mut stop = self.shared.stop.clone();
+        if stop.wait_for(|stop| *stop != Stop::No).await.is_ok() {
+            let now = stop.wait_for(|stop| *stop == Stop::Now);
+            drop(tokio::time::timeout(START, now).await);
         }
     }
 
