@@ -37,7 +37,7 @@ pub struct Item {
     pub source_next: i64,
     /// Its largest timestamp.
     pub max_timestamp: i64,
-    /// Leader epoch under which the source appended it.
+    /// Leader epoch of the last source batch below `source_next`.
     pub leader_epoch: i32,
     /// It may be sent when the ledger has this flush.
     pub mark: u64,
@@ -232,10 +232,14 @@ impl Partition {
     /// Moves past source offsets that hold nothing to copy.
     pub fn skip_to(&mut self, offset: i64) {
         self.fetch_offset = offset;
-        if let Some(last) = self.queue.back_mut() {
+        let waiting = self
+            .queue
+            .back_mut()
+            .or(self.in_flight.back_mut().map(|(item, _)| item));
+        if let Some(last) = waiting {
             last.source_next = offset;
-        } else if let Some((last, _)) = self.in_flight.back_mut() {
-            last.source_next = offset;
+            // With the offset goes the epoch under which it was read: an older one would look like a source that was cut off.
+            last.leader_epoch = self.last_epoch;
         } else {
             self.source = offset;
             self.source_epoch = self.last_epoch;

@@ -263,3 +263,17 @@ fn an_offset_below_what_was_acknowledged_is_another_log() {
     assert!(matches!(settled, Settled::Broken(_)), "{settled:?}");
     assert_eq!((partition.source, partition.target), (101, 501));
 }
+
+#[test]
+fn the_epoch_of_what_was_passed_over_goes_with_the_offset() {
+    let mut partition = partition(&[WARM; 2]);
+    send(&mut partition);
+    answer(&mut partition, 0, OK(500));
+    assert_eq!(partition.source_epoch, 8);
+    // A marker that a new leader appended, while the batch before it waits.
+    partition.last_epoch = 9;
+    partition.skip_to(110);
+    send(&mut partition);
+    answer(&mut partition, 1, OK(501));
+    assert_eq!((partition.source, partition.source_epoch), (110, 9));
+}
