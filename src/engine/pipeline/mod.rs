@@ -11,6 +11,7 @@ mod fetch;
 mod filter;
 mod partition;
 mod produce;
+mod retired;
 mod rewrite;
 mod start;
 mod stop;
@@ -34,6 +35,7 @@ use self::{
     fetch::Fetches,
     partition::{Partition, Phase},
     produce::Lines,
+    retired::Retirees,
     rewrite::Writer,
 };
 pub use self::{
@@ -152,6 +154,10 @@ enum Done {
     Refreshed {
         source: bool,
     },
+    MarkedAgain {
+        number: u32,
+        marked: Result<bool, cluster::Error>,
+    },
 }
 
 /// A record being appended to the ledger.
@@ -172,6 +178,10 @@ pub struct Session {
     appending: Option<Appending>,
     data_id: String,
     writer: Writer,
+    migration: String,
+    /// Producer ids of every identity before this one.
+    fenced_ids: HashMap<u32, i64>,
+    retirees: Retirees,
     fences: Vec<Fence>,
     unfenced: usize,
     partitions: Vec<Partition>,
@@ -216,6 +226,13 @@ impl Session {
             })
             .collect();
         let known = state.partitions.clone();
+        let retirees = Retirees::new(state.retired.clone());
+        let fenced_ids = state
+            .identities
+            .iter()
+            .map(|(&number, identity)| (number, identity.producer_id))
+            .collect();
+        let migration = ledger.migration().to_owned();
         let shard = ledger.shard();
         let data_id = super::ledger::data_id(ledger.migration(), shard, established.number);
         Self {
@@ -231,6 +248,9 @@ impl Session {
                 producer_epoch: established.identity.producer_epoch,
                 mark: 1,
             },
+            migration,
+            fenced_ids,
+            retirees,
             unfenced: established.fences.len(),
             fences: established.fences,
             partitions: Vec::new(),
@@ -350,6 +370,7 @@ impl Session {
             return Some(ended);
         }
         self.ask();
+        self.keep_out();
         self.flush();
         self.publish();
         if self.draining.is_some() {
@@ -387,6 +408,7 @@ impl Session {
             Done::Recovered { index, position } => self.recovered(index, position),
             Done::Met { met } => self.met(met),
             Done::Ranged { index, range } => self.ranged(index, range),
+            Done::MarkedAgain { number, marked } => self.marked_again(number, marked),
             Done::Refreshed { source: true } => self.fetches.refreshing = false,
             Done::Refreshed { source: false } => self.lines.refreshing = false,
         }
