@@ -35,7 +35,7 @@ pub struct Replicate {
         hide_default_value = true
     )]
     until: Until,
-    /// Read at most so many bytes per second, such as 50MB, or `unlimited`; wins over replication.rate in the file
+    /// Read at most so many bytes per second, such as 50MB, or `auto`, or `unlimited`; wins over replication.rate in the file
     #[arg(long, value_name = "RATE")]
     rate: Option<String>,
 }
@@ -180,7 +180,7 @@ pub fn engine_settings(settings: &config::Settings, until: engine::Until) -> eng
         migration: settings.name.clone(),
         scope: settings.scope.clone(),
         shards: settings.shards,
-        rate: settings.rate,
+        pace: settings.pace,
         memory: settings.memory,
         replication_factor: settings.replication_factor,
         state_dir: settings.state.clone(),

@@ -21,6 +21,7 @@ use crate::{
     model::{
         connection::{Auth, Connection, ScramHash, Tls},
         names::Side,
+        pace::Pace,
         scope::Scope,
         secret::Secret,
     },
@@ -41,8 +42,8 @@ pub struct Settings {
     pub scope: Scope,
     /// Ledger partitions.
     pub shards: u32,
-    /// Bytes per second; `None` is unlimited.
-    pub rate: Option<u64>,
+    /// Bytes per second.
+    pub pace: Pace,
     /// Bytes of records held in memory at once.
     pub memory: usize,
     /// Of topics we create; `None` is the broker's default.
@@ -363,6 +364,14 @@ impl Resolving<'_> {
         }
     }
 
+    fn pace(&self) -> Pace {
+        match self.bytes("replication.rate") {
+            Some(limit) => Pace::Fixed(limit),
+            None if self.text("replication.rate").as_deref() == Some("auto") => Pace::Auto,
+            None => Pace::Unlimited,
+        }
+    }
+
     fn bytes(&self, path: &str) -> Option<u64> {
         match self.value(path)? {
             Value::Bytes(bytes, _) => Some(*bytes),
@@ -418,7 +427,7 @@ impl Resolving<'_> {
             target: target?,
             scope: scope?,
             shards: u32::try_from(self.number("replication.shards")?).ok()?,
-            rate: self.bytes("replication.rate"),
+            pace: self.pace(),
             memory: usize::try_from(self.bytes("replication.memory")?).ok()?,
             replication_factor: self
                 .number("replication.replication_factor")
@@ -650,12 +659,6 @@ impl Resolving<'_> {
                     "the {side}'s password travels unencrypted: PLAIN without [{side}.tls]"
                 ));
             }
-        }
-        if self.text("replication.rate").as_deref() == Some("auto") {
-            notes.push(
-                "replication.rate = \"auto\" is unlimited in this version: it does not back off yet"
-                    .to_owned(),
-            );
         }
         let referred: Vec<&String> = self
             .settings

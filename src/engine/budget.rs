@@ -1,6 +1,12 @@
 //! Bytes of memory and bytes per second, shared by all partitions.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore},
@@ -107,10 +113,11 @@ impl Reserved {
     }
 }
 
-/// A fixed limit of bytes per second. Clones share it.
+/// A limit of bytes per second. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Rate {
-    per_second: Option<u64>,
+    /// `u64::MAX` is no limit.
+    per_second: Arc<AtomicU64>,
     /// When everything paid for so far is through at the limit.
     paid: Arc<Mutex<Option<Instant>>>,
 }
@@ -119,14 +126,25 @@ impl Rate {
     /// `None` is no limit.
     pub fn new(per_second: Option<u64>) -> Self {
         Self {
-            per_second,
+            per_second: Arc::new(AtomicU64::new(per_second.unwrap_or(u64::MAX))),
             paid: Arc::default(),
         }
     }
 
+    /// Another limit from now on.
+    pub fn set(&self, per_second: Option<u64>) {
+        self.per_second
+            .store(per_second.unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn limit(&self) -> Option<u64> {
+        let limit = self.per_second.load(Ordering::Relaxed);
+        (limit != u64::MAX).then_some(limit)
+    }
+
     /// Waits until the next bytes may be asked for.
     pub async fn wait(&self) {
-        if self.per_second.is_none() {
+        if self.limit().is_none() {
             return;
         }
         let until = *self.paid.lock().await;
@@ -137,7 +155,7 @@ impl Rate {
 
     /// Counts bytes that came.
     pub async fn pay(&self, bytes: usize) {
-        let Some(per_second) = self.per_second else {
+        let Some(per_second) = self.limit() else {
             return;
         };
         let now = Instant::now();

@@ -4,6 +4,7 @@ pub mod budget;
 pub mod identity;
 pub mod lease;
 pub mod ledger;
+pub mod manners;
 pub mod metrics;
 pub mod opening;
 pub mod owner;

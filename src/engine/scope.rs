@@ -45,6 +45,17 @@ impl Scope {
         self.known.len()
     }
 
+    /// How many of our partitions on the target miss a replica: for manners. A target that does not answer says nothing.
+    pub async fn look_at_replicas(&self) {
+        let names: Vec<TopicName> = self.known.keys().cloned().collect();
+        let Ok(topics) = self.shared.target.topics(Some(&names)).await else {
+            return;
+        };
+        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+        let behind = partitions.filter(|partition| partition.isr < partition.replicas);
+        self.shared.signs.under_replicated(behind.count());
+    }
+
     /// The next shard takes its later partitions here.
     pub fn hand_to(&mut self, shard: mpsc::UnboundedSender<Vec<Assignment>>) {
         self.senders.push(shard);

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use tokio::sync::watch;
 
-use crate::model::scope::Scope;
+use crate::model::{pace::Pace, scope::Scope};
 
 /// The settings of one `replicate`.
 #[derive(Debug, Clone)]
@@ -15,8 +15,8 @@ pub struct Settings {
     pub scope: Scope,
     /// Ledger partitions; fixed when the ledger is created.
     pub shards: u32,
-    /// Bytes per second read from the source; `None` is unlimited.
-    pub rate: Option<u64>,
+    /// Bytes per second read from the source.
+    pub pace: Pace,
     /// Bytes of records held in memory at once, all partitions together.
     pub memory: usize,
     /// Replication factor of topics we create; `None` leaves it to the broker.

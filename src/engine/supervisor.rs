@@ -13,6 +13,7 @@ use super::{
     Settings, Stop, StopSignal, Summary, Until,
     budget::{Budget, Rate},
     ledger::record::Header,
+    manners::{Manners, Signs},
     metrics::{Numbers, Rates},
     opening::{check_headers, nobody_else, open_ledger},
     owner::{self, Lock},
@@ -26,6 +27,7 @@ use crate::{
     error::Failure,
     events::{Event, Events},
     exit::Exit,
+    model::pace::Pace,
 };
 
 /// How often the source is asked for new topics and partitions.
@@ -69,9 +71,10 @@ pub async fn run(
         budget: Budget::new(
             settings.memory,
             settings.shards as usize * source.brokers().len().max(1),
-            settings.rate,
+            settings.pace.fixed(),
         ),
-        rate: Rate::new(settings.rate),
+        rate: Rate::new(settings.pace.fixed()),
+        signs: Signs::default(),
         numbers: Numbers::new(settings.shards as usize),
         warmth,
         stop: inner.listen(),
@@ -103,7 +106,7 @@ pub async fn run(
         };
         shards.spawn(shard.run());
     }
-    let summary = supervise(shards, scope, shared, settings.until, &stop, &inner).await;
+    let summary = supervise(shards, scope, shared, &settings, &stop, &inner).await;
     drop(lock);
     summary
 }
@@ -113,16 +116,22 @@ async fn supervise(
     mut shards: JoinSet<Result<bool, Failure>>,
     mut scope: Scope,
     shared: Shared,
-    until: Until,
+    settings: &Settings,
     outer: &StopSignal,
     inner: &StopSignal,
 ) -> Result<Summary, Failure> {
     let mut wanted = outer.listen();
+    let until = settings.until;
+    let mut manners = (settings.pace == Pace::Auto).then(Manners::default);
     // Beside everything else: a source that does not answer must not keep anybody waiting.
+    let is_auto = manners.is_some();
     let following = tokio::spawn(async move {
         loop {
             sleep(DISCOVER_EVERY).await;
             scope.follow().await;
+            if is_auto {
+                scope.look_at_replicas().await;
+            }
         }
     });
     let (mut beat, mut look) = (interval(BEAT), interval(LOOK));
@@ -173,7 +182,16 @@ async fn supervise(
                     sleep(LOOK).await;
                 }
             }
-            _ = beat.tick() => shared.events.send(Event::Progress(progress(&shared.numbers, &mut rates))),
+            _ = beat.tick() => {
+                let mut sum = progress(&shared.numbers, &mut rates);
+                if let Some(manners) = &mut manners {
+                    let second = shared.signs.take(sum.bytes_per_second);
+                    shared.rate.set(manners.after(&second));
+                    shared.signs.say(manners.reason());
+                }
+                sum.throttled_by = shared.signs.reason();
+                shared.events.send(Event::Progress(sum));
+            }
             _ = look.tick(), if !ending && until == Until::CaughtUp => {
                 if shared.numbers.caught_up() {
                     ending = true;

@@ -2,5 +2,6 @@
 
 pub mod connection;
 pub mod names;
+pub mod pace;
 pub mod scope;
 pub mod secret;

@@ -154,6 +154,7 @@ impl Session {
             }
         };
         if !answer.throttle.is_zero() {
+            self.shared.signs.fetched(answer.throttle);
             self.fetches
                 .hold
                 .insert(broker, Instant::now() + answer.throttle);

@@ -52,6 +52,7 @@ use super::{
         state,
         write::{Ledger, LedgerLost},
     },
+    manners::Signs,
     metrics::{self, Numbers, Rates},
     recover::{Position, Unclear},
     settings::Stop,
@@ -80,6 +81,8 @@ pub struct Shared {
     pub budget: Budget,
     /// Bytes per second.
     pub rate: Rate,
+    /// What tells whether we are in anybody's way.
+    pub signs: Signs,
     /// How long the target remembers producers.
     pub warmth: Warmth,
     /// Counters.
@@ -139,6 +142,7 @@ enum Done {
         opening: u64,
         sent: Vec<(usize, u64)>,
         answers: Result<(Vec<ProduceAnswer>, Duration), cluster::Error>,
+        took: Duration,
     },
     Recovered {
         index: usize,
@@ -404,7 +408,13 @@ impl Session {
                 opening,
                 sent,
                 answers,
-            } => return self.answered(broker, opening, sent, answers),
+                took,
+            } => {
+                if let Ok((_, throttle)) = &answers {
+                    self.shared.signs.answered(took, *throttle);
+                }
+                return self.answered(broker, opening, sent, answers);
+            }
             Done::Recovered { index, position } => self.recovered(index, position),
             Done::Met { met } => self.met(met),
             Done::Ranged { index, range } => self.ranged(index, range),

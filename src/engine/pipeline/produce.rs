@@ -183,11 +183,13 @@ impl Session {
                 line.requests += 1;
                 let opening = line.opening;
                 self.beside.push(Box::pin(async move {
+                    let answers = pending.answers().await;
                     Done::Answered {
                         broker,
                         opening,
                         sent,
-                        answers: pending.answers().await,
+                        answers,
+                        took: now.elapsed(),
                     }
                 }));
                 steps::reached("produce-sent");

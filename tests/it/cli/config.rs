@@ -65,7 +65,7 @@ fn the_template_is_a_valid_file() {
 fn what_is_worth_saying_is_said() {
     let text = file("kafka1:9092", "kafka2:9092").replace(
         "[target]",
-        "[source.auth]\nmechanism = \"plain\"\nusername = \"app\"\npassword = { env = \"PASSWORD_OF_APP\" }\n\n[replication]\nrate = \"auto\"\n\n[target]",
+        "[source.auth]\nmechanism = \"plain\"\nusername = \"app\"\npassword = { env = \"PASSWORD_OF_APP\" }\n\n[target]",
     );
     let place = Place::with(&text);
     let finished = place
@@ -76,7 +76,6 @@ fn what_is_worth_saying_is_said() {
     finished.assert_exit(0);
     assert_snapshot!(finished.stderr, @r#"
     note: the source's password travels unencrypted: PLAIN without [source.tls]
-    note: replication.rate = "auto" is unlimited in this version: it does not back off yet
     note: the variable KAFKA_MIGRATE_REPLICATION_RAET is not read; the nearest is KAFKA_MIGRATE_REPLICATION_RATE
     "#);
 }

@@ -95,7 +95,7 @@ fn help_of_replicate() {
               - stopped:   Never: it runs until somebody stops it
 
           --rate <RATE>
-              Read at most so many bytes per second, such as 50MB, or `unlimited`; wins over
+              Read at most so many bytes per second, such as 50MB, or `auto`, or `unlimited`; wins over
               replication.rate in the file
 
       -h, --help

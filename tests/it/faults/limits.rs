@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{
+    kafka::Kafka,
     load::Load,
     read, shared_pair,
     tool::{Access, Migration, PATIENCE, last_step},
@@ -118,4 +119,38 @@ fn a_rate_limit_is_kept() {
         "far slower than allowed: {rate} bytes a second"
     );
     read::assert_same(source, target, &topic);
+}
+
+#[test]
+fn a_quota_of_the_target_is_given_way_to_and_named() {
+    let (source, _) = shared_pair();
+    let target = Kafka::spec("quota").start();
+    let quota = |value| {
+        let set = target
+            .wire()
+            .client_quota("kafka-migrate", "producer_byte_rate", value);
+        set.expect("the broker answers").expect("the quota is set");
+    };
+    let topic = unique("quota");
+    source.create_topic(&topic, 4, &[]);
+    Load::to(&[(&topic, 4)]).filling(1000).fill(source, 20_000);
+    let migration = Migration::new(
+        &topic,
+        Access::Plain(source),
+        Access::Plain(&target),
+        &[&topic],
+    );
+    migration.edit("[replication]\n", "[replication]\nrate = \"auto\"\n");
+    quota(Some(500_000.0));
+    let mut tool = migration
+        .command(&["--json", "replicate", "--until", "caught-up"])
+        .start();
+    tool.wait_for(
+        "\"throttled_by\":\"the target throttles us (quota)\"",
+        Duration::from_secs(60),
+    );
+    assert!(held(&target, &topic) < 20_000, "it was over before");
+    quota(None);
+    tool.wait(PATIENCE).assert_exit(0);
+    read::assert_same(source, &target, &topic);
 }

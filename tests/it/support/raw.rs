@@ -290,6 +290,28 @@ impl Wire {
         Ok(check(answer.i16()))
     }
 
+    /// AlterClientQuotas v0: a quota of one client id, such as `producer_byte_rate` in bytes per second; `None` removes it.
+    pub fn client_quota(
+        &mut self,
+        client: &str,
+        quota: &str,
+        value: Option<f64>,
+    ) -> io::Result<Result<(), Code>> {
+        let body = Body::default().i32(1).i32(1).text("client-id").text(client);
+        let mut body = body.i32(1).text(quota);
+        body.0.extend(value.unwrap_or_default().to_be_bytes());
+        let body = body.i8(i8::from(value.is_none())).i8(0);
+        let mut answer = self.call(49, 0, body)?;
+        answer.i32();
+        let codes = answer.array(|a| {
+            let code = a.i16();
+            a.text();
+            a.array(|entity| (entity.text(), entity.text()));
+            code
+        });
+        Ok(check(codes[0]))
+    }
+
     /// CreateAcls v1: allows `operation` to `principal` on one resource; types and operations are the wire's numbers
     /// (KIP-140: resource 2 topic, 3 group, 4 cluster, 5 transactional id; pattern 3 literal, 4 prefixed).
     pub fn allow(
