@@ -42,6 +42,11 @@ impl Retirees {
         }
     }
 
+    /// Are markers being written?
+    pub(super) fn is_marking(&self) -> bool {
+        self.is_marking
+    }
+
     /// The first one whose markers grow old; `window`: how old they may be.
     fn due(&self, now_ms: i64, window: i64) -> Option<u32> {
         let due = |retired: &&Retired| now_ms.saturating_sub(retired.marked_ms) >= window;

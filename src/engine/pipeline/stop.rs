@@ -42,7 +42,12 @@ impl Session {
             && self
                 .draining
                 .is_some_and(|since| since.elapsed() < FENCE_PATIENCE);
-        if fencing || self.appending.is_some() || !self.partitions.iter().all(Partition::is_idle) {
+        // A transaction that is left open holds back readers of committed records.
+        if fencing
+            || self.retirees.is_marking()
+            || self.appending.is_some()
+            || !self.partitions.iter().all(Partition::is_idle)
+        {
             return None;
         }
         let moved = |partition: &Partition| partition.new_checkpoint(self.writer.number).is_some();
