@@ -4,6 +4,7 @@ mod auth;
 pub mod batch;
 mod buffers;
 pub mod codec;
+mod compress;
 pub mod conn;
 pub mod dial;
 pub mod encode;
@@ -13,6 +14,7 @@ pub mod leaders;
 pub mod record;
 pub mod retry;
 pub mod scram;
+pub mod slices;
 pub mod tls;
 pub mod versions;
 
