@@ -3,6 +3,7 @@
 mod bad_input;
 mod first_copy;
 mod harness;
+mod holes;
 mod kills;
 mod limits;
 mod lost_answers;
