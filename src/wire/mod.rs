@@ -6,6 +6,7 @@ mod buffers;
 pub mod codec;
 mod compress;
 pub mod conn;
+mod crc;
 pub mod dial;
 pub mod encode;
 pub mod error;

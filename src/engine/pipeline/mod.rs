@@ -23,9 +23,10 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{
     sync::{mpsc, watch},
-    task::{JoinHandle, JoinSet},
+    task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval},
 };
 use uuid::Uuid;
@@ -121,6 +122,9 @@ pub enum Ended {
     Failed(Box<Failure>),
 }
 
+/// What runs beside the shard's own work: in its task, so that an answer wakes nobody else on its way.
+type Beside = FuturesUnordered<BoxFuture<'static, Done>>;
+
 /// Something that ran beside the shard and is over.
 enum Done {
     Fetched {
@@ -190,7 +194,7 @@ pub struct Session {
     last_published: Option<Instant>,
     fetches: Fetches,
     lines: Lines,
-    tasks: JoinSet<Done>,
+    beside: Beside,
     count: metrics::Shard,
     rates: Rates,
     dropped: rewrite::Dropped,
@@ -246,7 +250,7 @@ impl Session {
             last_published: None,
             fetches: Fetches::default(),
             lines: Lines::default(),
-            tasks: JoinSet::new(),
+            beside: Beside::default(),
             count: before,
             rates: Rates::default(),
             dropped: rewrite::Dropped::default(),
@@ -267,7 +271,7 @@ impl Session {
         let ended = self.copy(incoming, all).await;
         self.last_published = None;
         self.publish();
-        self.tasks.abort_all();
+        self.beside.clear();
         super::steps::in_flight_is(self.shard, 0);
         let ended = match ended {
             Ended::Fence(reason, _) => Ended::Fence(reason, self.broken()),
@@ -310,11 +314,7 @@ impl Session {
                 }
             };
             let ended = tokio::select! {
-                Some(done) = self.tasks.join_next() => match done {
-                    Ok(done) => self.done(done),
-                    Err(error) if error.is_cancelled() => None,
-                    Err(error) => Some(Ended::Failed(Box::new(bug(&error)))),
-                },
+                Some(done) = self.beside.next() => self.all_done(done),
                 appended = appended => match appended {
                     Ok((ledger, result)) => self.appended(ledger, result),
                     Err(error) => {
@@ -358,6 +358,18 @@ impl Session {
         self.publish();
         if self.draining.is_some() {
             return self.finish_draining().await;
+        }
+        None
+    }
+
+    /// What is over by now, all of it before anything new begins.
+    fn all_done(&mut self, first: Done) -> Option<Ended> {
+        let mut next = Some(first);
+        while let Some(done) = next {
+            if let Some(ended) = self.done(done) {
+                return Some(ended);
+            }
+            next = self.beside.next().now_or_never().flatten();
         }
         None
     }

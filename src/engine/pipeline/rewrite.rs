@@ -122,6 +122,10 @@ fn sort(
             Verdict::Aborted => dropped.aborted += 1,
             Verdict::Empty => dropped.empty += 1,
         }
+        // What goes on is checked by the target, or where it is repacked; what ends here, here.
+        batch
+            .verify()
+            .map_err(|error| damaged(&error.to_string()))?;
         if let Some(before) = kept.last_mut() {
             (before.next, before.epoch) = (next, epoch);
         } else {
@@ -147,9 +151,8 @@ fn push(partition: &mut Partition, kept: &[Kept], sink: &mut Sink<'_>) -> Result
     let new = match kept {
         [one] if can_travel(&one.batch, from, largest, codec) => {
             let header = &one.batch.header;
-            let batch = restamp(&one.batch, stamp).map_err(|error| damaged(&error))?;
             vec![Repacked {
-                batch,
+                batch: restamp(&one.batch, stamp),
                 count: header.record_count.cast_unsigned(),
                 origin: Origin::from(header.base_offset),
                 max_timestamp: header.max_timestamp,
@@ -307,7 +310,7 @@ fn has_known_codec(header: &BatchHeader) -> Result<(), Reason> {
 
 fn unfit(unfit: Unfit) -> Reason {
     match unfit {
-        Unfit::Damaged(error) => damaged(&error),
+        Unfit::Damaged(error) => damaged(&error.to_string()),
         unfit => Reason {
             code: "K519",
             text: unfit.to_string(),
@@ -315,10 +318,11 @@ fn unfit(unfit: Unfit) -> Reason {
     }
 }
 
-fn damaged(error: &batch::CrcMismatch) -> Reason {
+/// A batch whose bytes are not those its checksum was computed over.
+pub fn damaged(text: &str) -> Reason {
     Reason {
         code: "K513",
-        text: error.to_string(),
+        text: text.to_owned(),
     }
 }
 
