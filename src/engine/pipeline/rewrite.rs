@@ -18,6 +18,11 @@ use crate::{
     },
 };
 
+/// Bytes of batches that are merged into one.
+const MERGED: usize = 128 << 10;
+/// So many tiny batches in a row are merged: fewer come at the end of a partition, and are sent as they are.
+const WORTH_MERGING: usize = 4;
+
 /// Under which identity batches go out, and which flush of the ledger carries what they rest on.
 #[derive(Debug, Clone, Copy)]
 pub struct Writer {
@@ -84,10 +89,51 @@ pub fn take_in(
         writer,
         entries,
     };
-    for kept in &kept {
-        push(partition, std::slice::from_ref(kept), &mut sink)?;
+    let mut rest = &kept[..];
+    while !rest.is_empty() {
+        let (group, behind) = rest.split_at(mergeable(rest, partition.largest));
+        if group.len() == 1 || push(partition, group, &mut sink).is_err() {
+            // Whatever is wrong with one of them is that one's alone.
+            for one in group {
+                push(partition, std::slice::from_ref(one), &mut sink)?;
+            }
+        }
+        rest = behind;
     }
     sorted.map(|()| dropped)
+}
+
+/// How many batches at the front become one: a broker's work for a batch is the same whatever its size, and much more than ours to
+/// merge it where it is tiny. A few of them are not worth it.
+fn mergeable(kept: &[Kept], largest: usize) -> usize {
+    let alike = |kept: &Kept| {
+        let header = &kept.batch.header;
+        (
+            header.codec(),
+            header.is_log_append_time(),
+            header.leader_epoch,
+        )
+    };
+    let mut bytes = 0;
+    let count = kept
+        .iter()
+        .take_while(|next| {
+            bytes += next.batch.bytes.len();
+            next.batch.bytes.len() <= tiny(&next.batch.header)
+                && alike(next) == alike(&kept[0])
+                && bytes <= MERGED.min(largest)
+        })
+        .count();
+    if count < WORTH_MERGING { 1 } else { count }
+}
+
+/// The largest batch that is merged with others: the dearer its codec, the smaller.
+fn tiny(header: &BatchHeader) -> usize {
+    match Codec::of(header.attributes) {
+        Ok(Codec::None) => 16 << 10,
+        Ok(Codec::Gzip) => 1 << 10,
+        _ => 4 << 10,
+    }
 }
 
 /// What of an answer is copied, in order.

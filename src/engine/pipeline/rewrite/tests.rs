@@ -131,9 +131,20 @@ fn waiting(partition: &Partition, entries: &[Entry]) -> Vec<Record> {
     found
 }
 
+/// With one codec for all of them tiny batches are merged.
 fn kinds() -> impl Strategy<Value = Vec<(Vec<Record>, usize, u8)>> {
     let records = proptest::collection::vec(record(), 1..12);
-    proptest::collection::vec((records, 0usize..5, 0u8..5), 1..8)
+    let batches = proptest::collection::vec((records, 0usize..5, 0u8..5), 1..12);
+    let codec = proptest::option::of(0usize..5);
+    (batches, codec).prop_map(|(mut batches, of_all)| {
+        for (_, codec, kind) in &mut batches {
+            *codec = of_all.unwrap_or(*codec);
+            if of_all.is_some() && *kind == 1 {
+                *kind = 2;
+            }
+        }
+        batches
+    })
 }
 
 proptest! {
@@ -265,4 +276,74 @@ fn one_record_that_is_too_large_stops_the_partition_and_so_does_another_refusal(
         partition.settle(1_000, WARMTH),
         Settled::Forbidden(87, None)
     );
+}
+
+/// Small batches of ten records.
+fn tiny_batches(count: i64, codec: usize) -> Vec<Batch> {
+    let batch = |batch: i64| {
+        let records: Vec<Record> = (0..10)
+            .map(|index| Record {
+                offset: batch * 10 + index,
+                timestamp: 1_000 + batch,
+                key: Some(format!("key {index}").into()),
+                value: Some(format!("{:0100}", batch * 10 + index).into()),
+                headers: vec![],
+            })
+            .collect();
+        let first = (records[0].offset, records[0].timestamp);
+        encode_from(first, &records, ALL[codec], |_| ())
+    };
+    (0..count).map(batch).collect()
+}
+
+#[test]
+fn tiny_batches_that_wait_are_merged_and_a_few_are_not() {
+    for codec in 0..5 {
+        let batches = tiny_batches(200, codec);
+        let mut partition = partition(0, 0);
+        let mut entries = Vec::new();
+        take(&mut partition, &batches, &mut entries);
+        assert!(
+            partition.queue.len() <= 4,
+            "{} batches",
+            partition.queue.len()
+        );
+        assert_eq!(entries.len(), 1, "one run");
+        assert_eq!(waiting(&partition, &entries), naive(&batches, 0));
+        // Never beyond what the target takes.
+        partition = self::partition(0, 0);
+        partition.largest = 3_000;
+        take(&mut partition, &batches, &mut entries);
+        assert!(partition.queue.iter().all(|item| item.batch.len() <= 3_000));
+
+        let mut partition = self::partition(0, 0);
+        take(&mut partition, &batches[..3], &mut Vec::new());
+        let sent: Vec<_> = partition
+            .queue
+            .iter()
+            .map(|item| &item.batch.body[..])
+            .collect();
+        let as_they_came: Vec<_> = batches[..3]
+            .iter()
+            .map(|batch| &batch.bytes[61..])
+            .collect();
+        assert_eq!(sent, as_they_came);
+    }
+}
+
+#[test]
+fn a_damaged_batch_among_tiny_ones_stays_recognisable_and_the_others_whole() {
+    let mut batches = tiny_batches(8, 0);
+    let mut bytes = batches[5].bytes.to_vec();
+    bytes[100] ^= 1;
+    batches[5].bytes = bytes.into();
+    let mut partition = partition(0, 0);
+    take(&mut partition, &batches, &mut Vec::new());
+    let intact: Vec<bool> = partition
+        .queue
+        .iter()
+        .map(|item| item.batch.is_intact())
+        .collect();
+    let expected: Vec<bool> = (0..8).map(|index| index != 5).collect();
+    assert_eq!(intact, expected);
 }
