@@ -12,6 +12,7 @@ mod filter;
 mod partition;
 mod produce;
 mod repack;
+mod retired;
 mod rewrite;
 mod start;
 mod stop;
@@ -35,6 +36,7 @@ use self::{
     fetch::Fetches,
     partition::{Partition, Phase},
     produce::Lines,
+    retired::Retirees,
     rewrite::Writer,
 };
 pub use self::{
@@ -156,6 +158,10 @@ enum Done {
     Refreshed {
         source: bool,
     },
+    MarkedAgain {
+        number: u32,
+        marked: Result<bool, cluster::Error>,
+    },
 }
 
 /// A record being appended to the ledger.
@@ -176,6 +182,10 @@ pub struct Session {
     appending: Option<Appending>,
     data_id: String,
     writer: Writer,
+    migration: String,
+    /// Producer ids of every identity before this one.
+    fenced_ids: HashMap<u32, i64>,
+    retirees: Retirees,
     fences: Vec<Fence>,
     unfenced: usize,
     partitions: Vec<Partition>,
@@ -220,6 +230,13 @@ impl Session {
             })
             .collect();
         let known = state.partitions.clone();
+        let retirees = Retirees::new(state.retired.clone());
+        let fenced_ids = state
+            .identities
+            .iter()
+            .map(|(&number, identity)| (number, identity.producer_id))
+            .collect();
+        let migration = ledger.migration().to_owned();
         let shard = ledger.shard();
         let data_id = super::ledger::data_id(ledger.migration(), shard, established.number);
         Self {
@@ -235,6 +252,9 @@ impl Session {
                 producer_epoch: established.identity.producer_epoch,
                 mark: 1,
             },
+            migration,
+            fenced_ids,
+            retirees,
             unfenced: established.fences.len(),
             fences: established.fences,
             partitions: Vec::new(),
@@ -354,6 +374,7 @@ impl Session {
             return Some(ended);
         }
         self.ask();
+        self.keep_out();
         self.flush();
         self.publish();
         if self.draining.is_some() {
@@ -391,6 +412,7 @@ impl Session {
             Done::Recovered { index, position } => self.recovered(index, position),
             Done::Met { met } => self.met(met),
             Done::Ranged { index, range } => self.ranged(index, range),
+            Done::MarkedAgain { number, marked } => self.marked_again(number, marked),
             Done::Refreshed { source: true } => self.fetches.refreshing = false,
             Done::Refreshed { source: false } => self.lines.refreshing = false,
         }

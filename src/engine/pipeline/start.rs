@@ -262,13 +262,15 @@ impl Session {
                     .any(|partition| partition.at == *at && partition.is_placed)
             });
             if all_seen {
-                over.push(fence.number);
+                over.push((fence.number, fence.partitions.clone()));
             }
         }
         self.unfenced = 0;
         steps::reached("markers-seen");
-        self.entries
-            .extend(over.into_iter().map(|number| Entry::Fenced { number }));
+        for (number, partitions) in over {
+            self.retire(number, partitions);
+            self.entries.push(Entry::Fenced { number });
+        }
     }
 
     /// Asks both clusters about partitions that the ledger does not know.

@@ -199,3 +199,29 @@ fn batches_larger_than_the_target_takes_are_cut() {
         }
     }
 }
+
+#[test]
+fn killed_between_the_pieces_of_a_batch_it_goes_on_with_the_next_record() {
+    let (source, target) = shared_pair();
+    let topic = unique("pieces");
+    source.create_topic(&topic, 5, &[]);
+    target.create_topic(&topic, 5, &[("max.message.bytes", "2000")]);
+    fill(source, &topic, 40, 200, 150);
+    let all = 5 * 40 * 200;
+    let migration = Migration::new(
+        &unique("pieces"),
+        Access::Plain(source),
+        Access::Plain(target),
+        &[&topic],
+    );
+    let mut amid = 0;
+    for round in 0..5 {
+        let tool = migration.command(&["--json", "replicate"]).start();
+        super::wait_until_target_holds(target, &topic, round * 4000 + 500);
+        tool.kill();
+        amid += usize::from(super::held(target, &topic) < all);
+    }
+    assert!(amid >= 2, "{amid} kills came before the end");
+    migration.catch_up();
+    assert_eq!(read::assert_same(source, target, &topic) as i64, all);
+}
