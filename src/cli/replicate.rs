@@ -364,7 +364,7 @@ mod tests {
                     events.send(Event::PartitionStopped {
                         topic: "orders".into(),
                         partition,
-                        code: "K510".into(),
+                        code: "K501".into(),
                         reason: String::new(),
                         source_offset: 0,
                     });
@@ -428,7 +428,7 @@ mod tests {
         let event = Event::PartitionStopped {
             topic: "orders".into(),
             partition: 7,
-            code: "K510".into(),
+            code: "K501".into(),
             reason: "the source begins at 40".into(),
             source_offset: 12,
         };
@@ -482,7 +482,7 @@ mod tests {
         );
         assert_eq!(
             failure.causes,
-            ["orders-7 from source offset 12: the source begins at 40 (K510)"]
+            ["orders-7 from source offset 12: the source begins at 40 (K501)"]
         );
         assert_eq!(failure.next.as_deref(), Some("kafka-migrate status"));
         assert_eq!(failure.hints.len(), 2);

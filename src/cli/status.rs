@@ -208,7 +208,7 @@ mod tests {
             stopped: vec![StoppedPartition {
                 topic: "orders".into(),
                 partition: 3,
-                code: "K510".into(),
+                code: "K501".into(),
                 reason: "the source begins at 40".into(),
                 source_offset: 12,
                 since_ms: 1_769_868_000_000,
@@ -234,7 +234,7 @@ mod tests {
 
     1 partition stopped; nothing is skipped, each goes on from its offset once its cause is gone
     partition  code  from offset  since                     what happened
-    orders-3   K510           12  2026-01-31T14:00:00.000Z  the source begins at 40
+    orders-3   K501           12  2026-01-31T14:00:00.000Z  the source begins at 40
     "#);
     }
 

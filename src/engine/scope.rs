@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Settings, Until,
     pipeline::{Assignment, MADE_ANEW, Reason, Shared, made_anew},
-    topics::{self, Prepared},
+    topics::{self, Prepared, Takes},
 };
 use crate::{
     cluster::{OffsetSpec, TopicInfo},
@@ -110,6 +110,7 @@ impl Scope {
                     name,
                     source_id: topic.id,
                     target_id: prepared.target_id,
+                    takes: prepared.takes,
                     refused: refused.clone(),
                 });
             }
@@ -143,6 +144,7 @@ impl Scope {
                     name,
                     source_id: topic.id,
                     target_id: Uuid::nil(),
+                    takes: Takes::default(),
                     wanted_end: None,
                     refused: Some(Reason {
                         code: MADE_ANEW,

@@ -326,7 +326,7 @@ mod tests {
         let stop = |partition| Event::PartitionStopped {
             topic: "orders".into(),
             partition,
-            code: "K510".into(),
+            code: "K501".into(),
             reason: "the source begins at 40".into(),
             source_offset: 12,
         };
@@ -334,7 +334,7 @@ mod tests {
         let lines = told(&mut News::default(), &stops);
         assert_eq!(
             lines[0],
-            "stopped: orders-0 at source offset 12: the source begins at 40  K510"
+            "stopped: orders-0 at source offset 12: the source begins at 40  K501"
         );
         assert_eq!(lines.len(), STOPS_TOLD + 1);
         assert!(lines[STOPS_TOLD].contains("status"));

@@ -7,6 +7,8 @@ use std::io::Read;
 
 use bytes::Bytes;
 
+use super::buffers;
+
 /// How the records of a batch are compressed: the low three bits of the batch's attributes (Apache Kafka's `CompressionType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Codec {
@@ -56,43 +58,117 @@ impl Codec {
 
     /// The records of a batch as plain bytes, at most `limit` of them. Uncompressed bodies are handed through without a copy.
     pub fn decompress(self, body: &Bytes, limit: usize) -> Result<Bytes, CodecError> {
+        let out = self.into_buffer(body, limit, Vec::new())?;
+        Ok(out.map_or_else(|| body.clone(), Bytes::from))
+    }
+
+    /// The same, for bytes that are read once and dropped: their buffer is used again.
+    pub fn decompress_once(self, body: &Bytes, limit: usize) -> Result<Bytes, CodecError> {
+        let out = self.into_buffer(body, limit, buffers::take())?;
+        Ok(out.map_or_else(|| body.clone(), buffers::freeze))
+    }
+
+    /// `None`: the body is plain as it is.
+    fn into_buffer(
+        self,
+        body: &[u8],
+        limit: usize,
+        mut out: Vec<u8>,
+    ) -> Result<Option<Vec<u8>>, CodecError> {
         let broken = |reason: String| CodecError::Broken {
             codec: self,
             reason,
         };
-        let out = match self {
+        let read = match self {
             Self::None if body.len() > limit => return Err(CodecError::TooLarge(limit)),
-            Self::None => return Ok(body.clone()),
-            Self::Gzip => read_up_to(
-                flate2::bufread::MultiGzDecoder::new(&body[..]),
-                body.len(),
-                limit,
-            ),
-            Self::Lz4 => read_up_to(Lz4Frames::new(body), body.len(), limit),
+            Self::None => return Ok(None),
+            Self::Gzip => {
+                let reader = flate2::bufread::MultiGzDecoder::new(body);
+                read_up_to(reader, body.len(), limit, &mut out)
+            }
+            Self::Lz4 => {
+                if lz4_blocks(body, limit, &mut out).is_some() {
+                    return Ok(Some(out));
+                }
+                // The frame's checked reader understands more, and says what is wrong.
+                out.clear();
+                read_up_to(Lz4Frames::new(body), body.len(), limit, &mut out)
+            }
             Self::Zstd => {
                 // A frame's header claims its window, and streaming writers claim far more than they use; the library refuses
                 // windows above 128 MiB (the largest that zstd-jni writes) and touches only what is filled.
-                let decoder = zstd::stream::read::Decoder::with_buffer(&body[..])
+                let decoder = zstd::stream::read::Decoder::with_buffer(body)
                     .map_err(|e| broken(e.to_string()))?;
-                read_up_to(decoder, body.len(), limit)
+                read_up_to(decoder, body.len(), limit, &mut out)
             }
-            Self::Snappy => return snappy(body, limit).map(Bytes::from),
+            Self::Snappy => return snappy(body, limit, &mut out).map(|()| Some(out)),
         };
-        match out {
-            Ok(Some(out)) => Ok(out.into()),
-            Ok(None) => Err(CodecError::TooLarge(limit)),
+        match read {
+            Ok(true) => Ok(Some(out)),
+            Ok(false) => Err(CodecError::TooLarge(limit)),
             Err(error) => Err(broken(error.to_string())),
         }
     }
 }
 
-/// Reads to the end, growing as bytes really arrive; `None` beyond the limit.
-fn read_up_to(reader: impl Read, input: usize, limit: usize) -> std::io::Result<Option<Vec<u8>>> {
-    let mut out = Vec::with_capacity(input.saturating_mul(2).min(limit));
+/// Reads to the end, growing as bytes really arrive; `false` beyond the limit.
+fn read_up_to(
+    reader: impl Read,
+    input: usize,
+    limit: usize,
+    out: &mut Vec<u8>,
+) -> std::io::Result<bool> {
+    out.reserve(input.saturating_mul(2).min(limit));
     reader
         .take((limit as u64).saturating_add(1))
-        .read_to_end(&mut out)?;
-    Ok((out.len() <= limit).then_some(out))
+        .read_to_end(out)?;
+    Ok(out.len() <= limit)
+}
+
+/// LZ4 frames as Kafka's clients write them (no checksums, no dictionary), block by block straight into `out`. `None` for anything
+/// else, broken or too large: what stands in `out` then means nothing.
+fn lz4_blocks(body: &[u8], limit: usize, out: &mut Vec<u8>) -> Option<()> {
+    let mut rest = body;
+    while !rest.is_empty() {
+        let (header, mut blocks) = rest.split_first_chunk::<7>()?;
+        // Version 1; the bit for independent blocks may be set or not.
+        let known = header[..4] == LZ4_MAGIC && header[4] & !0x20 == 0x40;
+        let largest = match header[5] {
+            code @ (0x40 | 0x50 | 0x60 | 0x70) => 1usize << (8 + 2 * (code >> 4)),
+            _ => return None,
+        };
+        if !known {
+            return None;
+        }
+        let begun = out.len();
+        loop {
+            let (length, behind) = blocks.split_first_chunk::<4>()?;
+            let length = u32::from_le_bytes(*length);
+            if length == 0 {
+                rest = behind;
+                break;
+            }
+            let (block, behind) = behind.split_at_checked((length & !LZ4_STORED) as usize)?;
+            blocks = behind;
+            if length & LZ4_STORED != 0 {
+                out.extend_from_slice(block);
+            } else {
+                let start = out.len();
+                // A byte of input never yields more than 255.
+                let most = largest.min(block.len().saturating_mul(255));
+                out.resize(start + most.min(limit.saturating_sub(start)), 0);
+                let (before, into) = out.split_at_mut(start);
+                let before = &before[begun.max(start.saturating_sub(64 << 10))..];
+                let length =
+                    lz4_flex::block::decompress_into_with_dict(block, into, before).ok()?;
+                out.truncate(start + length);
+            }
+            if out.len() > limit {
+                return None;
+            }
+        }
+    }
+    Some(())
 }
 
 /// LZ4 frames one after the other, until the input is used up.
@@ -128,16 +204,18 @@ impl Read for Lz4Frames<'_> {
     }
 }
 
+/// What an LZ4 frame begins with.
+pub(super) const LZ4_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
+/// Set in a block's length where the block is stored as it is.
+pub(super) const LZ4_STORED: u32 = 1 << 31;
 /// What xerial's framing begins with: a byte that no text has, a name, a zero.
-const XERIAL_MAGIC: &[u8; 8] = b"\x82SNAPPY\0";
+pub(super) const XERIAL_MAGIC: &[u8; 8] = b"\x82SNAPPY\0";
 /// Magic, version, lowest compatible version.
 const XERIAL_HEADER: usize = 16;
 
-fn snappy(body: &[u8], limit: usize) -> Result<Vec<u8>, CodecError> {
-    let mut out = Vec::new();
+fn snappy(body: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
     if !body.starts_with(XERIAL_MAGIC) {
-        snappy_block(body, &mut out, limit)?;
-        return Ok(out);
+        return snappy_block(body, out, limit);
     }
     let cut = || CodecError::Broken {
         codec: Codec::Snappy,
@@ -152,10 +230,10 @@ fn snappy(body: &[u8], limit: usize) -> Result<Vec<u8>, CodecError> {
         }
         let (length, blocks) = rest.split_first_chunk::<4>().ok_or_else(cut)?;
         let length = usize::try_from(i32::from_be_bytes(*length)).map_err(|_| cut())?;
-        snappy_block(blocks.get(..length).ok_or_else(cut)?, &mut out, limit)?;
+        snappy_block(blocks.get(..length).ok_or_else(cut)?, out, limit)?;
         rest = &blocks[length..];
     }
-    Ok(out)
+    Ok(())
 }
 
 /// Appends one raw snappy block.
@@ -255,6 +333,38 @@ pub(crate) mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn every_kind_of_lz4_frame_is_read() {
+        use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
+        let plain: Vec<u8> = (0..60_000u32)
+            .flat_map(|n| (n % 5000).to_le_bytes())
+            .collect();
+        let mut fast = 0;
+        for size in [BlockSize::Max64KB, BlockSize::Max256KB, BlockSize::Max4MB] {
+            for mode in [BlockMode::Independent, BlockMode::Linked] {
+                for sums in 0..4 {
+                    let info = FrameInfo::new()
+                        .block_size(size)
+                        .block_mode(mode)
+                        .block_checksums(sums & 1 != 0)
+                        .content_checksum(sums & 2 != 0);
+                    let mut frame = FrameEncoder::with_frame_info(info, Vec::new());
+                    frame.write_all(&plain).unwrap();
+                    let packed = Bytes::from(frame.finish().unwrap());
+                    let back = Codec::Lz4.decompress(&packed, plain.len()).unwrap();
+                    assert!(back[..] == plain, "{mode:?} {sums}");
+                    assert_eq!(
+                        Codec::Lz4.decompress(&packed, plain.len() - 1),
+                        Err(CodecError::TooLarge(plain.len() - 1))
+                    );
+                    let direct = lz4_blocks(&packed, plain.len(), &mut Vec::new());
+                    fast += usize::from(direct.is_some());
+                }
+            }
+        }
+        assert_eq!(fast, 6, "those without checksums");
     }
 
     #[test]

@@ -1,25 +1,137 @@
-//! A batch of one uncompressed record, for what the program itself writes into Kafka.
+//! Batches put together: of records that came from other batches, copied as bytes, or of one record of our own.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use crc_fast::{CrcAlgorithm::Crc32Iscsi, Digest};
 
-use super::batch::{HEADER_LEN, Stamp, Stamped};
+use super::{
+    batch::{HEADER_LEN, Stamp, Stamped},
+    buffers,
+    codec::{Codec, CodecError},
+    slices::Slice,
+};
 
 /// A batch with one record that has a value and neither key nor headers. `timestamp` in milliseconds since 1970.
 pub fn batch_of_one(value: &[u8], timestamp: i64, stamp: Stamp) -> Stamped {
-    let mut record = BytesMut::with_capacity(value.len() + 16);
-    record.put_i8(0); // attributes
+    let mut record = Vec::with_capacity(value.len() + 16);
+    record.push(0); // attributes
     put_varlong(&mut record, 0); // timestamp delta
     put_varlong(&mut record, 0); // offset delta
     put_varlong(&mut record, -1); // no key
     put_varlong(&mut record, value.len() as i64);
-    record.put_slice(value);
+    record.extend_from_slice(value);
     put_varlong(&mut record, 0); // no headers
-    let mut body = BytesMut::with_capacity(record.len() + 5);
+    let mut body = Vec::with_capacity(record.len() + 5);
     put_varlong(&mut body, record.len() as i64);
-    body.put_slice(&record);
-    let body: Bytes = body.freeze();
+    body.extend_from_slice(&record);
+    let times = Times {
+        base: timestamp,
+        largest: timestamp,
+    };
+    seal(body.into(), Codec::None, 1, times, stamp)
+}
 
+/// A batch being put together: records are numbered without holes, in the order they come.
+#[derive(Debug)]
+pub struct Builder {
+    plain: Vec<u8>,
+    count: u32,
+    times: Times,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    /// What timestamps count from.
+    base: i64,
+    largest: i64,
+}
+
+impl Builder {
+    /// An empty batch. Records are copied fastest where their timestamps count from the same base as before.
+    pub fn new(base_timestamp: i64) -> Self {
+        Self {
+            plain: buffers::take(),
+            count: 0,
+            times: Times {
+                base: base_timestamp,
+                largest: i64::MIN,
+            },
+        }
+    }
+
+    /// Appends a record with this timestamp. Nothing but its timestamp, its offset and its length is written anew.
+    pub fn push(&mut self, record: &Slice<'_>, timestamp: i64) {
+        // Wraps as the addition of Java's readers does.
+        let timestamp_delta = timestamp.wrapping_sub(self.times.base);
+        let offset_delta = i64::from(self.count);
+        if timestamp_delta == record.timestamp_delta
+            && offset_delta == i64::from(record.offset_delta)
+        {
+            self.plain.extend_from_slice(record.whole);
+        } else {
+            let length =
+                1 + varlong_len(timestamp_delta) + varlong_len(offset_delta) + record.rest.len();
+            put_varlong(&mut self.plain, length as i64);
+            self.plain.push(record.attributes);
+            put_varlong(&mut self.plain, timestamp_delta);
+            put_varlong(&mut self.plain, offset_delta);
+            self.plain.extend_from_slice(record.rest);
+        }
+        self.count += 1;
+        self.times.largest = self.times.largest.max(timestamp);
+    }
+
+    /// Records so far.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The largest timestamp so far.
+    pub fn max_timestamp(&self) -> i64 {
+        self.times.largest
+    }
+
+    /// What timestamps count from.
+    pub fn base_timestamp(&self) -> i64 {
+        self.times.base
+    }
+
+    /// Bytes so far, before compression.
+    pub fn len(&self) -> usize {
+        self.plain.len()
+    }
+
+    /// No record yet?
+    pub fn is_empty(&self) -> bool {
+        self.plain.is_empty()
+    }
+
+    /// Compresses, and writes the header. Answers with the batch, and with its records before compression.
+    pub fn finish(self, codec: Codec, stamp: Stamp) -> Result<(Stamped, Bytes), CodecError> {
+        let (body, plain) = if codec == Codec::None {
+            let plain = fitted(self.plain);
+            (plain.clone(), plain)
+        } else {
+            let mut packed = buffers::take();
+            codec.compress(&self.plain, &mut packed)?;
+            (fitted(packed), buffers::freeze(self.plain))
+        };
+        let batch = seal(body, codec, self.count, self.times, stamp);
+        Ok((batch, plain))
+    }
+}
+
+/// A body may wait long: it must not keep a buffer that is far too large for it.
+fn fitted(buffer: Vec<u8>) -> Bytes {
+    if buffer.capacity() <= 2 * buffer.len() {
+        return buffers::freeze(buffer);
+    }
+    let body = Bytes::copy_from_slice(&buffer);
+    drop(buffers::freeze(buffer));
+    body
+}
+
+/// Writes the header of a body whose records are numbered without holes.
+fn seal(body: Bytes, codec: Codec, count: u32, times: Times, stamp: Stamp) -> Stamped {
     let mut head = [0; HEADER_LEN];
     let mut to = &mut head[..];
     to.put_i64(0); // base offset
@@ -27,14 +139,14 @@ pub fn batch_of_one(value: &[u8], timestamp: i64, stamp: Stamp) -> Stamped {
     to.put_i32(-1); // leader epoch
     to.put_i8(2); // magic
     to.put_u32(0); // CRC, below
-    to.put_i16(0); // attributes
-    to.put_i32(0); // last offset delta
-    to.put_i64(timestamp);
-    to.put_i64(timestamp);
+    to.put_i16(codec.attributes());
+    to.put_u32(count.wrapping_sub(1)); // last offset delta
+    to.put_i64(times.base);
+    to.put_i64(times.largest);
     to.put_i64(stamp.producer_id);
     to.put_i16(stamp.producer_epoch);
     to.put_i32(stamp.base_sequence);
-    to.put_i32(1); // records
+    to.put_u32(count);
     let mut digest = Digest::new(Crc32Iscsi);
     digest.update(&head[21..]);
     digest.update(&body);
@@ -43,19 +155,40 @@ pub fn batch_of_one(value: &[u8], timestamp: i64, stamp: Stamp) -> Stamped {
 }
 
 /// A zigzag varint, as records use it.
-fn put_varlong(to: &mut BytesMut, value: i64) {
-    let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
+fn put_varlong(to: &mut Vec<u8>, value: i64) {
+    let mut rest = zigzag(value);
     while rest >= 0x80 {
-        to.put_u8(rest as u8 | 0x80);
+        to.push(rest as u8 | 0x80);
         rest >>= 7;
     }
-    to.put_u8(rest as u8);
+    to.push(rest as u8);
+}
+
+fn varlong_len(value: i64) -> usize {
+    let bits = u64::BITS - (zigzag(value) | 1).leading_zeros();
+    bits.div_ceil(7) as usize
+}
+
+fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)).cast_unsigned()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::wire::{batch, record::Records};
+
+    proptest! {
+        #[test]
+        fn the_length_of_a_number_is_known_before_it_is_written(value: i64, shift in 0u32..64) {
+            let value = value >> shift;
+            let mut out = Vec::new();
+            put_varlong(&mut out, value);
+            prop_assert_eq!(out.len(), varlong_len(value));
+        }
+    }
 
     #[test]
     fn what_is_encoded_can_be_read() {

@@ -4,6 +4,7 @@ mod auth;
 pub mod batch;
 mod buffers;
 pub mod codec;
+mod compress;
 pub mod conn;
 mod crc;
 pub mod dial;
@@ -14,6 +15,7 @@ pub mod leaders;
 pub mod record;
 pub mod retry;
 pub mod scram;
+pub mod slices;
 pub mod tls;
 pub mod versions;
 

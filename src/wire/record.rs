@@ -279,8 +279,17 @@ pub(crate) mod tests {
         codec: Codec,
         change: impl FnOnce(&mut BatchHeader),
     ) -> Batch {
-        let (base_offset, base_timestamp) =
-            records.first().map_or((0, 0), |r| (r.offset, r.timestamp));
+        let first = records.first().map_or((0, 0), |r| (r.offset, r.timestamp));
+        encode_from(first, records, codec, change)
+    }
+
+    /// The same, with another base offset and base timestamp than the first record's.
+    pub(crate) fn encode_from(
+        (base_offset, base_timestamp): (i64, i64),
+        records: &[Record],
+        codec: Codec,
+        change: impl FnOnce(&mut BatchHeader),
+    ) -> Batch {
         let mut body = Vec::new();
         for record in records {
             let mut one = vec![0];
@@ -350,11 +359,12 @@ pub(crate) mod tests {
         }
     }
 
-    fn bytes() -> impl Strategy<Value = Bytes> {
+    pub(crate) fn bytes() -> impl Strategy<Value = Bytes> {
         proptest::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from)
     }
 
-    fn record() -> impl Strategy<Value = Record> {
+    /// A record; its offset is how far it is behind the one before it.
+    pub(crate) fn record() -> impl Strategy<Value = Record> {
         let header = (bytes(), proptest::option::of(bytes()))
             .prop_map(|(name, value)| Header { name, value });
         let headers = proptest::collection::vec(header, 0..4);

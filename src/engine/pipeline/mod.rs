@@ -1,7 +1,7 @@
 //! One shard's partitions, from the source to the target, under one identity.
 //!
 //! ```text
-//! fetch ─▶ filter ─▶ rewrite ─▶ produce ─▶ map ─▶ checkpoint
+//! fetch ─▶ filter ─▶ rewrite │ repack ─▶ produce ─▶ map ─▶ checkpoint
 //! ```
 //!
 //! One task owns everything of the shard; what takes time (a fetch, an append, a read) runs beside it and comes back as `Done`.
@@ -11,6 +11,7 @@ mod fetch;
 mod filter;
 mod partition;
 mod produce;
+mod repack;
 mod retired;
 mod rewrite;
 mod start;
@@ -56,6 +57,7 @@ use super::{
     metrics::{self, Numbers, Rates},
     recover::{Position, Unclear},
     settings::Stop,
+    topics::Takes,
 };
 use crate::{
     clock,
@@ -102,6 +104,8 @@ pub struct Assignment {
     pub source_id: Uuid,
     /// The topic's id on the target.
     pub target_id: Uuid,
+    /// What the topic takes there.
+    pub takes: Takes,
     /// The end offset to reach for `--until caught-up`.
     pub wanted_end: Option<i64>,
     /// Why it cannot be copied at all.

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::warmth::Warmth;
+use super::{repack::Origin, rewrite, warmth::Warmth};
 use crate::{
     clock,
     engine::{
@@ -18,7 +18,7 @@ use crate::{
         recover::Position,
     },
     model::names::TopicPartition,
-    wire::batch::Stamped,
+    wire::{batch::Stamped, codec::Codec},
 };
 
 /// In flight at most, while the broker remembers us (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
@@ -33,6 +33,8 @@ pub struct Item {
     pub sequence: u64,
     /// Its records.
     pub count: u32,
+    /// Their source offsets.
+    pub origin: Origin,
     /// Everything below this source offset is on the target once this batch is.
     pub source_next: i64,
     /// Its largest timestamp.
@@ -75,6 +77,8 @@ pub enum Settled {
     Fence(String),
     /// A batch can never be written.
     Forbidden(i16, Option<String>),
+    /// It was too large, and waits in smaller pieces.
+    Smaller,
     /// A later batch was appended though an earlier one was not: the target broke Kafka's rules.
     Broken(String),
 }
@@ -126,6 +130,10 @@ pub struct Partition {
     pub origin: i64,
     /// Bytes taken in and not acknowledged.
     pub buffered: usize,
+    /// The largest batch that the target takes, as far as it is known.
+    pub largest: usize,
+    /// The only codec that the target takes, if there is one.
+    pub codec: Option<Codec>,
 
     /// The sequence of the next batch taken in.
     pub next_sequence: u64,
@@ -189,6 +197,8 @@ impl Partition {
             last_stable: None,
             origin: 0,
             buffered: 0,
+            largest: usize::MAX,
+            codec: None,
             next_sequence: 0,
             run: None,
             queue: VecDeque::new(),
@@ -406,7 +416,7 @@ impl Partition {
         if !self.settling || self.in_flight.iter().any(|(_, fate)| *fate == Fate::Sent) {
             return Settled::Wait;
         }
-        let Some((_, first)) = self.in_flight.front() else {
+        let Some((item, first)) = self.in_flight.front() else {
             self.settling = false;
             return Settled::Wait;
         };
@@ -440,14 +450,26 @@ impl Partition {
                 }
             }
             // Legal where a first copy may have been appended: its refused repetition then is no gap.
-            Fate::Refused(_) if !self.dirty && any(|fate| matches!(fate, Fate::Appended(_))) => {
+            Fate::Refused(_) | Fate::Forbidden(TOO_LARGE | LIST_TOO_LARGE, _)
+                if !self.dirty && any(|fate| matches!(fate, Fate::Appended(_))) =>
+            {
                 Settled::Broken(
                     "the target appended a batch although it had refused the one before".to_owned(),
+                )
+            }
+            Fate::Forbidden(TOO_LARGE | LIST_TOO_LARGE, _) if item.count > 1 && self.dirty => {
+                Settled::Fence(
+                    "a batch has to be cut, and a copy of it may be under way".to_owned(),
                 )
             }
             Fate::Forbidden(code, message) => Settled::Forbidden(*code, message.clone()),
             _ => Settled::Again,
         };
+        let is_too_large = matches!(settled, Settled::Forbidden(TOO_LARGE | LIST_TOO_LARGE, _));
+        if is_too_large && self.shrink() {
+            self.settling = false;
+            return Settled::Smaller;
+        }
         match settled {
             Settled::Again => {
                 self.settling = false;
@@ -469,6 +491,34 @@ impl Partition {
             _ => {}
         }
         settled
+    }
+
+    /// Cuts what waits into batches of half the size of the first in flight; `false` if that one cannot be cut.
+    ///
+    /// Every sequence keeps its record, only the boundaries move. Still no copy of the larger batch may be under way, which a clean identity
+    /// knows, because all of its requests were answered: should the target's limit grow meanwhile, that copy would be appended
+    /// between two pieces, and where the broker has forgotten us even beside them. A batch that was refused left nothing behind.
+    fn shrink(&mut self) -> bool {
+        let Some((first, _)) = self.in_flight.front() else {
+            return false;
+        };
+        let largest = self.largest.min(first.batch.len() / 2);
+        let Some(pieces) = rewrite::cut(first, largest) else {
+            return false;
+        };
+        self.largest = largest;
+        drop(self.in_flight.pop_front());
+        let rest = std::mem::take(&mut self.queue);
+        let rest = self.in_flight.drain(..).map(|(item, _)| item).chain(rest);
+        self.queue = pieces.into();
+        for item in rest {
+            match (item.batch.len() > largest).then(|| rewrite::cut(&item, largest)) {
+                Some(Some(pieces)) => self.queue.extend(pieces),
+                _ => self.queue.push_back(item),
+            }
+        }
+        self.buffered = self.queue.iter().map(|item| item.batch.len()).sum();
+        true
     }
 
     /// How long to wait before trying again.
@@ -520,6 +570,10 @@ pub const PATIENT_TRIES: u32 = 3;
 const BLOCKED: Duration = Duration::from_secs(2);
 /// CORRUPT_MESSAGE: the bytes are not those that the checksum was computed over.
 pub const CORRUPT: i16 = 2;
+/// MESSAGE_TOO_LARGE: larger than the topic's `max.message.bytes`, as it came or once the broker had compressed it its own way.
+const TOO_LARGE: i16 = 10;
+/// RECORD_LIST_TOO_LARGE: larger than a log segment.
+const LIST_TOO_LARGE: i16 = 18;
 /// OUT_OF_ORDER_SEQUENCE_NUMBER.
 const OUT_OF_ORDER: i16 = 45;
 

@@ -291,7 +291,7 @@ impl Session {
         self.count.records += records;
         self.count.bytes += bytes;
         match partition.settle(now_ms, self.shared.warmth) {
-            Settled::Wait => {}
+            Settled::Wait | Settled::Smaller => {}
             Settled::Again => {
                 let now = Instant::now();
                 partition.hold_until = Some(now + partition.pause());

@@ -1,18 +1,27 @@
-//! Makes fetched batches acceptable to the target without touching their records, or says why that cannot be.
+//! Makes fetched batches acceptable to the target: without touching their records where they can travel as they are, else repacked.
 
 use std::sync::Arc;
 
 use super::{
     filter::{Transactions, Verdict},
     partition::{Item, Partition, Reason},
+    repack::{Origin, Repacked, Unfit, Wanted, repack},
 };
 use crate::{
     engine::{
         budget::Held,
         ledger::record::{Entry, Run},
     },
-    wire::batch::{self, Batch, BatchError, BatchHeader, Stamp, restamp},
+    wire::{
+        batch::{self, Batch, BatchError, BatchHeader, Stamp, restamp},
+        codec::Codec,
+    },
 };
+
+/// Bytes of batches that are merged into one.
+const MERGED: usize = 128 << 10;
+/// So many tiny batches in a row are merged: fewer come at the end of a partition, and are sent as they are.
+const WORTH_MERGING: usize = 4;
 
 /// Under which identity batches go out, and which flush of the ledger carries what they rest on.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +56,20 @@ impl Dropped {
     }
 }
 
+/// A batch that is copied, and where the partition stands once it, and what is left out behind it, is done.
+struct Kept {
+    batch: Batch,
+    next: i64,
+    epoch: i32,
+}
+
+/// Where what is taken in goes, besides the partition.
+struct Sink<'a> {
+    held: &'a Arc<Held>,
+    writer: Writer,
+    entries: &'a mut Vec<Entry>,
+}
+
 /// Takes the batches of a fetch answer into a partition: what the ledger has to be told before they are sent goes to `entries`.
 ///
 /// `Err` stops the partition: batches before the one that cannot travel are taken in all the same.
@@ -58,82 +81,243 @@ pub fn take_in(
     writer: Writer,
     entries: &mut Vec<Entry>,
 ) -> Result<Dropped, Reason> {
-    let mut transactions = Transactions::new(aborted);
     let mut dropped = Dropped::default();
+    let mut kept = Vec::new();
+    let sorted = sort(partition, records, aborted, &mut kept, &mut dropped);
+    let mut sink = Sink {
+        held,
+        writer,
+        entries,
+    };
+    let mut rest = &kept[..];
+    while !rest.is_empty() {
+        let (group, behind) = rest.split_at(mergeable(rest, partition.largest));
+        if group.len() == 1 || push(partition, group, &mut sink).is_err() {
+            // Whatever is wrong with one of them is that one's alone.
+            for one in group {
+                push(partition, std::slice::from_ref(one), &mut sink)?;
+            }
+        }
+        rest = behind;
+    }
+    sorted.map(|()| dropped)
+}
+
+/// How many batches at the front become one: a broker's work for a batch is the same whatever its size, and much more than ours to
+/// merge it where it is tiny. A few of them are not worth it.
+fn mergeable(kept: &[Kept], largest: usize) -> usize {
+    let alike = |kept: &Kept| {
+        let header = &kept.batch.header;
+        (
+            header.codec(),
+            header.is_log_append_time(),
+            header.leader_epoch,
+        )
+    };
+    let mut bytes = 0;
+    let count = kept
+        .iter()
+        .take_while(|next| {
+            bytes += next.batch.bytes.len();
+            next.batch.bytes.len() <= tiny(&next.batch.header)
+                && alike(next) == alike(&kept[0])
+                && bytes <= MERGED.min(largest)
+        })
+        .count();
+    if count < WORTH_MERGING { 1 } else { count }
+}
+
+/// The largest batch that is merged with others: the dearer its codec, the smaller.
+fn tiny(header: &BatchHeader) -> usize {
+    match Codec::of(header.attributes) {
+        Ok(Codec::None) => 16 << 10,
+        Ok(Codec::Gzip) => 1 << 10,
+        _ => 4 << 10,
+    }
+}
+
+/// What of an answer is copied, in order.
+fn sort(
+    partition: &mut Partition,
+    records: bytes::Bytes,
+    aborted: Vec<(i64, i64)>,
+    kept: &mut Vec<Kept>,
+    dropped: &mut Dropped,
+) -> Result<(), Reason> {
+    let mut transactions = Transactions::new(aborted);
+    let wanted = partition.fetch_offset;
+    let mut at = wanted;
     for batch in batch::split(records) {
-        let batch = batch.map_err(|error| unreadable(partition, &error))?;
+        let batch = batch.map_err(|error| unreadable(at, &error))?;
         let header = &batch.header;
         let verdict = transactions
             .judge(&batch)
-            .map_err(|error| unreadable(partition, &error))?;
-        if header.next_offset() <= partition.fetch_offset {
+            .map_err(|error| unreadable(at, &error))?;
+        if header.next_offset() <= wanted {
             continue;
         }
+        let (next, epoch) = (header.next_offset(), header.leader_epoch);
+        at = next;
         match verdict {
-            Verdict::Keep => {}
+            Verdict::Keep => {
+                has_known_codec(header)?;
+                kept.push(Kept { batch, next, epoch });
+                continue;
+            }
             Verdict::Control => dropped.control += 1,
             Verdict::Aborted => dropped.aborted += 1,
             Verdict::Empty => dropped.empty += 1,
         }
-        partition.last_epoch = header.leader_epoch;
-        if verdict != Verdict::Keep {
-            // What goes on is checked by the target; what ends here, here.
-            batch
-                .verify()
-                .map_err(|error| damaged(&error.to_string()))?;
-            partition.skip_to(header.next_offset());
-            continue;
+        // What goes on is checked by the target, or where it is repacked; what ends here, here.
+        batch
+            .verify()
+            .map_err(|error| damaged(&error.to_string()))?;
+        if let Some(before) = kept.last_mut() {
+            (before.next, before.epoch) = (next, epoch);
+        } else {
+            partition.last_epoch = epoch;
+            partition.skip_to(next);
         }
-        can_travel(header, partition.fetch_offset)?;
-        push(partition, &batch, held, writer, entries);
     }
-    Ok(dropped)
+    Ok(())
 }
 
-fn push(
-    partition: &mut Partition,
-    batch: &Batch,
-    held: &Arc<Held>,
-    writer: Writer,
-    entries: &mut Vec<Entry>,
-) {
-    let header = &batch.header;
-    let sequence = partition.next_sequence;
-    let stamp = Stamp {
-        producer_id: writer.producer_id,
-        producer_epoch: writer.producer_epoch,
-        base_sequence: wire_sequence(sequence),
+/// Takes in neighbouring batches: one as it is, where it can travel so.
+fn push(partition: &mut Partition, kept: &[Kept], sink: &mut Sink<'_>) -> Result<(), Reason> {
+    let Some(last) = kept.last() else {
+        return Ok(());
     };
-    let continues = partition.run.is_some_and(|run| {
-        run.identity == writer.number
-            && run.offset + (sequence - run.sequence) as i64 == header.base_offset
-    });
-    // A batch waits for the flush that carries its run; one that continues the run of a batch before it, for the same.
-    let mark = if continues {
-        partition.queue.back().map_or(0, |before| before.mark)
-    } else {
-        let run = Run {
-            identity: writer.number,
-            sequence,
-            offset: header.base_offset,
+    partition.last_epoch = last.epoch;
+    let (from, largest, codec) = (partition.fetch_offset, partition.largest, partition.codec);
+    let stamp = Stamp {
+        producer_id: sink.writer.producer_id,
+        producer_epoch: sink.writer.producer_epoch,
+        base_sequence: wire_sequence(partition.next_sequence),
+    };
+    let new = match kept {
+        [one] if can_travel(&one.batch, from, largest, codec) => {
+            let header = &one.batch.header;
+            vec![Repacked {
+                batch: restamp(&one.batch, stamp),
+                count: header.record_count.cast_unsigned(),
+                origin: Origin::from(header.base_offset),
+                max_timestamp: header.max_timestamp,
+            }]
+        }
+        _ => {
+            let batches: Vec<Batch> = kept.iter().map(|kept| kept.batch.clone()).collect();
+            let wanted = Wanted {
+                stamp,
+                largest,
+                codec,
+            };
+            repack(&batches, from, wanted).map_err(unfit)?
+        }
+    };
+    let Some(behind) = new.len().checked_sub(1) else {
+        // Nothing of it is left at or behind where copying begins.
+        partition.skip_to(last.next);
+        return Ok(());
+    };
+    for (index, new) in new.into_iter().enumerate() {
+        let next = if index == behind {
+            last.next
+        } else {
+            new.next_offset()
         };
-        partition.run = Some(run);
-        entries.push(Entry::Run {
-            at: partition.at,
-            run,
+        enqueue(partition, new, next, last.epoch, sink);
+    }
+    Ok(())
+}
+
+/// Declares the runs that a batch rests on, and puts it behind the others.
+fn enqueue(
+    partition: &mut Partition,
+    new: Repacked,
+    source_next: i64,
+    leader_epoch: i32,
+    sink: &mut Sink<'_>,
+) {
+    let identity = sink.writer.number;
+    let sequence = partition.next_sequence;
+    let mut declares = false;
+    for (index, offset) in new.origin.stretches() {
+        let run = Run {
+            identity,
+            sequence: sequence + u64::from(index),
+            offset,
+        };
+        let continues = partition.run.is_some_and(|last| {
+            last.identity == identity
+                && last.offset + (run.sequence - last.sequence) as i64 == offset
         });
-        writer.mark
+        if !continues {
+            declares = true;
+            partition.run = Some(run);
+            sink.entries.push(Entry::Run {
+                at: partition.at,
+                run,
+            });
+        }
+    }
+    // A batch waits for the flush that carries its runs; one that continues the run of a batch before it, for the same.
+    let mark = if declares {
+        sink.writer.mark
+    } else {
+        partition.queue.back().map_or(0, |before| before.mark)
     };
     partition.push(Item {
-        batch: restamp(batch, stamp),
+        batch: new.batch,
         sequence,
-        count: header.record_count.cast_unsigned(),
-        source_next: header.next_offset(),
-        max_timestamp: header.max_timestamp,
-        leader_epoch: header.leader_epoch,
+        count: new.count,
+        origin: new.origin,
+        source_next,
+        max_timestamp: new.max_timestamp,
+        leader_epoch,
         mark,
-        _held: held.clone(),
+        _held: sink.held.clone(),
     });
+}
+
+/// Cuts a batch that was taken in into smaller ones of the same records under the same sequences; `None` if it cannot be.
+pub fn cut(item: &Item, largest: usize) -> Option<Vec<Item>> {
+    let header = BatchHeader::decode(&item.batch.head).ok()?;
+    let batch = Batch {
+        bytes: [&item.batch.head[..], &item.batch.body].concat().into(),
+        header,
+    };
+    let stamp = Stamp {
+        producer_id: header.producer_id,
+        producer_epoch: header.producer_epoch,
+        base_sequence: header.base_sequence,
+    };
+    let wanted = Wanted {
+        stamp,
+        largest,
+        codec: None,
+    };
+    let new = repack(&[batch], 0, wanted).ok()?;
+    let mut done = 0;
+    let items = new.into_iter().map(|new| {
+        let (begun, count) = (done, new.count);
+        done += count;
+        let origin = item.origin.part(begun, count);
+        Item {
+            sequence: item.sequence + u64::from(begun),
+            count,
+            source_next: if done == item.count {
+                item.source_next
+            } else {
+                origin.offset(count - 1) + 1
+            },
+            max_timestamp: new.max_timestamp,
+            batch: new.batch,
+            origin,
+            ..item.clone()
+        }
+    });
+    let items: Vec<Item> = items.collect();
+    (items.len() > 1).then_some(items)
 }
 
 /// A count of records as the wire's sequence, which wraps to 0 after 2^31-1.
@@ -141,46 +325,43 @@ pub fn wire_sequence(count: u64) -> i32 {
     (count & 0x7fff_ffff) as i32
 }
 
-/// Is the batch one that a broker takes with nothing but its header changed?
-fn can_travel(header: &BatchHeader, wanted: i64) -> Result<(), Reason> {
-    let stop = |code, text: String| Err(Reason { code, text });
-    let at = header.base_offset;
-    if at < wanted {
-        return stop(
-            "K510",
-            format!(
-                "copying would begin inside the batch at offset {at}: this version copies whole batches only"
-            ),
-        );
+/// Is the batch one that a broker takes with nothing but its header changed, and are all of its records wanted?
+///
+/// Brokers count a batch's records by its offsets, so one with holes is refused, or worse. The time that a broker gave to its records
+/// stands in none of them. A broker that compresses anew what came in another codec also writes header names anew, and those that are
+/// not UTF-8 wrong.
+fn can_travel(batch: &Batch, from: i64, largest: usize, codec: Option<Codec>) -> bool {
+    let header = &batch.header;
+    let is_dense = i64::from(header.record_count) == i64::from(header.last_offset_delta) + 1;
+    is_dense
+        && header.base_offset >= from
+        && !header.is_log_append_time()
+        && codec.is_none_or(|codec| Codec::of(header.attributes) == Ok(codec))
+        && (batch.bytes.len() <= largest || header.record_count == 1)
+}
+
+fn has_known_codec(header: &BatchHeader) -> Result<(), Reason> {
+    if header.codec() <= 4 {
+        return Ok(());
     }
-    if i64::from(header.record_count) != i64::from(header.last_offset_delta) + 1 {
-        return stop(
-            "K511",
-            format!(
-                "the batch at offset {at} holds {} records over {} offsets (compaction removed some): this version copies only batches without holes",
-                header.record_count,
-                i64::from(header.last_offset_delta) + 1
-            ),
-        );
+    Err(Reason {
+        code: "K514",
+        text: format!(
+            "the batch at offset {} is compressed with codec {}, which Kafka does not define",
+            header.base_offset,
+            header.codec()
+        ),
+    })
+}
+
+fn unfit(unfit: Unfit) -> Reason {
+    match unfit {
+        Unfit::Damaged(error) => damaged(&error.to_string()),
+        unfit => Reason {
+            code: "K519",
+            text: unfit.to_string(),
+        },
     }
-    if header.is_log_append_time() {
-        return stop(
-            "K512",
-            format!(
-                "the batch at offset {at} carries its broker's append time (message.timestamp.type=LogAppendTime): this version copies only batches with the producer's times"
-            ),
-        );
-    }
-    if header.codec() > 4 {
-        return stop(
-            "K514",
-            format!(
-                "the batch at offset {at} is compressed with codec {}, which Kafka does not define",
-                header.codec()
-            ),
-        );
-    }
-    Ok(())
 }
 
 /// A batch whose bytes are not those its checksum was computed over.
@@ -191,13 +372,16 @@ pub fn damaged(text: &str) -> Reason {
     }
 }
 
-fn unreadable(partition: &Partition, error: &BatchError) -> Reason {
+fn unreadable(at: i64, error: &BatchError) -> Reason {
     let code = match error {
         BatchError::Magic { .. } => "K515",
         _ => "K516",
     };
     Reason {
         code,
-        text: format!("at offset {}: {error}", partition.fetch_offset),
+        text: format!("at offset {at}: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,8 @@ impl Session {
             let index = self.partitions.len();
             let mut partition = Partition::new(assignment.name.clone(), at, assignment.source_id);
             partition.wanted_end = assignment.wanted_end;
+            partition.codec = assignment.takes.codec;
+            partition.largest = assignment.takes.largest.unwrap_or(usize::MAX);
             self.index.insert(assignment.name.clone(), index);
             let known = self.known.remove(&at);
             if let Some(known) = &known

@@ -1,10 +1,11 @@
 //! Makes topics on the target as they are on the source, without the settings that the target does not take.
 
-use super::{Prepared, count, parts, settle};
+use super::{Prepared, Takes, count, parts, settle};
 use crate::{
     cluster::{ConfigEntry, Error, NewTopic, Source, Target, TopicInfo},
     error::Failure,
     model::names::TopicName,
+    wire::codec::Codec,
 };
 
 /// Settings of a topic that mean the same on every cluster, besides who stamps its records.
@@ -182,6 +183,26 @@ pub(super) fn stamps(entries: &[ConfigEntry]) -> bool {
     })
 }
 
+/// The largest batch and the codec that a topic with these settings takes.
+pub(super) fn takes(entries: &[ConfigEntry]) -> Takes {
+    let value = |name: &str| {
+        let entry = entries.iter().find(|entry| entry.name == name)?;
+        entry.value.as_deref()
+    };
+    Takes {
+        largest: value("max.message.bytes").and_then(|bytes| bytes.parse().ok()),
+        codec: match value("compression.type") {
+            Some("uncompressed") => Some(Codec::None),
+            Some("gzip") => Some(Codec::Gzip),
+            Some("snappy") => Some(Codec::Snappy),
+            Some("lz4") => Some(Codec::Lz4),
+            Some("zstd") => Some(Codec::Zstd),
+            // `producer`: as it comes.
+            _ => None,
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +234,16 @@ mod tests {
         ];
         let wanted = wanted.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(settings(&entries), wanted);
+        assert_eq!(takes(&entries), Takes::default());
+        let entries_of_target = [
+            entry("max.message.bytes", Some("1048588"), false),
+            entry("compression.type", Some("lz4"), true),
+        ];
+        let told = Takes {
+            largest: Some(1_048_588),
+            codec: Some(Codec::Lz4),
+        };
+        assert_eq!(takes(&entries_of_target), told);
         assert!(stamps(&entries));
         assert!(!stamps(&entries[..5]));
     }

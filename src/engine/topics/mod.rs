@@ -11,6 +11,7 @@ use crate::{
     cluster::{Source, Target, TopicInfo, failure},
     error::Failure,
     model::{names::TopicName, scope::Scope},
+    wire::codec::Codec,
 };
 
 /// How long the target may show nothing more of what was made a moment ago. A broker takes milliseconds for each partition.
@@ -20,6 +21,16 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Partitions and settings made by one command: a controller writes it as one batch of at most 10,000 entries
 /// (`QuorumController.MAX_RECORDS_PER_USER_OP`).
 const AT_ONCE: usize = 4000;
+
+/// What a topic on the target takes, where that is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Takes {
+    /// The largest batch, in bytes (`max.message.bytes`).
+    pub largest: Option<usize>,
+    /// The only codec (`compression.type`). A broker that has to change a batch's codec writes all of its records anew, and header names
+    /// that are not UTF-8 are then others.
+    pub codec: Option<Codec>,
+}
 
 /// A topic of the source, and what stands for it on the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +43,8 @@ pub struct Prepared {
     pub target_id: Uuid,
     /// Partitions on the target: as many as on the source, unless it was refused.
     pub partitions: i32,
+    /// What the target says that it takes.
+    pub takes: Takes,
     /// We made it just now.
     pub created: bool,
     /// We gave it partitions just now.
@@ -49,6 +62,7 @@ impl Prepared {
             source_id: topic.id,
             target_id: Uuid::nil(),
             partitions: 0,
+            takes: Takes::default(),
             created: false,
             grown: false,
             refused: None,
@@ -127,7 +141,7 @@ pub async fn prepare(
     )
     .await?;
     grow(target, topics, &mut all).await?;
-    refuse_stamped(target, &mut all).await?;
+    ask_settings(target, &mut all).await?;
     Ok(all)
 }
 
@@ -245,13 +259,13 @@ async fn settle(target: &Target, mut open: Vec<(&mut Prepared, i32)>) -> Result<
     Ok(())
 }
 
-/// Where the target stamps records itself, they cannot arrive as they are.
-async fn refuse_stamped(target: &Target, all: &mut [Prepared]) -> Result<(), Failure> {
+/// Learns what topics take. Where the target stamps records itself, they cannot arrive as they are.
+async fn ask_settings(target: &Target, all: &mut [Prepared]) -> Result<(), Failure> {
+    // What we made without trouble has the time that we gave it.
+    let is_doubtful = |prepared: &Prepared| !prepared.created || prepared.trouble.is_some();
     let asked: Vec<TopicName> = all
         .iter()
         .filter(|prepared| prepared.refused.is_none())
-        // What we made without trouble has the setting that we gave it.
-        .filter(|prepared| !prepared.created || prepared.trouble.is_some())
         .map(|prepared| prepared.name.clone())
         .collect();
     if asked.is_empty() {
@@ -259,7 +273,11 @@ async fn refuse_stamped(target: &Target, all: &mut [Prepared]) -> Result<(), Fai
     }
     let configs = target.topic_configs_each(&asked).await;
     let configs = configs.map_err(|error| error.failure())?;
-    let unknown = configs.values().filter(|entries| entries.is_err()).count();
+    let unknown = all
+        .iter()
+        .filter(|prepared| is_doubtful(prepared))
+        .filter(|prepared| configs.get(&prepared.name).is_some_and(Result::is_err))
+        .count();
     let mut told = false;
     for prepared in all {
         match configs.get(&prepared.name) {
@@ -270,8 +288,9 @@ async fn refuse_stamped(target: &Target, all: &mut [Prepared]) -> Result<(), Fai
                 );
                 prepared.refuse("K555", reason);
             }
+            Some(Ok(entries)) => prepared.takes = create::takes(entries),
             // Told once, however many there are.
-            Some(Err(error)) if !told => {
+            Some(Err(error)) if !told && is_doubtful(prepared) => {
                 told = true;
                 prepared.trouble.get_or_insert(format!(
                     "whether {unknown} topics on the target keep records' timestamps is unknown: {error}"

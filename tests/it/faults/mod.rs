@@ -5,6 +5,7 @@ mod cold;
 mod damaged;
 mod first_copy;
 mod harness;
+mod holes;
 mod kills;
 mod limits;
 mod lost_answers;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{
+    codecs::Record,
     kafka::Kafka,
     load::Load,
     read, shared_pair,
@@ -63,16 +64,27 @@ fn assert_only_markers_since(target: &Kafka, topic: &str, before: Option<i64>) {
 }
 
 #[test]
-fn a_stamped_topic_and_a_topic_with_data_stop_and_the_others_are_copied() {
+fn a_record_that_is_too_large_and_a_topic_with_data_stop_and_the_others_are_copied() {
     let (source, target) = shared_pair();
     let stem = unique("stops");
-    let [plain, stamped, held] = ["plain", "stamped", "held"].map(|name| format!("{stem}-{name}"));
+    let [plain, large, held] = ["plain", "large", "held"].map(|name| format!("{stem}-{name}"));
     source.create_topic(&plain, 2, &[]);
-    source.create_topic(&stamped, 1, &[("message.timestamp.type", "LogAppendTime")]);
+    source.create_topic(&large, 1, &[]);
+    target.create_topic(&large, 1, &[("max.message.bytes", "2000")]);
     source.create_topic(&held, 1, &[]);
     target.create_topic(&held, 1, &[]);
-    Load::to(&[(&plain, 2), (&stamped, 1), (&held, 1)]).fill(source, 600);
+    Load::to(&[(&large, 1)]).fill(source, 100);
+    Load::to(&[(&large, 1)]).filling(3000).fill(source, 1);
+    Load::to(&[(&plain, 2), (&large, 1), (&held, 1)]).fill(source, 600);
     Load::to(&[(&held, 1)]).fill(target, 50);
+    let wanted = read::partition(source, &large, 0, read::View::Committed);
+    let is_large = |record: &&Record| {
+        record
+            .value
+            .as_ref()
+            .is_some_and(|value| value.len() > 2000)
+    };
+    let too_large = wanted.iter().find(is_large).expect("it was written").offset;
     let before = target.end_offset(&held, 0);
     let migration = Migration::new(
         &stem,
@@ -83,20 +95,29 @@ fn a_stamped_topic_and_a_topic_with_data_stop_and_the_others_are_copied() {
     stops(
         &migration,
         &[
-            &format!("{stamped}-0 from source offset 0"),
-            "K512",
+            &format!("{large}-0 from source offset {too_large}"),
+            "MESSAGE_TOO_LARGE",
+            "K509",
             &format!("{held}-0 from source offset 0"),
             "K520",
         ],
     );
     read::assert_same(source, target, &plain);
     assert_eq!(target.end_offset(&held, 0), before, "nothing was written");
-    assert_eq!(target.end_offset(&stamped, 0), Some(0));
+    let copied = read::partition(target, &large, 0, read::View::Uncommitted);
+    let wanted = wanted.iter().filter(|record| record.offset < too_large);
+    assert!(
+        wanted
+            .clone()
+            .zip(&copied)
+            .all(|(one, other)| one.is_same(other))
+    );
+    assert_eq!(copied.len(), wanted.count(), "everything before it");
     let mut listed = stopped(&migration);
     listed.sort();
     assert_eq!(
         listed,
-        [(held, "K520".to_owned()), (stamped, "K512".to_owned())]
+        [(held, "K520".to_owned()), (large, "K509".to_owned())]
     );
 }
 

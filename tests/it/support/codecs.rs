@@ -3,7 +3,7 @@
 //!
 //! The layout is that of Apache Kafka's `DefaultRecordBatch` and `DefaultRecord`.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 
 /// A record as a reader sees it, with headers as raw bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,6 +186,27 @@ fn snappy(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
+fn compress(codec: i16, plain: Vec<u8>) -> Vec<u8> {
+    match codec {
+        0 => plain,
+        1 => {
+            let mut gzip = flate2::write::GzEncoder::new(Vec::new(), Default::default());
+            gzip.write_all(&plain).expect("vectors grow");
+            gzip.finish().expect("vectors grow")
+        }
+        2 => snap::raw::Encoder::new()
+            .compress_vec(&plain)
+            .expect("small batches"),
+        3 => {
+            let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            lz4.write_all(&plain).expect("vectors grow");
+            lz4.finish().expect("vectors grow")
+        }
+        4 => zstd::encode_all(&plain[..], 3).expect("vectors grow"),
+        other => panic!("unknown codec {other}"),
+    }
+}
+
 fn varint(out: &mut Vec<u8>, value: i64) {
     let mut raw = (value << 1 ^ value >> 63).cast_unsigned();
     while raw >= 0x80 {
@@ -224,6 +245,11 @@ impl Envelope {
 
 /// Encodes one uncompressed batch; the records' offsets are ignored.
 pub fn encode(envelope: Envelope, records: &[Record]) -> Vec<u8> {
+    encode_as(0, envelope, records)
+}
+
+/// Encodes one batch, compressed with the codec of this number.
+pub fn encode_as(codec: i16, envelope: Envelope, records: &[Record]) -> Vec<u8> {
     let base_timestamp = records[0].timestamp;
     let max_timestamp = records
         .iter()
@@ -247,7 +273,7 @@ pub fn encode(envelope: Envelope, records: &[Record]) -> Vec<u8> {
     }
     let count = i32::try_from(records.len()).expect("few records");
     let mut signed = Vec::new();
-    signed.extend(0i16.to_be_bytes());
+    signed.extend(codec.to_be_bytes());
     signed.extend((count - 1).to_be_bytes());
     signed.extend(base_timestamp.to_be_bytes());
     signed.extend(max_timestamp.to_be_bytes());
@@ -255,7 +281,7 @@ pub fn encode(envelope: Envelope, records: &[Record]) -> Vec<u8> {
     signed.extend(envelope.producer_epoch.to_be_bytes());
     signed.extend(envelope.base_sequence.to_be_bytes());
     signed.extend(count.to_be_bytes());
-    signed.extend(payload);
+    signed.extend(compress(codec, payload));
     let mut batch = Vec::new();
     batch.extend(0i64.to_be_bytes());
     batch.extend(

@@ -416,7 +416,7 @@ impl Wire {
         }))
     }
 
-    /// Produce v3 of one batch, acks=all, no transactional id; answers the base offset.
+    /// Produce v7 of one batch (zstd needs it), acks=all, no transactional id; answers the base offset.
     pub fn produce(
         &mut self,
         topic: &str,
@@ -425,7 +425,7 @@ impl Wire {
     ) -> io::Result<Result<i64, Code>> {
         let body = Body::default().no_text().i16(-1).i32(30_000);
         let body = body.i32(1).text(topic).i32(1).i32(partition).bytes(batch);
-        let mut answer = self.call(0, 3, body)?;
+        let mut answer = self.call(0, 7, body)?;
         answer.i32();
         answer.text();
         answer.i32();

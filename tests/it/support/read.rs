@@ -51,8 +51,10 @@ pub fn batches(
             },
         );
         let before = next;
-        for batch in decode(&fetched.records) {
+        for mut batch in decode(&fetched.records) {
             if batch.last_offset >= next {
+                // A batch comes whole, records that were deleted from its front too: no reader is given those.
+                batch.records.retain(|record| record.offset >= next);
                 next = batch.last_offset + 1;
                 all.push(batch);
             }
