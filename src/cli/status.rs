@@ -22,6 +22,9 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Status {}
 
+/// Stopped partitions whose ways on are shown to a person.
+const WAYS_SHOWN: usize = 10;
+
 #[derive(Serialize)]
 struct Document<'a> {
     at: String,
@@ -36,7 +39,13 @@ impl Status {
         global.notes(&settings, screen);
         let (source, target) = connect::both(&settings).await?;
         let asked = engine_settings(&settings, engine::Until::Stopped);
-        let status = engine::status::look(&asked, &source, &target).await?;
+        let mut status = engine::status::look(&asked, &source, &target).await?;
+        for choice in status.stopped.iter_mut().flat_map(|one| &mut one.choices) {
+            choice.command = choice
+                .command
+                .take()
+                .map(|command| global.complete(&command));
+        }
         let now = clock::unix_millis();
         if screen.is_json() {
             screen.document(&Document {
@@ -91,12 +100,48 @@ fn text(status: &Seen, now: i64) -> String {
     }
     if !status.stopped.is_empty() {
         text += &format!(
-            "\n{} stopped; nothing is skipped, each goes on from its offset once its cause is gone\n",
+            "\n{} stopped; nothing is skipped unless you say so\n",
             numbers::of(status.stopped.len() as u64, "partition")
         );
         text += &stopped(status);
+        for one in status.stopped.iter().take(WAYS_SHOWN) {
+            text += &format!("\nways on for {}-{}\n", one.topic, one.partition);
+            for choice in &one.choices {
+                text += &format!("  {}\n", choice.does);
+                if let Some(command) = &choice.command {
+                    text += &format!("    {command}\n");
+                }
+            }
+        }
+        if status.stopped.len() > WAYS_SHOWN {
+            text += &format!(
+                "\nand {} more (--json for all)\n",
+                status.stopped.len() - WAYS_SHOWN
+            );
+        }
+    }
+    if !status.decided.is_empty() {
+        text += "\nwhat a person decided\n";
+        text += &decided(status);
     }
     text
+}
+
+fn decided(status: &Seen) -> String {
+    let rows: Vec<[String; 5]> = status
+        .decided
+        .iter()
+        .map(|one| {
+            [
+                format!("{}-{}", one.topic, one.partition),
+                one.code.clone(),
+                numbers::stamp(one.at_ms),
+                one.by.clone(),
+                one.decision.clone(),
+            ]
+        })
+        .collect();
+    tables::grid(&["partition", "past", "when", "who", "what"], &rows)
 }
 
 fn topics(status: &Seen) -> String {
@@ -182,7 +227,10 @@ fn next(status: &Seen) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::status::{StoppedPartition, TopicStatus};
+    use crate::{
+        engine::status::{Decided, StoppedPartition, TopicStatus},
+        events::Choice,
+    };
 
     fn status() -> Seen {
         let topic = |topic: &str, stopped, copied, end, lag| TopicStatus {
@@ -211,7 +259,22 @@ mod tests {
                 code: "K510".into(),
                 reason: "the source begins at 40".into(),
                 source_offset: 12,
+                goes_on_at: Some(40),
                 since_ms: 1_769_868_000_000,
+                choices: vec![Choice {
+                    does: "give up source offsets 12 to 39, and go on at 40".into(),
+                    command: Some("kafka-migrate replicate --accept-gap orders:3@12".into()),
+                }],
+            }],
+            decided: vec![Decided {
+                topic: "payments".into(),
+                partition: 1,
+                code: "K501".into(),
+                decision: "source offsets 3 to 7 were given up".into(),
+                from: 3,
+                to: Some(8),
+                by: "ann on ferry".into(),
+                at_ms: 1_769_868_000_000,
             }],
             message_lag: Some(260_000),
             records_per_second: 96_204.0,
@@ -232,9 +295,17 @@ mod tests {
     orders             6        1  1,840,000   2,100,000  260,000
     payments           6        0         12          12        0
 
-    1 partition stopped; nothing is skipped, each goes on from its offset once its cause is gone
+    1 partition stopped; nothing is skipped unless you say so
     partition  code  from offset  since                     what happened
     orders-3   K510           12  2026-01-31T14:00:00.000Z  the source begins at 40
+
+    ways on for orders-3
+      give up source offsets 12 to 39, and go on at 40
+        kafka-migrate replicate --accept-gap orders:3@12
+
+    what a person decided
+    partition   past  when                      who           what
+    payments-1  K501  2026-01-31T14:00:00.000Z  ann on ferry  source offsets 3 to 7 were given up
     "#);
     }
 

@@ -8,6 +8,7 @@ pub mod metrics;
 pub mod opening;
 pub mod owner;
 pub mod pipeline;
+pub mod recopy;
 pub mod recover;
 pub mod scope;
 pub mod settings;
@@ -16,6 +17,7 @@ pub mod status;
 pub mod steps;
 pub mod supervisor;
 pub mod topics;
+pub mod ways;
 
 pub use settings::{Settings, Stop, StopSignal, Summary, Until};
 pub use supervisor::run;

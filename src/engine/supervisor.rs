@@ -19,9 +19,10 @@ use super::{
     pipeline::{Shared, Warmth},
     scope::Scope,
     shard::Shard,
-    topics,
+    topics, ways,
 };
 use crate::{
+    clock,
     cluster::{Source, Target},
     error::Failure,
     events::{Event, Events},
@@ -57,6 +58,10 @@ pub async fn run(
     let readers = open_ledger(&target, &wanted).await?;
     let header = check_headers(&readers, &wanted)?;
     let readers = nobody_else(&target, readers, &us).await?;
+    let states: Vec<_> = readers.iter().map(|reader| &reader.state).collect();
+    let by = format!("{} on {}", settings.asked_by, us.host);
+    let mut decisions = ways::decide(&settings.asked, &by, clock::unix_millis(), &states)?;
+    ways::renew(&mut decisions, &source).await?;
 
     let warmth = Warmth::of(&target).await;
     if warmth.is_unknown() {
@@ -80,6 +85,9 @@ pub async fn run(
         target,
         events,
     };
+    for text in std::mem::take(&mut decisions.notes) {
+        shared.events.send(Event::Trouble { text });
+    }
     let mut scope = Scope::new(shared.clone(), settings.clone());
     let first = scope.take_on(found, settings.until).await?;
     shared.events.send(Event::Started {
@@ -90,7 +98,7 @@ pub async fn run(
         shards: readers.len(),
     });
     let mut shards = JoinSet::new();
-    for (reader, assigned) in readers.into_iter().zip(first) {
+    for (index, (reader, assigned)) in readers.into_iter().zip(first).enumerate() {
         let (sender, incoming) = mpsc::unbounded_channel();
         scope.hand_to(sender);
         let shard = Shard {
@@ -100,6 +108,10 @@ pub async fn run(
             header: header.clone(),
             assigned,
             incoming,
+            decisions: decisions
+                .all
+                .extract_if(.., |decision| decision.shard == index)
+                .collect(),
         };
         shards.spawn(shard.run());
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     clock,
     cluster::{self, ProduceAnswer, ProducePart, Producer},
-    engine::steps,
+    engine::{ledger::record::Beyond, steps},
     wire::retry::{self, ProduceVerdict},
 };
 
@@ -272,6 +272,10 @@ impl Session {
         let (records, bytes) = partition.acknowledge(self.writer.number);
         self.count.records += records;
         self.count.bytes += bytes;
+        let first = partition.in_flight.front().map(|(item, _)| Beyond {
+            source: item.source_next,
+            epoch: item.leader_epoch,
+        });
         match partition.settle(now_ms, self.shared.warmth) {
             Settled::Wait => {}
             Settled::Again => {
@@ -307,6 +311,7 @@ impl Session {
                         .map(|message| format!(": {message}"))
                         .unwrap_or_default()
                 );
+                partition.beyond = first;
                 partition.phase = Phase::Stopping(Reason { code: "K509", text });
             }
             Settled::Broken(text) => {

@@ -71,6 +71,7 @@ pub async fn look(
     let states: Vec<State> = readers.into_iter().map(|reader| reader.state).collect();
     let known = sums::Known::of(&states, there?);
     let (topics, message_lag) = sums::topics(&here, &gone, &known, &ends, &starts);
+    let decided = known.decided(|name| settings.scope.has_topic(name, false));
     let stopped = known.stopped(|name| settings.scope.has_topic(name, false));
     let (mut records_per_second, mut bytes_per_second) = (0.0, 0.0);
     let beats = || states.iter().filter_map(|state| state.heartbeat.as_ref());
@@ -88,6 +89,7 @@ pub async fn look(
         last_heartbeat_ms: beats().map(|beat| beat.at_ms).max(),
         topics,
         stopped,
+        decided,
         message_lag,
         records_per_second,
         bytes_per_second,
