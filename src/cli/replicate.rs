@@ -41,16 +41,14 @@ pub struct Replicate {
     /// Read at most so many bytes per second, such as 50MB, or `unlimited`; wins over replication.rate in the file
     #[arg(long, value_name = "RATE")]
     rate: Option<String>,
-    /// Give up what stopped this partition, for good, and go on behind it; what was given up stays on record
-    ///
-    /// `status` names what that would be, and the word for exactly this stop (TOPIC:PARTITION@OFFSET). Can be given
-    /// several times. The same command again gives up nothing more.
+    /// Give up what stopped this partition, for good, and go on behind it; what was given up stays on record. `status`
+    /// names what that would be, and the word for exactly this stop (TOPIC:PARTITION@OFFSET). Can be given several
+    /// times; the same command again gives up nothing more
     #[arg(long, value_name = "TOPIC:PARTITION")]
     accept_gap: Vec<String>,
-    /// Copy a partition that has stopped again from the source's first record: what it holds on the target is deleted first
-    ///
-    /// TOPIC alone is every partition of it that has stopped. Can be given several times. The same command again copies
-    /// nothing twice.
+    /// Copy a partition that has stopped again from the source's first record: what it holds on the target is deleted
+    /// first. TOPIC alone is every partition of it that has stopped. Can be given several times; the same command again
+    /// copies nothing twice
     #[arg(long, value_name = "TOPIC[:PARTITION]")]
     recopy: Vec<String>,
     /// The migration's name: the answer to what --recopy asks before it deletes

@@ -8,7 +8,7 @@ use crate::{
     clock,
     engine::{
         self,
-        status::{EngineState, Status as Seen},
+        status::{Decided, EngineState, OpenTransaction, Status as Seen},
     },
     error::Failure,
     exit::Exit,
@@ -24,6 +24,8 @@ pub struct Status {}
 
 /// Stopped partitions whose ways on are shown to a person.
 const WAYS_SHOWN: usize = 10;
+/// Open transactions shown to a person, the oldest.
+const TRANSACTIONS_SHOWN: usize = 10;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -120,16 +122,58 @@ fn text(status: &Seen, now: i64) -> String {
             );
         }
     }
+    match &status.open_transactions {
+        Some(open) if open.is_empty() => {}
+        Some(open) => {
+            text += &format!(
+                "\n{} open on the source; what lies behind is copied once they end\n",
+                numbers::of(open.len() as u64, "transaction")
+            );
+            text += &transactions(open, now);
+        }
+        None => text += "\ntransactions are open on the source, and it does not say whose\n",
+    }
     if !status.decided.is_empty() {
         text += "\nwhat a person decided\n";
-        text += &decided(status);
+        text += &decided(&status.decided);
     }
     text
 }
 
-fn decided(status: &Seen) -> String {
-    let rows: Vec<[String; 5]> = status
-        .decided
+fn transactions(open: &[OpenTransaction], now: i64) -> String {
+    let rows: Vec<[String; 6]> = open
+        .iter()
+        .take(TRANSACTIONS_SHOWN)
+        .map(|one| {
+            let age = u64::try_from(now - one.since_ms).unwrap_or(0);
+            [
+                format!("{}-{}", one.topic, one.partition),
+                one.transactional_id
+                    .clone()
+                    .unwrap_or_else(|| "unknown".to_owned()),
+                one.producer_id.to_string(),
+                one.first_offset.to_string(),
+                numbers::exact(one.held_back),
+                numbers::time(std::time::Duration::from_millis(age)),
+            ]
+        })
+        .collect();
+    tables::grid(
+        &[
+            "partition",
+            "transactional id",
+            "producer",
+            "from offset",
+            "held back",
+            "open for",
+        ],
+        &rows,
+    )
+}
+
+/// What persons decided about partitions that had stopped.
+pub fn decided(all: &[Decided]) -> String {
+    let rows: Vec<[String; 5]> = all
         .iter()
         .map(|one| {
             [
@@ -228,7 +272,7 @@ fn next(status: &Seen) -> String {
 mod tests {
     use super::*;
     use crate::{
-        engine::status::{Decided, StoppedPartition, TopicStatus},
+        engine::status::{StoppedPartition, TopicStatus},
         events::Choice,
     };
 
@@ -276,6 +320,16 @@ mod tests {
                 by: "ann on ferry".into(),
                 at_ms: 1_769_868_000_000,
             }],
+            open_transactions: Some(vec![OpenTransaction {
+                topic: "payments".into(),
+                partition: 2,
+                transactional_id: Some("billing-1".into()),
+                producer_id: 4711,
+                first_offset: 9,
+                held_back: 120,
+                since_ms: 1_769_868_000_000,
+                timeout_ms: Some(60_000),
+            }]),
             message_lag: Some(260_000),
             records_per_second: 96_204.0,
             bytes_per_second: 412e6,
@@ -302,6 +356,10 @@ mod tests {
     ways on for orders-3
       give up source offsets 12 to 39, and go on at 40
         kafka-migrate replicate --accept-gap orders:3@12
+
+    1 transaction open on the source; what lies behind is copied once they end
+    partition   transactional id  producer  from offset  held back  open for
+    payments-2  billing-1             4711            9        120  2m 2s
 
     what a person decided
     partition   past  when                      who           what

@@ -16,6 +16,7 @@ mod recopied;
 mod rewrite;
 mod stand;
 mod start;
+mod still_there;
 mod stop;
 mod warmth;
 
@@ -141,6 +142,9 @@ enum Done {
     Recovered {
         index: usize,
         position: Result<Position, Unclear>,
+    },
+    Lost {
+        lost: Vec<(TopicPartition, i64, i64)>,
     },
     Emptied {
         index: usize,
@@ -382,6 +386,7 @@ impl Session {
                 answers,
             } => return self.answered(broker, opening, sent, answers),
             Done::Recovered { index, position } => self.recovered(index, position),
+            Done::Lost { lost } => self.lost(lost),
             Done::Emptied { index, seam } => self.emptied(index, seam),
             Done::Met { met } => self.met(met),
             Done::Ranged { index, range } => self.ranged(index, range),

@@ -302,6 +302,13 @@ impl Session {
                 let reason = format!("{}: {reason}", partition.name);
                 return Some(Ended::Fence(reason, Vec::new()));
             }
+            Settled::Forbidden(code, _) if retry::is_authorization(code) => {
+                let text = format!(
+                    "the target does not let us write to the topic any more: {}",
+                    retry::describe(code)
+                );
+                partition.phase = Phase::Stopping(Reason { code: "K526", text });
+            }
             Settled::Forbidden(code, message) => {
                 let text = format!(
                     "the target refuses the batch at source offset {}: {}{}",

@@ -65,6 +65,8 @@ impl Session {
                     source_epoch: -1,
                 };
                 partition.origin = seam.source_start;
+                // How far the old copy was is no measure of this one.
+                partition.durable = -1;
                 partition.last_stable = Some(seam.source_end);
                 partition.checkpoint = Some(checkpoint);
                 let position = Position {

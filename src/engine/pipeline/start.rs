@@ -7,7 +7,7 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-use super::{Assignment, Done, Partition, Phase, Reason, Session};
+use super::{Assignment, Done, Partition, Phase, Reason, Session, still_there};
 use crate::{
     cluster::{self, OffsetSpec, Source, Target},
     engine::{
@@ -40,7 +40,7 @@ impl Session {
     /// Takes partitions on.
     pub(super) fn assign(&mut self, assigned: &[Assignment]) {
         let reading = Arc::new(Semaphore::new(READING));
-        let mut strangers = Vec::new();
+        let (mut strangers, mut resumed) = (Vec::new(), Vec::new());
         for assignment in assigned {
             if let Some(&index) = self.index.get(&assignment.name) {
                 if let Some(reason) = assignment.refused.clone() {
@@ -94,10 +94,12 @@ impl Session {
                 }
                 Some(known) if recover::known(&known).is_some() => {
                     self.resume(index, known, &reading);
+                    resumed.push(index);
                 }
                 _ => strangers.push(index),
             }
         }
+        self.look_whether_still_there(&resumed);
         // An offline partition is asked for a long time: the others do not wait for it.
         let led = |index: &usize| {
             let name = &self.partitions[*index].name;
@@ -259,6 +261,9 @@ impl Session {
             }
             Err(Unclear::Ambiguous(text)) => {
                 self.stop_partition(index, Reason { code: "K505", text });
+            }
+            Err(Unclear::Lost(end, wanted)) => {
+                self.stop_partition(index, still_there::lost_data(end, wanted));
             }
             // Tried again where it came from.
             Err(Unclear::NotYet) => {}

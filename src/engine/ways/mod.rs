@@ -67,7 +67,7 @@ pub fn of(code: &str) -> Ways {
             "give this migration's login the right to write to the topic on the target; if the topic is gone, the next start makes it",
         ),
         // What of ours stands on the target cannot be known.
-        505 | 506 | 517 => ways(false, true, ""),
+        505 | 506 | 517 | 523 => ways(false, true, ""),
         // The target holds what we did not write.
         520 => ways(false, true, "empty the topic on the target"),
         507 => ways(
@@ -79,6 +79,16 @@ pub fn of(code: &str) -> Ways {
             false,
             false,
             "give this migration's login the right to read the topic on the source",
+        ),
+        525 => ways(
+            false,
+            false,
+            "give this migration's login the right to see and read the topic, or take a topic that is gone out of `scope.topics`",
+        ),
+        526 => ways(
+            false,
+            false,
+            "give this migration's login the right to write to the topic on the target",
         ),
         // A batch that the target does not take.
         509 => ways(

@@ -8,9 +8,9 @@ use crate::engine::ledger::{
     state::State,
 };
 
-fn stop(partition: i32, code: &str, source: i64, beyond: Option<i64>) -> Entry {
+fn stop(partition: i32, code: u16, source: i64, beyond: Option<i64>) -> Entry {
     let stopped = Stopped {
-        code: code.to_owned(),
+        code: format!("K{code}"),
         reason: String::new(),
         source,
         since_ms: 5,
@@ -72,8 +72,8 @@ fn refuses(words: &[&str], state: &State, says: &[&str]) {
 
 #[test]
 fn a_way_is_decided_for_the_stop_that_is_there() {
-    let one = ledger(&[stop(0, "K501", 100, Some(200))]);
-    let other = ledger(&[stop(1, "K505", 7, None)]);
+    let one = ledger(&[stop(0, 501, 100, Some(200))]);
+    let other = ledger(&[stop(1, 505, 7, None)]);
     let words = ["--accept-gap orders:0@100", "--recopy orders:1"];
     let decided = ask(&words, &[&one, &other]).unwrap();
     let [gap, recopy] = &decided.all[..] else {
@@ -90,11 +90,11 @@ fn a_way_is_decided_for_the_stop_that_is_there() {
 #[test]
 fn what_cannot_be_is_refused_with_what_can_and_all_of_it_at_once() {
     let state = ledger(&[
-        stop(0, "K501", 100, Some(200)),
-        stop(1, "K514", 3, Some(9)),
-        stop(2, "K516", 3, None),
-        stop(3, "K505", 3, None),
-        stop(4, "K507", 3, None),
+        stop(0, 501, 100, Some(200)),
+        stop(1, 514, 3, Some(9)),
+        stop(2, 516, 3, None),
+        stop(3, 505, 3, None),
+        stop(4, 507, 3, None),
         Entry::Resumed {
             at: At {
                 topic: 0,
@@ -140,7 +140,7 @@ fn what_cannot_be_is_refused_with_what_can_and_all_of_it_at_once() {
 
 #[test]
 fn nothing_is_decided_twice() {
-    let stopped = stop(0, "K502", 100, Some(80));
+    let stopped = stop(0, 502, 100, Some(80));
     let mut state = ledger(std::slice::from_ref(&stopped));
     let decided = ask(&["--accept-gap orders:0"], &[&state]).unwrap();
     state.take(decided.all[0].entry());
@@ -156,7 +156,7 @@ fn nothing_is_decided_twice() {
     for word in ["--accept-gap orders:0", "--accept-gap orders:0@100"] {
         quiet(&[word], &state);
     }
-    state.take(stop(0, "K501", 300, Some(400)));
+    state.take(stop(0, 501, 300, Some(400)));
     for word in ["--accept-gap orders:0", "--accept-gap orders:0@100"] {
         let note = quiet(&[word], &state);
         assert!(note.contains("`--accept-gap orders:0@300`"), "{note}");
@@ -192,8 +192,8 @@ fn nothing_is_decided_twice() {
 
 #[test]
 fn a_topic_that_was_made_anew_is_copied_again_as_a_whole() {
-    let one = ledger(&[stop(0, "K503", 100, None), stop(2, "K503", 0, None)]);
-    let other = ledger(&[stop(1, "K503", 7, None)]);
+    let one = ledger(&[stop(0, 503, 100, None), stop(2, 503, 0, None)]);
+    let other = ledger(&[stop(1, 503, 7, None)]);
     let said = ask(&["--recopy orders:0", "--recopy orders:2"], &[&one, &other]).unwrap_err();
     assert!(
         said[0].contains("orders-1 is not among") && said[0].contains("`--recopy orders`"),
@@ -204,9 +204,9 @@ fn a_topic_that_was_made_anew_is_copied_again_as_a_whole() {
     assert_eq!(numbers, [0, 1, 2]);
     refuses(&["--accept-gap orders:0"], &one, &["`--recopy orders`"]);
     // And a second time.
-    let mut one = ledger(&[stop(0, "K503", 100, None)]);
+    let mut one = ledger(&[stop(0, 503, 100, None)]);
     one.take(ask(&["--recopy orders"], &[&one]).unwrap().all[0].entry());
-    one.take(stop(0, "K503", 100, None));
+    one.take(stop(0, 503, 100, None));
     for word in ["--recopy orders", "--recopy orders:0@100"] {
         let again = ask(&[word], &[&one]).unwrap();
         assert!(

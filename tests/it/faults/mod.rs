@@ -7,6 +7,7 @@ mod kills;
 mod limits;
 mod lost_answers;
 mod stops;
+mod stops_lost;
 mod stops_past;
 mod two_engines;
 

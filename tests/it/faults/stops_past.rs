@@ -16,19 +16,19 @@ use super::stops::stops;
 
 /// `status --json`.
 #[track_caller]
-fn status(migration: &Migration) -> Value {
+pub fn status(migration: &Migration) -> Value {
     let status = migration.run(&["--json", "status"]);
     status.assert_exit(0);
     serde_json::from_str(&status.stdout).unwrap_or_else(|error| panic!("{error}: {status}"))
 }
 
-fn records(kafka: &Kafka, topic: &str) -> Vec<Record> {
+pub fn records(kafka: &Kafka, topic: &str) -> Vec<Record> {
     read::partition(kafka, topic, 0, View::Uncommitted)
 }
 
 /// The target holds these records, in this order, and no others.
 #[track_caller]
-fn assert_holds(target: &Kafka, topic: &str, wanted: &[&[Record]]) {
+pub fn assert_holds(target: &Kafka, topic: &str, wanted: &[&[Record]]) {
     let wanted: Vec<&Record> = wanted.iter().copied().flatten().collect();
     let found = records(target, topic);
     let different = wanted
@@ -52,7 +52,7 @@ fn delete_records(kafka: &Kafka, topic: &str, before: i64) {
 }
 
 /// `replicate --until caught-up` with flags.
-fn replicate(migration: &Migration, flags: &[&str]) -> crate::support::tool::Finished {
+pub fn replicate(migration: &Migration, flags: &[&str]) -> crate::support::tool::Finished {
     let mut line = vec!["replicate", "--until", "caught-up"];
     line.extend(flags);
     migration.run(&line)
@@ -249,7 +249,7 @@ fn a_gap_that_was_accepted_before_a_crash_is_accepted_once() {
 }
 
 /// `replicate --until caught-up --recopy`, with the answer to what it asks.
-fn recopy(migration: &Migration, word: &str) -> crate::support::tool::Finished {
+pub fn recopy(migration: &Migration, word: &str) -> crate::support::tool::Finished {
     replicate(migration, &["--recopy", word, "--confirm", &migration.name])
 }
 

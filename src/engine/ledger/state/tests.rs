@@ -64,7 +64,7 @@ fn given_up(from: i64, to: i64) -> Entry {
         epoch: 6,
     };
     let gap = Gap {
-        code: "K501".to_owned(),
+        code: "overtaken".to_owned(),
         from,
         to,
         by: "somebody".to_owned(),
@@ -75,7 +75,7 @@ fn given_up(from: i64, to: i64) -> Entry {
 
 fn copied_again() -> Entry {
     let recopy = Recopy {
-        code: "K502".to_owned(),
+        code: "cut off".to_owned(),
         from: 31,
         by: "somebody".to_owned(),
         at_ms: 78,
