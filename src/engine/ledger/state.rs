@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use uuid::Uuid;
 
 use super::record::{
-    At, Checkpoint, Entry, Gap, Header, Heartbeat, Owner, Recopy, Record, Run, Seam, Stopped,
+    At, Checkpoint, Entry, Gap, Header, Heartbeat, Owner, Recopy, Record, Retired, Run, Seam,
+    Stopped,
 };
 use crate::model::names::{TopicName, TopicPartition};
 
@@ -30,6 +31,8 @@ pub struct State {
     pub ended: bool,
     /// Every identity ever used, by number.
     pub identities: BTreeMap<u32, Identity>,
+    /// Fenced identities whose markers have to be kept up.
+    pub retired: BTreeMap<u32, Retired>,
     /// Topics by number.
     pub topics: Vec<Topic>,
     /// Numbers of topics by name; a topic that was made anew has a new number.
@@ -319,6 +322,14 @@ impl State {
                 partition.checkpoint = Some(checkpoint);
             }
             Entry::Heartbeat(heartbeat) => self.heartbeat = Some(heartbeat),
+            Entry::Retired {
+                number,
+                retired: Some(retired),
+            } => drop(self.retired.insert(number, retired)),
+            Entry::Retired {
+                number,
+                retired: None,
+            } => drop(self.retired.remove(&number)),
         }
     }
 
@@ -380,6 +391,12 @@ impl State {
                 Standing::Sealed => entries.push(Entry::Sealed { number }),
                 Standing::Fenced => entries.push(Entry::Fenced { number }),
             }
+        }
+        for (&number, retired) in &self.retired {
+            entries.push(Entry::Retired {
+                number,
+                retired: Some(retired.clone()),
+            });
         }
         for (number, topic) in (0..).zip(&self.topics) {
             entries.push(Entry::Topic {

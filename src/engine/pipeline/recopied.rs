@@ -39,7 +39,7 @@ impl Session {
         );
         let fences = self.fences.clone();
         let reading = reading.clone();
-        self.tasks.spawn(async move {
+        self.beside.push(Box::pin(async move {
             loop {
                 let turn = reading.acquire().await;
                 let tried = recopy::empty(&source, &target, &name, at, &known, &fences).await;
@@ -49,7 +49,7 @@ impl Session {
                     seam => return Done::Emptied { index, seam },
                 }
             }
-        });
+        }));
     }
 
     pub(super) fn emptied(&mut self, index: usize, seam: Result<Seam, NotEmptied>) {

@@ -16,7 +16,7 @@ impl Session {
             return;
         }
         let target = self.shared.target.clone();
-        self.tasks.spawn(async move {
+        self.beside.push(Box::pin(async move {
             let names: Vec<_> = of.iter().map(|(name, _)| name.clone()).collect();
             let ends = target.offsets(&names, OffsetSpec::End).await;
             let lost = of.into_iter().filter_map(|(name, wanted)| {
@@ -27,7 +27,7 @@ impl Session {
             Done::Lost {
                 lost: lost.collect(),
             }
-        });
+        }));
     }
 
     pub(super) fn lost(&mut self, lost: Vec<(crate::model::names::TopicPartition, i64, i64)>) {
