@@ -82,6 +82,23 @@ pub enum Event {
         reason: String,
         /// Source offset from which nothing was copied.
         source_offset: i64,
+        /// Where it would go on if a person gave up what is in the way.
+        goes_on_at: Option<i64>,
+        /// Milliseconds since 1970: when it first stopped here.
+        since_ms: i64,
+        /// What a person can do, each with its command.
+        choices: Vec<Choice>,
+    },
+    /// A person's decision stands in the ledger, and a partition goes on.
+    Decided {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Code of the stop that it passes.
+        code: String,
+        /// What was decided, with exact offsets.
+        decision: String,
     },
     /// The beat: where we are. At most once a second.
     Progress(Progress),
@@ -120,6 +137,15 @@ pub enum Event {
         /// Source offsets in all.
         total: u64,
     },
+}
+
+/// One thing that a person can do about a partition that stopped.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Choice {
+    /// What it does, in a sentence.
+    pub does: String,
+    /// The command, where one does it.
+    pub command: Option<String>,
 }
 
 /// Numbers of one beat.

@@ -1,6 +1,6 @@
 //! Copies in the foreground until stopped, or until caught up.
 
-use std::time::Duration;
+use std::{io::IsTerminal as _, time::Duration};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -9,9 +9,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::{Global, connect, signals::Signals};
 use crate::{
     config::{self, Flag},
-    engine::{self, StopSignal, Summary},
+    engine::{
+        self, StopSignal, Summary,
+        ways::{Asked, Way},
+    },
     error::Failure,
-    events::{Event, Events},
+    events::{Choice, Event, Events},
     exit::Exit,
     ui::{Follow, Screen, numbers},
 };
@@ -38,6 +41,19 @@ pub struct Replicate {
     /// Read at most so many bytes per second, such as 50MB, or `auto`, or `unlimited`; wins over replication.rate in the file
     #[arg(long, value_name = "RATE")]
     rate: Option<String>,
+    /// Give up what stopped this partition, for good, and go on behind it; what was given up stays on record. `status`
+    /// names what that would be, and the word for exactly this stop (TOPIC:PARTITION@OFFSET). Can be given several
+    /// times; the same command again gives up nothing more
+    #[arg(long, value_name = "TOPIC:PARTITION")]
+    accept_gap: Vec<String>,
+    /// Copy a partition that has stopped again from the source's first record: what it holds on the target is deleted
+    /// first. TOPIC alone is every partition of it that has stopped. Can be given several times; the same command again
+    /// copies nothing twice
+    #[arg(long, value_name = "TOPIC[:PARTITION]")]
+    recopy: Vec<String>,
+    /// The migration's name: the answer to what --recopy asks before it deletes
+    #[arg(long, value_name = "NAME", requires = "recopy")]
+    confirm: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -74,6 +90,7 @@ struct Stopped {
     name: String,
     code: String,
     line: String,
+    choices: Vec<Choice>,
 }
 
 /// How the engine came to its end.
@@ -89,6 +106,8 @@ impl Replicate {
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
         let settings = global.settings(&self.flags())?;
         global.notes(&settings, screen);
+        let asked = self.asked()?;
+        self.confirmed(global, &settings.name, screen)?;
         let mut signals = Signals::listen()?;
         let mut follow = screen.follow(&settings.name);
         follow.say(
@@ -108,14 +127,15 @@ impl Replicate {
         };
         let (events, feed) = Events::channel();
         let stop = StopSignal::default();
-        let engine = tokio::spawn(engine::run(
-            engine_settings(&settings, self.until.into()),
-            source,
-            target,
-            events,
-            stop.clone(),
-        ));
+        let mut told = engine_settings(&settings, self.until.into());
+        told.asked = asked;
+        told.asked_by = user();
+        let engine = tokio::spawn(engine::run(told, source, target, events, stop.clone()));
         let signals = async || signals.next().await;
+        let feed = Feed {
+            events: feed,
+            complete: &|command| global.complete(command),
+        };
         let ending = accompany(engine, feed, &stop, signals, CUT_OFF, &mut follow).await;
         follow.close();
         self.conclude(ending, &mut follow)
@@ -128,6 +148,76 @@ impl Replicate {
             value: rate.clone(),
         });
         rate.into_iter().collect()
+    }
+
+    /// The ways past stops that were asked for, or everything that is wrong with their words.
+    fn asked(&self) -> Result<Vec<Asked>, Failure> {
+        let gaps = self.accept_gap.iter().map(|word| (Way::AcceptGap, word));
+        let recopies = self.recopy.iter().map(|word| (Way::Recopy, word));
+        let (mut asked, mut wrong) = (Vec::new(), Vec::new());
+        for (way, word) in gaps.chain(recopies) {
+            match Asked::parse(way, word) {
+                Ok(one) => asked.push(one),
+                Err(error) => wrong.push(error.to_string()),
+            }
+        }
+        let refused = |message| {
+            Failure::new(Exit::Usage, "K005", message).next("kafka-migrate replicate --help")
+        };
+        match wrong.as_slice() {
+            [] => Ok(asked),
+            [one] => Err(refused(one.clone())),
+            all => {
+                let message = format!("{} partitions are not named as they must be", all.len());
+                Err(all
+                    .iter()
+                    .fold(refused(message), |failure, one| failure.cause(one)))
+            }
+        }
+    }
+
+    /// Nothing is deleted before the migration's name was typed.
+    fn confirmed(&self, global: &Global, name: &str, screen: &Screen) -> Result<(), Failure> {
+        if self.recopy.is_empty() {
+            return Ok(());
+        }
+        let warning = format!(
+            "--recopy deletes what {} holds on the target before it is copied again; readers there start over",
+            self.recopy.join(", ")
+        );
+        let typed = match &self.confirm {
+            Some(confirm) => confirm.clone(),
+            None if std::io::stdin().is_terminal() && !screen.is_json() => {
+                screen.aside(&warning);
+                screen.aside(&format!("type the migration's name, {name}, to go on:"));
+                let mut line = String::new();
+                let read = std::io::stdin().read_line(&mut line);
+                if read.is_err() {
+                    String::new()
+                } else {
+                    line.trim().to_owned()
+                }
+            }
+            None => {
+                return Err(Failure::new(
+                    Exit::Attention,
+                    "K006",
+                    "--recopy asks for the migration's name, and nobody is there to type it",
+                )
+                .cause(warning)
+                .next(format!("{} --confirm {name}", global.given.line)));
+            }
+        };
+        if typed == name {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::Usage,
+            "K007",
+            format!("the name given is not this migration's, which is {name}: nothing was changed"),
+        )
+        .cause(warning)
+        .next("kafka-migrate status"))
     }
 
     /// The last line, and the exit code.
@@ -186,13 +276,50 @@ pub fn engine_settings(settings: &config::Settings, until: engine::Until) -> eng
         state_dir: settings.state.clone(),
         until,
         request_timeout: settings.target.request_timeout,
+        asked: Vec::new(),
+        asked_by: String::new(),
+    }
+}
+
+/// Who runs this, for the record of what a person decided.
+fn user() -> String {
+    ["USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()))
+        .unwrap_or_else(|| "somebody".to_owned())
+}
+
+/// The engine's events, with commands that mean this migration.
+struct Feed<'a> {
+    events: UnboundedReceiver<Event>,
+    complete: &'a dyn Fn(&str) -> String,
+}
+
+impl Feed<'_> {
+    async fn next(&mut self) -> Option<Event> {
+        let event = self.events.recv().await?;
+        Some(self.completed(event))
+    }
+
+    fn at_hand(&mut self) -> Option<Event> {
+        let event = self.events.try_recv().ok()?;
+        Some(self.completed(event))
+    }
+
+    fn completed(&self, mut event: Event) -> Event {
+        if let Event::PartitionStopped { choices, .. } = &mut event {
+            for choice in choices {
+                choice.command = choice.command.as_deref().map(self.complete);
+            }
+        }
+        event
     }
 }
 
 /// Shows events and passes signals on until the engine has ended.
 async fn accompany(
     mut engine: tokio::task::JoinHandle<Result<Summary, Failure>>,
-    mut feed: UnboundedReceiver<Event>,
+    mut feed: Feed<'_>,
     stop: &StopSignal,
     mut signals: impl AsyncFnMut() -> &'static str,
     patience: Duration,
@@ -222,7 +349,7 @@ async fn accompany(
                 };
                 follow.tell(&Told::Stopping { signal, how });
             }
-            Some(event) = feed.recv() => {
+            Some(event) = feed.next() => {
                 note(&event, &mut ending.stopped);
                 follow.event(&event);
             }
@@ -233,7 +360,7 @@ async fn accompany(
             }
         }
     };
-    while let Ok(event) = feed.try_recv() {
+    while let Some(event) = feed.at_hand() {
         note(&event, &mut ending.stopped);
         follow.event(&event);
     }
@@ -262,6 +389,9 @@ fn note(event: &Event, stopped: &mut Vec<Stopped>) {
         code,
         reason,
         source_offset,
+        since_ms,
+        choices,
+        ..
     } = event
     {
         let name = format!("{topic}-{partition}");
@@ -269,7 +399,11 @@ fn note(event: &Event, stopped: &mut Vec<Stopped>) {
         stopped.retain(|before| before.name != name);
         stopped.push(Stopped {
             code: code.clone(),
-            line: format!("{name} from source offset {source_offset}: {reason} ({code})"),
+            line: format!(
+                "{name} from source offset {source_offset}, since {}: {reason} ({code})",
+                numbers::stamp(*since_ms)
+            ),
+            choices: choices.clone(),
             name,
         });
     }
@@ -309,6 +443,19 @@ fn attention(summary: &Summary, stopped: &[Stopped]) -> Failure {
     let failure = stopped
         .iter()
         .fold(failure, |failure, stopped| failure.cause(&stopped.line));
+    let mut choices: Vec<String> = Vec::new();
+    for one in stopped {
+        for choice in &one.choices {
+            let command = choice.command.as_deref().unwrap_or("kafka-migrate status");
+            let text = format!("{}: {}: {command}", one.name, choice.does);
+            // A topic that is copied again as a whole is said once.
+            let is_told = |told: &String| told.ends_with(&text[one.name.len()..]);
+            if !choices.iter().any(is_told) {
+                choices.push(text);
+            }
+        }
+    }
+    let failure = choices.into_iter().fold(failure, Failure::cause);
     let mut codes: Vec<&str> = stopped
         .iter()
         .map(|stopped| stopped.code.as_str())
@@ -343,6 +490,10 @@ mod tests {
         let mut follow = Screen::new(false, crate::ui::Color::Never, -1).follow("orders");
         let (events, feed) = Events::channel();
         let stop = StopSignal::default();
+        let feed = Feed {
+            events: feed,
+            complete: &|command| format!("{command} here"),
+        };
         let engine = tokio::spawn(engine(events, stop.listen()));
         let mut left = signals;
         let next = async || {
@@ -367,6 +518,9 @@ mod tests {
                         code: "K501".into(),
                         reason: String::new(),
                         source_offset: 0,
+                        goes_on_at: None,
+                        since_ms: 0,
+                        choices: Vec::new(),
                     });
                 }
                 Ok(summary(3, true))
@@ -415,7 +569,13 @@ mod tests {
     }
 
     fn replicate(until: Until) -> Replicate {
-        Replicate { until, rate: None }
+        Replicate {
+            until,
+            rate: None,
+            accept_gap: Vec::new(),
+            recopy: Vec::new(),
+            confirm: None,
+        }
     }
 
     fn ended(
@@ -431,6 +591,12 @@ mod tests {
             code: "K501".into(),
             reason: "the source begins at 40".into(),
             source_offset: 12,
+            goes_on_at: Some(40),
+            since_ms: 0,
+            choices: vec![Choice {
+                does: "give up source offsets 12 to 39".into(),
+                command: Some("kafka-migrate replicate --accept-gap orders:7@12".into()),
+            }],
         };
         note(&event, &mut stopped);
         let ending = Ending {
@@ -482,7 +648,10 @@ mod tests {
         );
         assert_eq!(
             failure.causes,
-            ["orders-7 from source offset 12: the source begins at 40 (K501)"]
+            [
+                "orders-7 from source offset 12, since 1970-01-01T00:00:00.000Z: the source begins at 40 (K501)",
+                "orders-7: give up source offsets 12 to 39: kafka-migrate replicate --accept-gap orders:7@12",
+            ]
         );
         assert_eq!(failure.next.as_deref(), Some("kafka-migrate status"));
         assert_eq!(failure.hints.len(), 2);

@@ -8,7 +8,7 @@ use crate::{
     clock,
     engine::{
         self,
-        status::{EngineState, Status as Seen},
+        status::{Decided, EngineState, OpenTransaction, Status as Seen},
     },
     error::Failure,
     exit::Exit,
@@ -21,6 +21,11 @@ use crate::{
 /// itself. It changes nothing.
 #[derive(Debug, Args)]
 pub struct Status {}
+
+/// Stopped partitions whose ways on are shown to a person.
+const WAYS_SHOWN: usize = 10;
+/// Open transactions shown to a person, the oldest.
+const TRANSACTIONS_SHOWN: usize = 10;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -36,7 +41,13 @@ impl Status {
         global.notes(&settings, screen);
         let (source, target) = connect::both(&settings).await?;
         let asked = engine_settings(&settings, engine::Until::Stopped);
-        let status = engine::status::look(&asked, &source, &target).await?;
+        let mut status = engine::status::look(&asked, &source, &target).await?;
+        for choice in status.stopped.iter_mut().flat_map(|one| &mut one.choices) {
+            choice.command = choice
+                .command
+                .take()
+                .map(|command| global.complete(&command));
+        }
         let now = clock::unix_millis();
         if screen.is_json() {
             screen.document(&Document {
@@ -91,12 +102,90 @@ fn text(status: &Seen, now: i64) -> String {
     }
     if !status.stopped.is_empty() {
         text += &format!(
-            "\n{} stopped; nothing is skipped, each goes on from its offset once its cause is gone\n",
+            "\n{} stopped; nothing is skipped unless you say so\n",
             numbers::of(status.stopped.len() as u64, "partition")
         );
         text += &stopped(status);
+        for one in status.stopped.iter().take(WAYS_SHOWN) {
+            text += &format!("\nways on for {}-{}\n", one.topic, one.partition);
+            for choice in &one.choices {
+                text += &format!("  {}\n", choice.does);
+                if let Some(command) = &choice.command {
+                    text += &format!("    {command}\n");
+                }
+            }
+        }
+        if status.stopped.len() > WAYS_SHOWN {
+            text += &format!(
+                "\nand {} more (--json for all)\n",
+                status.stopped.len() - WAYS_SHOWN
+            );
+        }
+    }
+    match &status.open_transactions {
+        Some(open) if open.is_empty() => {}
+        Some(open) => {
+            text += &format!(
+                "\n{} open on the source; what lies behind is copied once they end\n",
+                numbers::of(open.len() as u64, "transaction")
+            );
+            text += &transactions(open, now);
+        }
+        None => text += "\ntransactions are open on the source, and it does not say whose\n",
+    }
+    if !status.decided.is_empty() {
+        text += "\nwhat a person decided\n";
+        text += &decided(&status.decided);
     }
     text
+}
+
+fn transactions(open: &[OpenTransaction], now: i64) -> String {
+    let rows: Vec<[String; 6]> = open
+        .iter()
+        .take(TRANSACTIONS_SHOWN)
+        .map(|one| {
+            let age = u64::try_from(now - one.since_ms).unwrap_or(0);
+            [
+                format!("{}-{}", one.topic, one.partition),
+                one.transactional_id
+                    .clone()
+                    .unwrap_or_else(|| "unknown".to_owned()),
+                one.producer_id.to_string(),
+                one.first_offset.to_string(),
+                numbers::exact(one.held_back),
+                numbers::time(std::time::Duration::from_millis(age)),
+            ]
+        })
+        .collect();
+    tables::grid(
+        &[
+            "partition",
+            "transactional id",
+            "producer",
+            "from offset",
+            "held back",
+            "open for",
+        ],
+        &rows,
+    )
+}
+
+/// What persons decided about partitions that had stopped.
+pub fn decided(all: &[Decided]) -> String {
+    let rows: Vec<[String; 5]> = all
+        .iter()
+        .map(|one| {
+            [
+                format!("{}-{}", one.topic, one.partition),
+                one.code.clone(),
+                numbers::stamp(one.at_ms),
+                one.by.clone(),
+                one.decision.clone(),
+            ]
+        })
+        .collect();
+    tables::grid(&["partition", "past", "when", "who", "what"], &rows)
 }
 
 fn topics(status: &Seen) -> String {
@@ -182,7 +271,10 @@ fn next(status: &Seen) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::status::{StoppedPartition, TopicStatus};
+    use crate::{
+        engine::status::{StoppedPartition, TopicStatus},
+        events::Choice,
+    };
 
     fn status() -> Seen {
         let topic = |topic: &str, stopped, copied, end, lag| TopicStatus {
@@ -211,8 +303,33 @@ mod tests {
                 code: "K501".into(),
                 reason: "the source begins at 40".into(),
                 source_offset: 12,
+                goes_on_at: Some(40),
                 since_ms: 1_769_868_000_000,
+                choices: vec![Choice {
+                    does: "give up source offsets 12 to 39, and go on at 40".into(),
+                    command: Some("kafka-migrate replicate --accept-gap orders:3@12".into()),
+                }],
             }],
+            decided: vec![Decided {
+                topic: "payments".into(),
+                partition: 1,
+                code: "K501".into(),
+                decision: "source offsets 3 to 7 were given up".into(),
+                from: 3,
+                to: Some(8),
+                by: "ann on ferry".into(),
+                at_ms: 1_769_868_000_000,
+            }],
+            open_transactions: Some(vec![OpenTransaction {
+                topic: "payments".into(),
+                partition: 2,
+                transactional_id: Some("billing-1".into()),
+                producer_id: 4711,
+                first_offset: 9,
+                held_back: 120,
+                since_ms: 1_769_868_000_000,
+                timeout_ms: Some(60_000),
+            }]),
             message_lag: Some(260_000),
             records_per_second: 96_204.0,
             bytes_per_second: 412e6,
@@ -232,9 +349,21 @@ mod tests {
     orders             6        1  1,840,000   2,100,000  260,000
     payments           6        0         12          12        0
 
-    1 partition stopped; nothing is skipped, each goes on from its offset once its cause is gone
+    1 partition stopped; nothing is skipped unless you say so
     partition  code  from offset  since                     what happened
     orders-3   K501           12  2026-01-31T14:00:00.000Z  the source begins at 40
+
+    ways on for orders-3
+      give up source offsets 12 to 39, and go on at 40
+        kafka-migrate replicate --accept-gap orders:3@12
+
+    1 transaction open on the source; what lies behind is copied once they end
+    partition   transactional id  producer  from offset  held back  open for
+    payments-2  billing-1             4711            9        120  2m 2s
+
+    what a person decided
+    partition   past  when                      who           what
+    payments-1  K501  2026-01-31T14:00:00.000Z  ann on ferry  source offsets 3 to 7 were given up
     "#);
     }
 

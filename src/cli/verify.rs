@@ -1,9 +1,11 @@
 //! Compares both sides, record by record.
 
 use clap::Args;
+use serde::Serialize;
 
-use super::{Global, connect, differences, signals::Signals};
+use super::{Global, connect, differences, replicate::engine_settings, signals::Signals};
 use crate::{
+    engine::{self, status::Decided},
     error::Failure,
     events::Events,
     exit::Exit,
@@ -34,6 +36,13 @@ pub struct Verify {
     at_once: u16,
 }
 
+#[derive(Serialize)]
+struct Document<'a, T> {
+    #[serde(flatten)]
+    report: T,
+    decided: &'a [Decided],
+}
+
 impl Verify {
     /// Compares and prints the report.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
@@ -50,11 +59,18 @@ impl Verify {
             }
         };
         follow.close();
-        let report = compared?;
+        let (report, decided) = compared?;
         if screen.is_json() {
-            screen.document(&differences::document(&report));
+            screen.document(&Document {
+                report: differences::document(&report),
+                decided: &decided,
+            });
         } else {
             screen.text(&differences::text(&report));
+            if !decided.is_empty() {
+                screen.text("\nwhat a person decided\n");
+                screen.text(&super::status::decided(&decided));
+            }
             if let Some(failure) = verdict(&report, self.show_values) {
                 screen.failure(None, &global.completed(failure));
             }
@@ -67,8 +83,10 @@ impl Verify {
         settings: &crate::config::Settings,
         screen: &Screen,
         follow: &mut Follow,
-    ) -> Result<Report, Failure> {
+    ) -> Result<(Report, Vec<Decided>), Failure> {
         let (source, target) = connect::both(settings).await?;
+        let migration = engine_settings(settings, engine::Until::Stopped);
+        let decided = engine::status::decided(&migration, &target).await?;
         let asked = Settings {
             migration: settings.name.clone(),
             scope: settings.scope.clone(),
@@ -81,7 +99,7 @@ impl Verify {
         let mut comparing = std::pin::pin!(verify::run(asked, source, target, events));
         loop {
             tokio::select! {
-                report = &mut comparing => return report,
+                report = &mut comparing => return Ok((report?, decided)),
                 // A program waits for one document; it is told nothing before.
                 Some(event) = feed.recv() => if !screen.is_json() { follow.event(&event) },
             }

@@ -56,6 +56,8 @@ pub struct ActiveProducer {
     pub last_sequence: i32,
     /// Largest timestamp of its last batch, in milliseconds since the epoch.
     pub last_timestamp: i64,
+    /// First offset of its open transaction, if it has one.
+    pub transaction_start: Option<i64>,
 }
 
 impl Cluster {
@@ -207,6 +209,8 @@ impl Cluster {
                                     .unwrap_or(-1),
                                 last_sequence: producer.last_sequence,
                                 last_timestamp: producer.last_timestamp,
+                                transaction_start: Some(producer.current_txn_start_offset)
+                                    .filter(|offset| *offset >= 0),
                             });
                     found.insert(at, producers.collect());
                 } else {

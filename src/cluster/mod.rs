@@ -6,6 +6,7 @@ mod error;
 pub mod failure;
 mod fetch;
 mod offsets;
+mod open;
 mod patience;
 mod pool;
 mod produce;
@@ -21,6 +22,7 @@ pub use self::{
     error::{Error, Result},
     fetch::{FetchAnswer, FetchPosition, FetchedPartition, Fetcher, Isolation},
     offsets::OffsetSpec,
+    open::{OpenTransaction, Owner as TransactionOwner},
     produce::{PendingProduce, ProduceAnswer, ProducePart, Producer},
     topics::NewTopic,
     transactions::{End, ProducerIdentity},

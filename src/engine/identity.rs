@@ -109,7 +109,9 @@ pub async fn establish(
 ) -> Result<Established, NotEstablished> {
     let open = ledger.state().standing(Standing::Open);
     let sealed = ledger.state().standing(Standing::Sealed);
-    if let (true, [number]) = (open.is_empty(), &sealed[..]) {
+    // What is copied again begins at sequence 0 of an identity that was never seen there: nothing of before can be taken for it.
+    let copies_again = ledger.state().partitions.values().any(|one| one.recopying);
+    if let (true, false, [number]) = (open.is_empty(), copies_again, &sealed[..]) {
         let number = *number;
         let identity = ledger.state().identities[&number];
         ledger.append(vec![Entry::Continued { number }]).await?;

@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod opening;
 pub mod owner;
 pub mod pipeline;
+pub mod recopy;
 pub mod recover;
 pub mod scope;
 pub mod settings;
@@ -17,6 +18,7 @@ pub mod status;
 pub mod steps;
 pub mod supervisor;
 pub mod topics;
+pub mod ways;
 
 pub use settings::{Settings, Stop, StopSignal, Summary, Until};
 pub use supervisor::run;

@@ -28,6 +28,13 @@ const WATCH_PAUSE: Duration = Duration::from_millis(100);
 /// Replicas of a ledger, where there are so many brokers.
 const REPLICAS: usize = 3;
 
+/// Is there a ledger of this migration?
+pub async fn has_ledger(target: &Target, migration: &str) -> Result<bool, Failure> {
+    let name: TopicName = ledger::topic(migration).into();
+    let there = target.topics(Some(std::slice::from_ref(&name))).await;
+    Ok(!there.map_err(|error| error.failure())?.is_empty())
+}
+
 /// Makes the ledger's topic if it is not there, and reads every shard of it.
 pub async fn open_ledger(target: &Target, wanted: &Header) -> Result<Vec<Reader>, Failure> {
     let name: TopicName = ledger::topic(&wanted.migration).into();
@@ -109,13 +116,18 @@ pub fn check_headers(readers: &[Reader], wanted: &Header) -> Result<Header, Fail
     let mut header = wanted.clone();
     for reader in readers {
         let Some(found) = &reader.state.header else {
-            if reader.next > 0 && reader.state.claim.is_some() {
+            // Its first record ever says it, and each snapshot once more.
+            if reader.next > 0 {
                 return Err(Failure::new(
                     Exit::Refused,
                     "K415",
-                    format!("the ledger {} does not say what it is of", reader.at),
+                    format!(
+                        "the ledger {} has lost its beginning, and does not say what it is of",
+                        reader.at
+                    ),
                 )
-                .hint("choose another name for this migration"));
+                .hint("somebody deleted records of it: nothing can be known of what was copied")
+                .hint("give the migration another name, and copy into topics that are made anew"));
             }
             continue;
         };

@@ -43,6 +43,8 @@ pub enum Unclear {
     Unreadable(cluster::Error),
     /// The evidence is gone or contradicts the ledger.
     Ambiguous(String),
+    /// The target's log ends at the first offset, and had been acknowledged up to the second.
+    Lost(i64, i64),
     /// A marker is not there yet.
     NotYet,
 }
@@ -120,10 +122,7 @@ pub async fn recover(
     // Without a marker to wait for, the tail ends where the log ends now.
     let end = end_of(target, name).await?;
     if end < known.target {
-        return Err(Unclear::Ambiguous(format!(
-            "the target ends at offset {end}, but had acknowledged everything below {}: it lost data",
-            known.target
-        )));
+        return Err(Unclear::Lost(end, known.target));
     }
     let mut idle = Instant::now();
     while !(tail.fences.iter().all(|(_, seen)| *seen) && tail.next >= end) {
@@ -240,6 +239,14 @@ impl Tail<'_> {
             target_runs: self.found,
         })
     }
+}
+
+/// What a target lost, in words.
+pub fn lost_data(end: i64, wanted: i64) -> String {
+    format!(
+        "the target ends at offset {end}, and had acknowledged everything below {wanted}: it lost target offsets {end} to {}",
+        wanted - 1
+    )
 }
 
 /// The count behind a sequence as the wire has it (modulo 2^31), at or after `base`.

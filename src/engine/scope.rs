@@ -1,12 +1,13 @@
 //! What is in scope as time goes on, and which shard has it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::{
     Settings, Until,
+    ledger::state::State,
     pipeline::{Assignment, MADE_ANEW, Reason, Shared, made_anew},
     topics::{self, Prepared, Takes},
 };
@@ -208,6 +209,27 @@ impl Scope {
             }
         }
     }
+}
+
+/// Partitions that the ledger knows of topics which the source does not show: they stop, and the others go on.
+pub fn gone(topics: &HashSet<TopicName>, state: &State) -> Vec<Assignment> {
+    let known = state.partitions.keys().filter_map(|&at| {
+        let name = state.name(at)?;
+        let topic = state.topics.get(at.topic as usize)?;
+        let is_meant = state.numbers.get(&name.topic) == Some(&at.topic);
+        (is_meant && topics.contains(&name.topic)).then(|| Assignment {
+            name,
+            source_id: topic.source_id,
+            target_id: Uuid::nil(),
+            takes: Takes::default(),
+            wanted_end: None,
+            refused: Some(Reason {
+                code: "K525",
+                text: "the source does not show the topic any more: it was deleted, or this login may not see it".to_owned(),
+            }),
+        })
+    });
+    known.collect()
 }
 
 fn count(topic: &TopicInfo) -> i32 {

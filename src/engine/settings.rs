@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use tokio::sync::watch;
 
+use super::ways::Asked;
 use crate::model::{pace::Pace, scope::Scope};
 
 /// The settings of one `replicate`.
@@ -27,6 +28,10 @@ pub struct Settings {
     pub until: Until,
     /// The clients' request time-out, the longest a produce request may stay unanswered.
     pub request_timeout: Duration,
+    /// The ways past stops that a person asks for with this start.
+    pub asked: Vec<Asked>,
+    /// Who that is.
+    pub asked_by: String,
 }
 
 /// When `replicate` ends by itself.

@@ -19,6 +19,8 @@ use super::{
     metrics,
     pipeline::{Assignment, Ended, Session, Shared},
     settings::Stop,
+    steps,
+    ways::{self, Decision},
 };
 use crate::{error::Failure, events::Event, exit::Exit};
 
@@ -45,6 +47,8 @@ pub struct Shard {
     pub header: Header,
     /// Its partitions.
     pub assigned: Vec<Assignment>,
+    /// What a person decided about partitions that had stopped.
+    pub decisions: Vec<Decision>,
     /// Partitions that come later.
     pub incoming: mpsc::UnboundedReceiver<Vec<Assignment>>,
 }
@@ -65,6 +69,11 @@ impl Shard {
                 Err(LedgerLost::Fenced) if claims < CLAIMS => continue,
                 Err(lost) => return Err(lost.failure()),
             };
+            match self.decide(&mut ledger).await {
+                Ok(()) => {}
+                Err(LedgerLost::Fenced) if claims < CLAIMS => continue,
+                Err(lost) => return Err(lost.failure()),
+            }
             let mut began = begun;
             loop {
                 let established = match self.establish(&mut ledger).await {
@@ -138,6 +147,20 @@ impl Shard {
             claimed = claimed => claimed.map(Some),
             () = self.given_up() => Ok(None),
         }
+    }
+
+    /// Records what a person decided, before anything comes of it.
+    async fn decide(&mut self, ledger: &mut Ledger) -> Result<(), LedgerLost> {
+        let decisions = self.decisions.clone();
+        for decision in &decisions {
+            if ways::still_holds(decision, ledger.state()) {
+                ledger.append(vec![decision.entry()]).await?;
+                steps::reached("decision-recorded");
+                self.shared.events.send(decision.event());
+            }
+        }
+        self.decisions.clear();
+        Ok(())
     }
 
     /// `None`: the run was asked to end meanwhile.

@@ -1,6 +1,6 @@
 //! One run: locks, reads every shard's ledger, makes sure that nobody else copies, starts the shards, follows the scope.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use tokio::{
     sync::mpsc,
@@ -15,19 +15,20 @@ use super::{
     ledger::record::Header,
     manners::{Manners, Signs},
     metrics::{Numbers, Rates},
-    opening::{check_headers, nobody_else, open_ledger},
+    opening::{check_headers, has_ledger, nobody_else, open_ledger},
     owner::{self, Lock},
     pipeline::{Shared, Warmth},
-    scope::Scope,
+    scope::{self, Scope},
     shard::Shard,
-    topics,
+    topics, ways,
 };
 use crate::{
+    clock,
     cluster::{Source, Target},
     error::Failure,
     events::{Event, Events},
     exit::Exit,
-    model::pace::Pace,
+    model::{names::TopicName, pace::Pace},
 };
 
 /// How often the source is asked for new topics and partitions.
@@ -47,7 +48,14 @@ pub async fn run(
 ) -> Result<Summary, Failure> {
     let lock = Lock::take(&settings.state_dir)?;
     let us = owner::here(&lock);
-    let found = topics::discover(&source, &settings.scope).await?;
+    let found = topics::found(&source, &settings.scope).await?;
+    let mut gone: HashSet<TopicName> = topics::missing(&found, &settings.scope)
+        .into_iter()
+        .collect();
+    // A ledger is not made for a word that was mistyped.
+    if (found.is_empty() || !gone.is_empty()) && !has_ledger(&target, &settings.migration).await? {
+        topics::check_scope(&found, &settings.scope, &HashSet::new())?;
+    }
     let wanted = Header {
         migration_id: Uuid::new_v4(),
         migration: settings.migration.clone(),
@@ -59,6 +67,16 @@ pub async fn run(
     let readers = open_ledger(&target, &wanted).await?;
     let header = check_headers(&readers, &wanted)?;
     let readers = nobody_else(&target, readers, &us).await?;
+    gone.retain(|name| {
+        readers
+            .iter()
+            .any(|one| one.state.numbers.contains_key(name))
+    });
+    topics::check_scope(&found, &settings.scope, &gone)?;
+    let states: Vec<_> = readers.iter().map(|reader| &reader.state).collect();
+    let by = format!("{} on {}", settings.asked_by, us.host);
+    let mut decisions = ways::decide(&settings.asked, &by, clock::unix_millis(), &states)?;
+    ways::renew(&mut decisions, &source).await?;
 
     let warmth = Warmth::of(&target).await;
     if warmth.is_unknown() {
@@ -83,8 +101,14 @@ pub async fn run(
         target,
         events,
     };
+    for text in std::mem::take(&mut decisions.notes) {
+        shared.events.send(Event::Trouble { text });
+    }
     let mut scope = Scope::new(shared.clone(), settings.clone());
-    let first = scope.take_on(found, settings.until).await?;
+    let mut first = scope.take_on(found, settings.until).await?;
+    for (assigned, reader) in first.iter_mut().zip(&readers) {
+        assigned.extend(scope::gone(&gone, &reader.state));
+    }
     shared.events.send(Event::Started {
         source_cluster: shared.source.id().to_owned(),
         target_cluster: shared.target.id().to_owned(),
@@ -93,7 +117,7 @@ pub async fn run(
         shards: readers.len(),
     });
     let mut shards = JoinSet::new();
-    for (reader, assigned) in readers.into_iter().zip(first) {
+    for (index, (reader, assigned)) in readers.into_iter().zip(first).enumerate() {
         let (sender, incoming) = mpsc::unbounded_channel();
         scope.hand_to(sender);
         let shard = Shard {
@@ -103,6 +127,10 @@ pub async fn run(
             header: header.clone(),
             assigned,
             incoming,
+            decisions: decisions
+                .all
+                .extract_if(.., |decision| decision.shard == index)
+                .collect(),
         };
         shards.spawn(shard.run());
     }

@@ -1,12 +1,14 @@
 //! What happened, as lines: everything but the beat. Floods of one kind are told as one.
 
 use super::numbers;
-use crate::events::Event;
+use crate::events::{Choice, Event};
 
 /// New topics named one by one before they are counted.
 const TOPICS_NAMED: usize = 3;
 /// Stopped partitions told one by one before `status` is left to list them.
 const STOPS_TOLD: usize = 20;
+/// Of so many the ways on are told too.
+const WAYS_TOLD: usize = 3;
 
 /// A word for the first column, and the rest of the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +80,15 @@ impl News {
         }
         let mut lines = self.gathered();
         lines.extend(self.line(event));
+        if let Event::PartitionStopped { choices, .. } = event
+            && self.stops <= WAYS_TOLD
+        {
+            let choice = |choice: &Choice| match &choice.command {
+                Some(command) => Line::bad("way on", format!("{}: {command}", choice.does)),
+                None => Line::bad("way on", choice.does.clone()),
+            };
+            lines.extend(choices.iter().map(choice));
+        }
         lines
     }
 
@@ -145,6 +156,7 @@ impl News {
                 code,
                 reason,
                 source_offset,
+                ..
             } => {
                 self.stops += 1;
                 match self.stops {
@@ -158,6 +170,12 @@ impl News {
                     _ => return None,
                 }
             }
+            Event::Decided {
+                topic,
+                partition,
+                code,
+                decision,
+            } => Line::new("decided", format!("{topic}-{partition}: {decision}  {code}")),
             Event::CaughtUp { records } => Line::new(
                 "caught up",
                 format!(
@@ -329,6 +347,9 @@ mod tests {
             code: "K501".into(),
             reason: "the source begins at 40".into(),
             source_offset: 12,
+            goes_on_at: None,
+            since_ms: 0,
+            choices: Vec::new(),
         };
         let stops: Vec<Event> = (0..100).map(stop).collect();
         let lines = told(&mut News::default(), &stops);

@@ -7,9 +7,10 @@ use kafka_protocol::{
         AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, CreatePartitionsRequest,
         CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest,
         DeleteRecordsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-        DescribeProducersRequest, DescribeProducersResponse, EndTxnRequest, EndTxnResponse,
-        FindCoordinatorRequest, FindCoordinatorResponse, InitProducerIdRequest,
-        InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
+        DescribeProducersRequest, DescribeProducersResponse, DescribeTransactionsRequest,
+        DescribeTransactionsResponse, EndTxnRequest, EndTxnResponse, FindCoordinatorRequest,
+        FindCoordinatorResponse, InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest,
+        ListOffsetsResponse, ListTransactionsRequest, ListTransactionsResponse, MetadataRequest,
         MetadataResponse, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
         SaslHandshakeResponse,
     },
@@ -88,6 +89,8 @@ asks! {
     36 "SaslAuthenticate" SaslAuthenticateRequest SaslAuthenticateResponse 1..=2 64 * KIB;
     37 "CreatePartitions" CreatePartitionsRequest CreatePartitionsResponse 2..=3 MIB;
     61 "DescribeProducers" DescribeProducersRequest DescribeProducersResponse 0..=0 32 * MIB;
+    65 "DescribeTransactions" DescribeTransactionsRequest DescribeTransactionsResponse 0..=0 32 * MIB;
+    66 "ListTransactions" ListTransactionsRequest ListTransactionsResponse 0..=0 32 * MIB;
 }
 
 /// What one broker offers.

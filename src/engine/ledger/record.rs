@@ -130,6 +130,29 @@ pub enum Entry {
         /// What has to be kept up; `None` from when nothing has to be any more.
         retired: Option<Retired>,
     },
+    /// A person gave up what could not be copied; the partition goes on behind it.
+    Gap {
+        /// The partition.
+        at: At,
+        /// What was given up.
+        gap: Gap,
+    },
+    /// A person wants the partition copied again from the source's first record. Stands before anything is deleted.
+    Recopy {
+        /// The partition.
+        at: At,
+        /// Why, and who.
+        recopy: Recopy,
+    },
+    /// The target's records of before are gone; what follows is the new copy.
+    Recopied {
+        /// The partition.
+        at: At,
+        /// What was found on both sides after that.
+        seam: Seam,
+        /// Where it begins.
+        checkpoint: Checkpoint,
+    },
 }
 
 /// What keeps a fenced identity out: a marker in every partition it wrote to, which a broker remembers for a producer expiry.
@@ -226,6 +249,45 @@ pub struct Stopped {
     pub source: i64,
     /// Milliseconds since 1970.
     pub since_ms: i64,
+    /// Where it would go on if a person gave up what is in the way.
+    pub beyond: Option<Beyond>,
+}
+
+/// A source offset, and the leader epoch below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beyond {
+    /// The offset. Below that of the stop where the source was cut off.
+    pub source: i64,
+    /// Leader epoch of the last batch below, -1 if unknown.
+    pub epoch: i32,
+}
+
+/// What a person gave up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// The code of the stop that it passes.
+    pub code: String,
+    /// The source offset at which the partition had stopped.
+    pub from: i64,
+    /// Where it goes on.
+    pub to: Beyond,
+    /// Who said so, for people.
+    pub by: String,
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// That a person wants a partition copied again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recopy {
+    /// The code of the stop that it passes.
+    pub code: String,
+    /// The source offset at which the partition had stopped.
+    pub from: i64,
+    /// Who said so, for people.
+    pub by: String,
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
 }
 
 /// The owner's numbers of one shard.

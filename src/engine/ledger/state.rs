@@ -4,14 +4,16 @@
 //! 2. A claim counts if its generation is above that of the last one, or if it repeats the last one (a snapshot does): an engine that was
 //!    taken over cannot take the ledger back by what it writes late.
 //! 3. An identity is open from its record until it is sealed or fenced; a sealed one is opened again by `Continued`.
-//! 4. Runs are kept from the one that holds the checkpoint's sequence on; older ones only up to a bound.
+//! 4. A gap that a person gave up moves the checkpoint that stands at its beginning, once; a snapshot that repeats it moves nothing.
+//! 5. Runs are kept from the one that holds the checkpoint's sequence on; older ones only up to a bound.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use uuid::Uuid;
 
 use super::record::{
-    At, Checkpoint, Entry, Header, Heartbeat, Owner, Record, Retired, Run, Seam, Stopped,
+    At, Checkpoint, Entry, Gap, Header, Heartbeat, Owner, Recopy, Record, Retired, Run, Seam,
+    Stopped,
 };
 use crate::model::names::{TopicName, TopicPartition};
 
@@ -100,6 +102,12 @@ pub struct Partition {
     pub checkpoint: Option<Checkpoint>,
     /// Why it waits.
     pub stopped: Option<Stopped>,
+    /// What a person gave up, in order.
+    pub gaps: Vec<Gap>,
+    /// How often a person wanted it copied again, in order.
+    pub recopies: Vec<Recopy>,
+    /// The last of these is not begun yet.
+    pub recopying: bool,
 }
 
 impl Partition {
@@ -111,6 +119,36 @@ impl Partition {
     /// Does any run stand under this identity? Then batches may have been sent under it.
     pub fn has_run(&self, identity: u32) -> bool {
         self.runs.iter().any(|run| run.identity == identity)
+    }
+
+    /// How often a person has decided how it goes on from this source offset.
+    pub fn decisions(&self, offset: i64) -> usize {
+        let gaps = self.gaps.iter().filter(|gap| gap.from == offset);
+        let recopies = self.recopies.iter().filter(|one| one.from == offset);
+        gaps.count() + recopies.count()
+    }
+
+    fn give_up(&mut self, gap: Gap) {
+        if self.gaps.contains(&gap) {
+            return;
+        }
+        if let Some(checkpoint) = &mut self.checkpoint
+            && checkpoint.source == gap.from
+        {
+            checkpoint.source = gap.to.source;
+            checkpoint.source_epoch = gap.to.epoch;
+        }
+        self.stopped = None;
+        self.gaps.push(gap);
+    }
+
+    fn copy_again(&mut self, recopy: Recopy) {
+        if self.recopies.contains(&recopy) {
+            return;
+        }
+        self.stopped = None;
+        self.recopying = true;
+        self.recopies.push(recopy);
     }
 
     fn trim(&mut self) {
@@ -265,6 +303,24 @@ impl State {
             }
             Entry::Stopped { at, stopped } => self.at(at).stopped = Some(stopped),
             Entry::Resumed { at } => self.at(at).stopped = None,
+            Entry::Gap { at, gap } => self.at(at).give_up(gap),
+            Entry::Recopy { at, recopy } => self.at(at).copy_again(recopy),
+            Entry::Recopied {
+                at,
+                seam,
+                checkpoint,
+            } => {
+                let partition = self.at(at);
+                // A snapshot says it once more.
+                if !std::mem::take(&mut partition.recopying) {
+                    return;
+                }
+                // What was said of the old copy is over.
+                partition.runs.clear();
+                partition.target_runs.clear();
+                partition.seam = Some(seam);
+                partition.checkpoint = Some(checkpoint);
+            }
             Entry::Heartbeat(heartbeat) => self.heartbeat = Some(heartbeat),
             Entry::Retired {
                 number,
@@ -357,7 +413,24 @@ impl State {
                 target_runs,
                 checkpoint,
                 stopped,
+                gaps,
+                recopies,
+                recopying,
             } = partition;
+            let gaps = gaps.iter().cloned();
+            entries.extend(gaps.map(|gap| Entry::Gap { at, gap }));
+            let recopies = recopies.iter().cloned();
+            entries.extend(recopies.map(|recopy| Entry::Recopy { at, recopy }));
+            if let (false, Some(seam), Some(checkpoint)) = (recopying, *seam, *checkpoint)
+                && !partition.recopies.is_empty()
+            {
+                // Says that the last of them was begun; what follows says how far it is.
+                entries.push(Entry::Recopied {
+                    at,
+                    seam,
+                    checkpoint,
+                });
+            }
             entries.extend(seam.map(|seam| Entry::Seam { at, seam }));
             entries.extend(runs.iter().map(|&run| Entry::Run { at, run }));
             entries.extend(target_runs.iter().map(|&run| Entry::TargetRun { at, run }));

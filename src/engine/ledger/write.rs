@@ -16,6 +16,7 @@ use crate::{
     engine::{lease::Lease, steps},
     error::Failure,
     exit::Exit,
+    model::names::TopicPartition,
     wire::{
         batch::Stamp,
         encode::batch_of_one,
@@ -69,6 +70,9 @@ pub enum LedgerLost {
     /// It is another migration's.
     #[error("the ledger belongs to another migration")]
     Foreign(Box<Failure>),
+    /// Its topic is not there any more.
+    #[error("the ledger {0} is gone")]
+    Gone(TopicPartition),
     /// The target refuses.
     #[error("the ledger could not be written")]
     Refused(#[source] cluster::Error),
@@ -97,6 +101,14 @@ impl LedgerLost {
             .next("kafka-migrate replicate"),
             Self::Read(error) => error.failure(),
             Self::Foreign(failure) => (**failure).clone(),
+            Self::Gone(at) => Failure::new(
+                Exit::Refused,
+                "K417",
+                format!("the ledger topic {} was deleted while it was in use", at.topic),
+            )
+            .hint("nothing was repeated: without its ledger the next start takes what the target holds for others' records, and stops")
+            .hint("give the migration another name, and copy into topics that are made anew")
+            .next("kafka-migrate status"),
             Self::Refused(error) => error.failure().cause("while writing the ledger"),
         }
     }
@@ -307,7 +319,10 @@ impl Ledger {
                     self.producer = None;
                     let gone = error.code() == Some(3)
                         && unknown_topic.get_or_insert_with(Instant::now).elapsed() > GONE;
-                    if gone || !error.is_passing() {
+                    if gone {
+                        return Err(LedgerLost::Gone(self.reader.at.clone()));
+                    }
+                    if !error.is_passing() {
                         return Err(LedgerLost::Refused(error));
                     }
                     let _ = self.target.refresh_leaders().await;

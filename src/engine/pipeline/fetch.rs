@@ -8,10 +8,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Done, Phase, Reason, Session, rewrite};
+use super::{Done, Phase, Reason, Session, beyond, rewrite};
 use crate::{
     cluster::{self, FetchAnswer, FetchPosition, FetchedPartition, Fetcher, Isolation, OffsetSpec},
-    engine::budget::Held,
+    engine::{budget::Held, ledger::record::Beyond},
     wire::retry::{self, ReadVerdict},
 };
 
@@ -181,6 +181,10 @@ impl Session {
                 "the source's log was cut off: leader epoch {epoch} ends at offset {end} there, and offsets up to {} had been read",
                 self.partitions[index].fetch_offset - 1
             );
+            self.partitions[index].beyond = Some(Beyond {
+                source: end.min(self.partitions[index].fetch_offset),
+                epoch,
+            });
             return self.stop_partition(index, Reason { code: "K502", text });
         }
         if fetched.error != 0 {
@@ -196,6 +200,7 @@ impl Session {
             return;
         }
         self.writer.mark = self.next_mark;
+        let served = fetched.records.clone();
         let taken = rewrite::take_in(
             partition,
             fetched.records,
@@ -206,7 +211,10 @@ impl Session {
         );
         match taken {
             Ok(taken) => self.dropped.add(taken),
-            Err(reason) => self.stop_partition(index, reason),
+            Err(reason) => {
+                partition.beyond = beyond::batch(&served, partition.fetch_offset);
+                self.stop_partition(index, reason);
+            }
         }
     }
 
@@ -267,11 +275,13 @@ impl Session {
                 "source offsets {wanted} to {} were deleted before they were copied (retention, or DeleteRecords)",
                 start - 1
             );
+            self.goes_on_at(index, start);
             self.stop_partition(index, Reason { code: "K501", text });
         } else if end < wanted {
             let text = format!(
                 "the source's log ends at offset {end}, and everything below {wanted} had been read: it was cut off"
             );
+            self.goes_on_at(index, end);
             self.stop_partition(index, Reason { code: "K502", text });
         } else {
             // Refused although the offset is there: the leader does not know the epoch under which we read last.
@@ -283,9 +293,14 @@ impl Session {
                     self.partitions[index].last_epoch,
                     wanted - 1
                 );
+                self.goes_on_at(index, start);
                 self.stop_partition(index, Reason { code: "K502", text });
             }
         }
+    }
+
+    fn goes_on_at(&mut self, index: usize, source: i64) {
+        self.partitions[index].beyond = Some(Beyond { source, epoch: -1 });
     }
 
     /// Asks a cluster who leads what, beside everything else.

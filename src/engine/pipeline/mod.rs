@@ -6,15 +6,19 @@
 //!
 //! One task owns everything of the shard; what takes time (a fetch, an append, a read) runs beside it and comes back as `Done`.
 
+mod beyond;
 mod checkpoint;
 mod fetch;
 mod filter;
 mod partition;
 mod produce;
+mod recopied;
 mod repack;
 mod retired;
 mod rewrite;
+mod stand;
 mod start;
+mod still_there;
 mod stop;
 mod warmth;
 
@@ -55,6 +59,7 @@ use super::{
     },
     manners::Signs,
     metrics::{self, Numbers, Rates},
+    recopy::NotEmptied,
     recover::{Position, Unclear},
     settings::Stop,
     topics::Takes,
@@ -151,6 +156,13 @@ enum Done {
     Recovered {
         index: usize,
         position: Result<Position, Unclear>,
+    },
+    Lost {
+        lost: Vec<(TopicPartition, i64, i64)>,
+    },
+    Emptied {
+        index: usize,
+        seam: Result<Seam, NotEmptied>,
     },
     Met {
         met: Vec<(usize, Result<Seam, cluster::Error>)>,
@@ -372,6 +384,7 @@ impl Session {
             return Some(Ended::Fence(reason, Vec::new()));
         }
         self.stop_what_is_done();
+        self.resume_what_goes_on();
         self.relieve();
         self.send().await;
         if let Some(ended) = self.settle_unsent() {
@@ -420,6 +433,8 @@ impl Session {
                 return self.answered(broker, opening, sent, answers);
             }
             Done::Recovered { index, position } => self.recovered(index, position),
+            Done::Lost { lost } => self.lost(lost),
+            Done::Emptied { index, seam } => self.emptied(index, seam),
             Done::Met { met } => self.met(met),
             Done::Ranged { index, range } => self.ranged(index, range),
             Done::MarkedAgain { number, marked } => self.marked_again(number, marked),
@@ -441,50 +456,6 @@ impl Session {
                     partition.name
                 )
             })
-    }
-
-    /// Lets a partition finish what it took in, then stops it.
-    fn stop_partition(&mut self, index: usize, reason: Reason) {
-        let partition = &mut self.partitions[index];
-        match partition.phase {
-            Phase::Stopped(_) | Phase::Stopping(_) => {}
-            // Nobody waits for it.
-            _ if self.left.contains(&index) => partition.phase = Phase::Left,
-            _ => partition.phase = Phase::Stopping(reason),
-        }
-    }
-
-    /// Partitions that were to stop and have nothing left to write.
-    fn stop_what_is_done(&mut self) {
-        for partition in &mut self.partitions {
-            let Phase::Stopping(reason) = &partition.phase else {
-                continue;
-            };
-            if !partition.is_idle() {
-                continue;
-            }
-            let reason = reason.clone();
-            self.entries.push(partition.stopped(&reason));
-            self.shared.events.send(Event::PartitionStopped {
-                topic: partition.name.topic.to_string(),
-                partition: partition.name.partition,
-                code: reason.code.to_owned(),
-                reason: reason.text.clone(),
-                source_offset: partition.source,
-            });
-            partition.phase = Phase::Stopped(reason);
-        }
-    }
-
-    /// Partitions on which the target broke the order: the tail does not show it, so the ledger must.
-    fn broken(&self) -> Vec<Entry> {
-        let broken = self.partitions.iter().filter_map(|partition| {
-            let (Phase::Stopping(reason) | Phase::Stopped(reason)) = &partition.phase else {
-                return None;
-            };
-            (reason.code == start::BROKEN).then(|| partition.stopped(reason))
-        });
-        broken.collect()
     }
 
     fn trouble(&self, text: String) {

@@ -14,7 +14,7 @@ use crate::{
     clock,
     engine::{
         budget::Held,
-        ledger::record::{At, Checkpoint, Entry, Run, Stopped},
+        ledger::record::{At, Beyond, Checkpoint, Run, Stopped},
         recover::Position,
     },
     model::names::TopicPartition,
@@ -181,6 +181,14 @@ pub struct Partition {
     pub durable: i64,
     /// The end offset to reach for `--until caught-up`.
     pub wanted_end: Option<i64>,
+    /// The stop that the ledger knows, until the partition has got past it.
+    pub stopped_before: Option<Stopped>,
+    /// Source offsets at which a person has decided how it goes on.
+    pub decided: Vec<i64>,
+    /// How often a person wanted it copied again.
+    pub recopies: usize,
+    /// Where it would go on if what stops it were given up.
+    pub beyond: Option<Beyond>,
 }
 
 impl Partition {
@@ -221,6 +229,10 @@ impl Partition {
             checkpoint: None,
             durable: -1,
             wanted_end: None,
+            stopped_before: None,
+            decided: Vec::new(),
+            recopies: 0,
+            beyond: None,
         }
     }
 
@@ -535,15 +547,18 @@ impl Partition {
     }
 
     /// That it stopped, for the ledger.
-    pub fn stopped(&self, reason: &Reason) -> Entry {
-        Entry::Stopped {
-            at: self.at,
-            stopped: Stopped {
-                code: reason.code.to_owned(),
-                reason: reason.text.clone(),
-                source: self.source,
-                since_ms: clock::unix_millis(),
-            },
+    pub fn stopped(&self, reason: &Reason) -> Stopped {
+        // The same stop met again at a later start is as old as it is.
+        let before = self
+            .stopped_before
+            .as_ref()
+            .filter(|before| (&*before.code, before.source) == (reason.code, self.source));
+        Stopped {
+            code: reason.code.to_owned(),
+            reason: reason.text.clone(),
+            source: self.source,
+            since_ms: before.map_or_else(clock::unix_millis, |before| before.since_ms),
+            beyond: self.beyond,
         }
     }
 

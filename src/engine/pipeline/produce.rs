@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock,
     cluster::{self, ProduceAnswer, ProducePart, Producer},
-    engine::steps,
+    engine::{ledger::record::Beyond, steps},
     wire::retry::{self, ProduceVerdict},
 };
 
@@ -290,6 +290,10 @@ impl Session {
         let (records, bytes) = partition.acknowledge(self.writer.number);
         self.count.records += records;
         self.count.bytes += bytes;
+        let first = partition.in_flight.front().map(|(item, _)| Beyond {
+            source: item.source_next,
+            epoch: item.leader_epoch,
+        });
         match partition.settle(now_ms, self.shared.warmth) {
             Settled::Wait | Settled::Smaller => {}
             Settled::Again => {
@@ -316,7 +320,15 @@ impl Session {
                 let reason = format!("{}: {reason}", partition.name);
                 return Some(Ended::Fence(reason, Vec::new()));
             }
+            Settled::Forbidden(code, _) if retry::is_authorization(code) => {
+                let text = format!(
+                    "the target does not let us write to the topic any more: {}",
+                    retry::describe(code)
+                );
+                partition.phase = Phase::Stopping(Reason { code: "K526", text });
+            }
             Settled::Forbidden(CORRUPT, _) => {
+                partition.beyond = first;
                 let text = format!(
                     "the batch at source offset {} is damaged: its bytes are not those its checksum was computed over, and the target refuses it",
                     partition.source
@@ -332,6 +344,7 @@ impl Session {
                         .map(|message| format!(": {message}"))
                         .unwrap_or_default()
                 );
+                partition.beyond = first;
                 partition.phase = Phase::Stopping(Reason { code: "K509", text });
             }
             Settled::Broken(text) => {

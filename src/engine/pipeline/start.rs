@@ -7,7 +7,7 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-use super::{Assignment, Done, Partition, Phase, Reason, Session};
+use super::{Assignment, Done, Partition, Phase, Reason, Session, still_there};
 use crate::{
     cluster::{self, OffsetSpec, Source, Target},
     engine::{
@@ -40,7 +40,7 @@ impl Session {
     /// Takes partitions on.
     pub(super) fn assign(&mut self, assigned: &[Assignment]) {
         let reading = Arc::new(Semaphore::new(READING));
-        let mut strangers = Vec::new();
+        let (mut strangers, mut resumed) = (Vec::new(), Vec::new());
         for assignment in assigned {
             if let Some(&index) = self.index.get(&assignment.name) {
                 if let Some(reason) = assignment.refused.clone() {
@@ -48,7 +48,10 @@ impl Session {
                 }
                 continue;
             }
-            let (at, recreated) = self.number(assignment);
+            let (mut at, mut recreated) = self.number(assignment);
+            if recreated.is_some() && self.known.get(&at).is_some_and(|known| known.recopying) {
+                (at, recreated) = (self.renumber(assignment), None);
+            }
             let index = self.partitions.len();
             let mut partition = Partition::new(assignment.name.clone(), at, assignment.source_id);
             partition.wanted_end = assignment.wanted_end;
@@ -65,12 +68,20 @@ impl Session {
                 partition.durable = position.source;
                 partition.target = position.target;
             }
+            if let Some(known) = &known {
+                let gaps = known.gaps.iter().map(|gap| gap.from);
+                let recopies = known.recopies.iter().map(|recopy| recopy.from);
+                partition.recopies = known.recopies.len();
+                partition.decided = gaps.chain(recopies).collect();
+            }
+            partition.stopped_before = known.as_ref().and_then(|known| known.stopped.clone());
             self.partitions.push(partition);
             if let Some(reason) = assignment.refused.clone().or(recreated) {
                 self.stop_partition(index, reason);
                 continue;
             }
             match known {
+                Some(known) if known.recopying => self.copy_again(index, known, &reading),
                 // What was appended in the wrong order cannot be told from the tail: only a person can.
                 Some(known)
                     if known
@@ -84,14 +95,13 @@ impl Session {
                     self.stop_partition(index, Reason { code: BROKEN, text });
                 }
                 Some(known) if recover::known(&known).is_some() => {
-                    if known.stopped.is_some() {
-                        self.entries.push(Entry::Resumed { at });
-                    }
                     self.resume(index, known, &reading);
+                    resumed.push(index);
                 }
                 _ => strangers.push(index),
             }
         }
+        self.look_whether_still_there(&resumed);
         // An offline partition is asked for a long time: the others do not wait for it.
         let led = |index: &usize| {
             let name = &self.partitions[*index].name;
@@ -163,6 +173,25 @@ impl Session {
         (At { topic, partition }, None)
     }
 
+    /// A person wants the topic copied again: the ledger's number from now on means the topic as it is now.
+    fn renumber(&mut self, assignment: &Assignment) -> At {
+        let name = &assignment.name;
+        let (source_id, target_id) = (assignment.source_id, assignment.target_id);
+        let topic = self.topics.entry(name.topic.clone()).or_default();
+        (topic.1, topic.2) = (source_id, target_id);
+        let number = topic.0;
+        self.entries.push(Entry::Topic {
+            number,
+            name: name.topic.to_string(),
+            source_id,
+            target_id,
+        });
+        At {
+            topic: number,
+            partition: name.partition,
+        }
+    }
+
     /// Goes on where the ledger says, once every fence that covers the partition is seen to be done.
     fn resume(
         &mut self,
@@ -186,15 +215,7 @@ impl Session {
             }
             return;
         }
-        let impossible = self
-            .fences
-            .iter()
-            .find_map(|fence| fence.impossible.iter().find(|(covered, _)| *covered == at));
-        if let Some((_, error)) = impossible {
-            let reason = Reason {
-                code: "K504",
-                text: format!("an earlier run cannot be shut out of this partition: {error}"),
-            };
+        if let Some(reason) = self.cannot_be_fenced(index) {
             return self.stop_partition(index, reason);
         }
         let (target, name) = (self.shared.target.clone(), partition.name.clone());
@@ -220,6 +241,18 @@ impl Session {
         }));
     }
 
+    pub(super) fn cannot_be_fenced(&self, index: usize) -> Option<Reason> {
+        let at = self.partitions[index].at;
+        let impossible = self
+            .fences
+            .iter()
+            .find_map(|fence| fence.impossible.iter().find(|(covered, _)| *covered == at));
+        impossible.map(|(_, error)| Reason {
+            code: "K504",
+            text: format!("an earlier run cannot be shut out of this partition: {error}"),
+        })
+    }
+
     pub(super) fn recovered(&mut self, index: usize, position: Result<Position, Unclear>) {
         match position {
             Ok(position) => {
@@ -230,6 +263,9 @@ impl Session {
             }
             Err(Unclear::Ambiguous(text)) => {
                 self.stop_partition(index, Reason { code: "K505", text });
+            }
+            Err(Unclear::Lost(end, wanted)) => {
+                self.stop_partition(index, still_there::lost_data(end, wanted));
             }
             // Tried again where it came from.
             Err(Unclear::NotYet) => {}

@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{EngineState, Status, sums};
+use super::{Decided, EngineState, OpenTransaction, Status, sums};
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
     engine::{
@@ -61,8 +61,9 @@ pub async fn look(
     let (here, gone) = in_scope(here, &settings.scope, &readers)?;
     let partitions = sums::partitions(&here);
     // Taken together, so that a living source and a living engine are compared as they are at one moment.
-    let (ends, starts, there, readers) = tokio::join!(
+    let (ends, highest, starts, there, readers) = tokio::join!(
         offsets(source, &partitions, OffsetSpec::Stable),
+        offsets(source, &partitions, OffsetSpec::End),
         offsets(source, &partitions, OffsetSpec::Earliest),
         ids(target, &here),
         catch_up(target, readers),
@@ -71,6 +72,8 @@ pub async fn look(
     let states: Vec<State> = readers.into_iter().map(|reader| reader.state).collect();
     let known = sums::Known::of(&states, there?);
     let (topics, message_lag) = sums::topics(&here, &gone, &known, &ends, &starts);
+    let open_transactions = held_back(source, &ends, &highest).await;
+    let decided = known.decided(|name| settings.scope.has_topic(name, false));
     let stopped = known.stopped(|name| settings.scope.has_topic(name, false));
     let (mut records_per_second, mut bytes_per_second) = (0.0, 0.0);
     let beats = || states.iter().filter_map(|state| state.heartbeat.as_ref());
@@ -88,10 +91,22 @@ pub async fn look(
         last_heartbeat_ms: beats().map(|beat| beat.at_ms).max(),
         topics,
         stopped,
+        decided,
+        open_transactions,
         message_lag,
         records_per_second,
         bytes_per_second,
     })
+}
+
+/// What persons decided about partitions in scope, as the ledger has it.
+pub async fn decided(settings: &Settings, target: &Target) -> Result<Vec<Decided>, Failure> {
+    let ledger: TopicName = ledger::topic(&settings.migration).into();
+    let shards = shards(target, &ledger).await?;
+    let readers = open(target, &ledger, shards).await?;
+    let states: Vec<State> = readers.into_iter().map(|reader| reader.state).collect();
+    let known = sums::Known::of(&states, HashMap::new());
+    Ok(known.decided(|name| settings.scope.has_topic(name, false)))
 }
 
 /// Partitions of the ledger; 0 where there is none.
@@ -210,6 +225,49 @@ fn in_scope(
         return Err(failure::empty_scope());
     }
     Ok((here, gone))
+}
+
+/// Transactions that keep the last stable offset below the end.
+async fn held_back(
+    source: &Source,
+    stable: &HashMap<TopicPartition, i64>,
+    ends: &HashMap<TopicPartition, i64>,
+) -> Option<Vec<OpenTransaction>> {
+    let behind = |at: &TopicPartition| Some(*ends.get(at)? - *stable.get(at)?);
+    let held: Vec<TopicPartition> = stable
+        .keys()
+        .filter(|at| behind(at).is_some_and(|offsets| offsets > 0))
+        .cloned()
+        .collect();
+    if held.is_empty() {
+        return Some(Vec::new());
+    }
+    let open = source.open_transactions(&held).await;
+    let open =
+        open.inspect_err(|error| tracing::debug!(%error, "open transactions cannot be seen"));
+    let mut open: Vec<OpenTransaction> = open
+        .ok()??
+        .into_iter()
+        .map(|one| OpenTransaction {
+            held_back: ends
+                .get(&one.at)
+                .and_then(|end| u64::try_from(end - one.first_offset).ok())
+                .unwrap_or(0),
+            topic: one.at.topic.to_string(),
+            partition: one.at.partition,
+            producer_id: one.producer_id,
+            first_offset: one.first_offset,
+            since_ms: one
+                .owner
+                .as_ref()
+                .and_then(|owner| owner.started_ms)
+                .unwrap_or(one.last_timestamp),
+            timeout_ms: one.owner.as_ref().map(|owner| owner.timeout_ms),
+            transactional_id: one.owner.map(|owner| owner.transactional_id),
+        })
+        .collect();
+    open.sort_by_key(|one| one.since_ms);
+    Some(open)
 }
 
 /// Offsets by partition; one that could not be asked is not there.

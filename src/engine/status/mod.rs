@@ -3,8 +3,10 @@
 mod look;
 mod sums;
 
-pub use look::look;
+pub use look::{decided, look};
 use serde::Serialize;
+
+use crate::events::Choice;
 
 /// Everything `status` shows.
 #[derive(Debug, Clone, Serialize)]
@@ -27,6 +29,10 @@ pub struct Status {
     pub topics: Vec<TopicStatus>,
     /// Partitions that wait for a person.
     pub stopped: Vec<StoppedPartition>,
+    /// What a person gave up, or wanted copied again, ever since the migration began.
+    pub decided: Vec<Decided>,
+    /// Transactions that are open on the source, oldest first: nothing behind them can be copied. `None` if it could not be asked.
+    pub open_transactions: Option<Vec<OpenTransaction>>,
     /// Offsets between the source's last stable offset and what the target holds, all partitions; `None` if it could not be asked.
     pub message_lag: Option<u64>,
     /// Records per second, as last reported by a running engine.
@@ -79,6 +85,52 @@ pub struct StoppedPartition {
     pub reason: String,
     /// First source offset not copied.
     pub source_offset: i64,
-    /// Milliseconds since 1970.
+    /// Where it would go on if a person gave up what is in the way.
+    pub goes_on_at: Option<i64>,
+    /// Milliseconds since 1970: when it first stopped here.
     pub since_ms: i64,
+    /// What a person can do, each with its command.
+    pub choices: Vec<Choice>,
+}
+
+/// A transaction that holds a partition of the source back.
+#[derive(Debug, Clone, Serialize)]
+pub struct OpenTransaction {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// Whose: the application's transactional id, where its coordinator tells.
+    pub transactional_id: Option<String>,
+    /// Its producer's id.
+    pub producer_id: i64,
+    /// Its first offset.
+    pub first_offset: i64,
+    /// Offsets at or behind it that nobody may read yet.
+    pub held_back: u64,
+    /// Milliseconds since 1970: when it began, by its coordinator's clock, else its producer's last record.
+    pub since_ms: i64,
+    /// The coordinator aborts it by itself after so many milliseconds.
+    pub timeout_ms: Option<i32>,
+}
+
+/// Something that a person decided about a partition that had stopped.
+#[derive(Debug, Clone, Serialize)]
+pub struct Decided {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// Code of the stop that it passed.
+    pub code: String,
+    /// What was given up, or that it was copied again.
+    pub decision: String,
+    /// The source offset at which the partition had stopped.
+    pub from: i64,
+    /// The source offset at which it went on; `None` where it was copied again.
+    pub to: Option<i64>,
+    /// Who.
+    pub by: String,
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
 }

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-use super::{StoppedPartition, TopicStatus};
+use super::{Decided, StoppedPartition, TopicStatus};
 use crate::{
     cluster::TopicInfo,
-    engine::ledger::{
-        record::Stopped,
-        state::{self, State},
+    engine::{
+        ledger::{
+            record::{Gap, Recopy, Stopped},
+            state::{self, State},
+        },
+        ways,
     },
     model::names::{TopicName, TopicPartition},
 };
@@ -30,6 +33,9 @@ struct Partition {
     /// Where the source began when it was first met.
     start: Option<i64>,
     stopped: Option<Stopped>,
+    gaps: Vec<Gap>,
+    recopies: Vec<Recopy>,
+    before: ways::Before,
 }
 
 impl Known {
@@ -48,12 +54,21 @@ impl Known {
                         seam,
                         checkpoint,
                         stopped,
+                        gaps,
+                        recopies,
                         ..
                     } = of;
+                    let before = |stopped: &Stopped| ways::Before {
+                        here: of.decisions(stopped.source),
+                        recopies: recopies.len(),
+                    };
                     let partition = Partition {
                         copied: checkpoint.map(|checkpoint| checkpoint.source),
                         start: seam.map(|seam| seam.source_start),
+                        before: stopped.as_ref().map(before).unwrap_or_default(),
                         stopped: stopped.clone(),
+                        gaps: gaps.clone(),
+                        recopies: recopies.clone(),
                     };
                     known.partitions.insert(name, partition);
                 }
@@ -90,10 +105,42 @@ impl Known {
                 code: stopped.code.clone(),
                 reason: stopped.reason.clone(),
                 source_offset: stopped.source,
+                goes_on_at: stopped.beyond.map(|beyond| beyond.source),
                 since_ms: stopped.since_ms,
+                choices: ways::choices(at, stopped, partition.before),
             })
         });
         stopped.collect()
+    }
+
+    /// What a person decided, by partition and time.
+    pub(super) fn decided(&self, in_scope: impl Fn(&str) -> bool) -> Vec<Decided> {
+        let mut all = Vec::new();
+        for (at, partition) in self.partitions.iter().filter(|(at, _)| in_scope(&at.topic)) {
+            let mut decided = |code: &str, decision: String, from, to, by: &str, at_ms| {
+                all.push(Decided {
+                    topic: at.topic.to_string(),
+                    partition: at.partition,
+                    code: code.to_owned(),
+                    decision,
+                    from,
+                    to,
+                    by: by.to_owned(),
+                    at_ms,
+                });
+            };
+            for gap in &partition.gaps {
+                let to = Some(gap.to.source);
+                let what = ways::describe(gap);
+                decided(&gap.code, what, gap.from, to, &gap.by, gap.at_ms);
+            }
+            for one in &partition.recopies {
+                let what = "it was copied again from the source's first record".to_owned();
+                decided(&one.code, what, one.from, None, &one.by, one.at_ms);
+            }
+        }
+        all.sort_by(|a, b| (&a.topic, a.partition, a.at_ms).cmp(&(&b.topic, b.partition, b.at_ms)));
+        all
     }
 }
 
@@ -285,6 +332,7 @@ mod tests {
                 reason: "the source begins at 9".into(),
                 source: 5,
                 since_ms: 77,
+                beyond: None,
             },
         };
         [

@@ -84,9 +84,33 @@ impl Prepared {
     }
 }
 
-/// Topics in scope on the source, by one question. A named topic that is not there and an empty scope are errors.
-pub async fn discover(source: &Source, scope: &Scope) -> Result<Vec<TopicInfo>, Failure> {
-    in_scope(found(source, scope).await?, scope)
+/// Topics named in scope that are not among these.
+pub fn missing(found: &[TopicInfo], scope: &Scope) -> Vec<TopicName> {
+    let here: HashSet<&str> = found.iter().map(|topic| &*topic.name).collect();
+    let named = scope.literal_topics.iter();
+    named
+        .filter(|name| !here.contains(name.as_str()))
+        .map(|name| name.as_str().into())
+        .collect()
+}
+
+/// A named topic that is not there and that the ledger does not know (`gone` are those it does), and an empty scope, are errors.
+pub fn check_scope(
+    found: &[TopicInfo],
+    scope: &Scope,
+    gone: &HashSet<TopicName>,
+) -> Result<(), Failure> {
+    let mut missing = missing(found, scope);
+    missing.retain(|name| !gone.contains(name));
+    if !missing.is_empty() {
+        // The sentence names a few.
+        let all = format!("not visible: {}", missing.join(", "));
+        return Err(failure::missing_topics(&missing).cause(all));
+    }
+    if found.is_empty() && gone.is_empty() {
+        return Err(failure::empty_scope());
+    }
+    Ok(())
 }
 
 /// Topics in scope that are there now: in mid-run a named topic that was deleted does not keep new ones from being found.
@@ -94,26 +118,6 @@ pub async fn found(source: &Source, scope: &Scope) -> Result<Vec<TopicInfo>, Fai
     let all = source.topics(None).await;
     let mut topics = all.map_err(|error| error.failure())?;
     topics.retain(|topic| scope.has_topic(&topic.name, topic.internal));
-    Ok(topics)
-}
-
-fn in_scope(mut topics: Vec<TopicInfo>, scope: &Scope) -> Result<Vec<TopicInfo>, Failure> {
-    topics.retain(|topic| scope.has_topic(&topic.name, topic.internal));
-    let here: HashSet<&str> = topics.iter().map(|topic| &*topic.name).collect();
-    let missing: Vec<TopicName> = scope
-        .literal_topics
-        .iter()
-        .filter(|name| !here.contains(name.as_str()))
-        .map(|name| name.as_str().into())
-        .collect();
-    if !missing.is_empty() {
-        // The sentence names a few.
-        let all = format!("not visible: {}", missing.join(", "));
-        return Err(failure::missing_topics(&missing).cause(all));
-    }
-    if topics.is_empty() {
-        return Err(failure::empty_scope());
-    }
     Ok(topics)
 }
 
@@ -359,22 +363,25 @@ mod tests {
     #[test]
     fn what_the_scope_names_is_found_and_all_that_is_missing_is_named() {
         let here = topics(&["orders", "orders-old", "payments-1", "__offsets"]);
-        let found = in_scope(here.clone(), &scope(&["orders", "pay*", "__*"])).unwrap();
-        let found: Vec<&str> = found.iter().map(|topic| &*topic.name).collect();
-        assert_eq!(found, ["orders", "payments-1"]);
+        let check = |scope: &Scope, gone: &[&str]| {
+            let mut found = here.clone();
+            found.retain(|topic| scope.has_topic(&topic.name, topic.internal));
+            let gone = gone.iter().map(|name| TopicName::from(*name)).collect();
+            check_scope(&found, scope, &gone)
+        };
+        check(&scope(&["orders", "pay*", "__*"]), &[]).unwrap();
 
-        let missing = in_scope(
-            here.clone(),
-            &scope(&["orders", "orders-old", "a", "b", "c"]),
-        );
+        let missing = check(&scope(&["orders", "orders-old", "a", "b", "c"]), &["d"]);
         let missing = missing.unwrap_err();
         assert_eq!(missing.exit, crate::exit::Exit::Source);
         let said = format!("{missing} {:?}", missing.causes);
         for name in ["orders-old", " a", " b", " c"] {
             assert!(said.contains(name), "{said} does not name {name}");
         }
+        // What the ledger knows is not missing: its partitions stop.
+        check(&scope(&["orders", "a"]), &["a"]).unwrap();
 
-        let empty = in_scope(here, &scope(&["nothing-*"])).unwrap_err();
+        let empty = check(&scope(&["nothing-*"]), &[]).unwrap_err();
         assert_eq!(empty.exit, crate::exit::Exit::Source);
         assert!(empty.to_string().contains("scope"), "{empty}");
     }

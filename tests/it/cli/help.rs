@@ -98,6 +98,20 @@ fn help_of_replicate() {
               Read at most so many bytes per second, such as 50MB, or `auto`, or `unlimited`; wins over
               replication.rate in the file
 
+          --accept-gap <TOPIC:PARTITION>
+              Give up what stopped this partition, for good, and go on behind it; what was given up
+              stays on record. `status` names what that would be, and the word for exactly this stop
+              (TOPIC:PARTITION@OFFSET). Can be given several times; the same command again gives up
+              nothing more
+
+          --recopy <TOPIC[:PARTITION]>
+              Copy a partition that has stopped again from the source's first record: what it holds on
+              the target is deleted first. TOPIC alone is every partition of it that has stopped. Can be
+              given several times; the same command again copies nothing twice
+
+          --confirm <NAME>
+              The migration's name: the answer to what --recopy asks before it deletes
+
       -h, --help
               Print help (see a summary with '-h')
 

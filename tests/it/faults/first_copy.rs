@@ -188,7 +188,7 @@ fn a_second_interrupt_stops_at_once_and_is_safe() {
 }
 
 /// What the program needs to be allowed on each side; types and operations as in `Wire::allow`.
-fn allow_migrator(source: &Kafka, target: &Kafka, migration: &str) {
+pub fn allow_migrator(source: &Kafka, target: &Kafka, migration: &str) {
     let [read, write, create, delete, describe, describe_configs] = [3, 4, 5, 6, 8, 10];
     let [a_topic, cluster, transactional_id] = [2, 4, 5];
     let [literal, prefixed] = [3, 4];

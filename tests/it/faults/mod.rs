@@ -10,6 +10,8 @@ mod kills;
 mod limits;
 mod lost_answers;
 mod stops;
+mod stops_lost;
+mod stops_past;
 mod two_engines;
 
 use std::time::Duration;
@@ -29,6 +31,15 @@ fn wait_until_target_holds(target: &Kafka, topic: &str, records: i64) {
         Duration::from_secs(60),
         || held(target, topic) > records,
     );
+}
+
+/// Deletes a topic and makes it anew under its name.
+fn remake(kafka: &Kafka, topic: &str, partitions: i32) {
+    stops::delete_topic(kafka, topic);
+    wait::until("the topic is gone", Duration::from_secs(60), || {
+        kafka.partitions(topic) == 0
+    });
+    kafka.create_topic(topic, partitions, &[]);
 }
 
 /// End offsets of a topic, summed; 0 while it is not there or a partition has no leader.

@@ -15,7 +15,7 @@ use super::{event, wait_until_copying};
 
 /// `replicate --until caught-up` ends where a person must decide, and names what stopped.
 #[track_caller]
-fn stops(migration: &Migration, says: &[&str]) -> Finished {
+pub fn stops(migration: &Migration, says: &[&str]) -> Finished {
     let finished = migration.run(&["replicate", "--until", "caught-up"]);
     finished.assert_exit(10);
     for text in says {
@@ -40,7 +40,7 @@ fn stopped(migration: &Migration) -> Vec<(String, String)> {
         .collect()
 }
 
-fn delete_topic(kafka: &Kafka, topic: &str) {
+pub fn delete_topic(kafka: &Kafka, topic: &str) {
     kafka
         .wire()
         .delete_topic(topic)

@@ -675,6 +675,49 @@ impl Kafka {
         self.wait_for_partitions(topic, partition + 1);
     }
 
+    /// Cuts the log of a partition off at a batch that begins at `at`, as a disk does that loses what it acknowledged; broker 0 is
+    /// stopped for it and started again. The log must be one segment.
+    pub fn cut_off(&self, topic: &str, partition: i32, at: i64) {
+        self.stop(0);
+        let data = self.brokers[0].home.join("data");
+        let directory = data.join(format!("{topic}-{partition}"));
+        let segment = directory.join("00000000000000000000.log");
+        let bytes = fs::read(&segment).expect("the broker holds the partition");
+        let mut length = 0;
+        while let Some(rest) = bytes.get(length..).filter(|rest| rest.len() > 12) {
+            let base = i64::from_be_bytes(rest[..8].try_into().expect("eight bytes"));
+            if base >= at {
+                break;
+            }
+            let size = i32::from_be_bytes(rest[8..12].try_into().expect("four bytes"));
+            length += 12 + usize::try_from(size).expect("a length");
+        }
+        assert!(length < bytes.len(), "nothing stands at or behind {at}");
+        fs::write(&segment, &bytes[..length]).expect("the scratch directory is writable");
+        for entry in fs::read_dir(&directory)
+            .expect("it is a directory")
+            .flatten()
+        {
+            let path = entry.path();
+            let derived = path.extension().is_some_and(|extension| {
+                ["index", "timeindex", "txnindex", "snapshot"]
+                    .contains(&&*extension.to_string_lossy())
+            });
+            if derived {
+                fs::remove_file(path).expect("the scratch directory is writable");
+            }
+        }
+        for name in [
+            ".kafka_cleanshutdown",
+            "recovery-point-offset-checkpoint",
+            "replication-offset-checkpoint",
+        ] {
+            drop(fs::remove_file(data.join(name)));
+        }
+        self.start_again(0);
+        self.wait_for_partitions(topic, partition + 1);
+    }
+
     /// Bytes of a topic's logs on broker 0.
     pub fn log_bytes(&self, topic: &str) -> u64 {
         let data = fs::read_dir(self.brokers[0].home.join("data")).expect("the broker has data");

@@ -320,6 +320,26 @@ impl Wire {
         resource: (i8, &str, i8),
         operation: i8,
     ) -> io::Result<Result<(), Code>> {
+        self.rule(principal, resource, operation, 3)
+    }
+
+    /// The same, and denies it, whatever is allowed besides.
+    pub fn deny(
+        &mut self,
+        principal: &str,
+        resource: (i8, &str, i8),
+        operation: i8,
+    ) -> io::Result<Result<(), Code>> {
+        self.rule(principal, resource, operation, 2)
+    }
+
+    fn rule(
+        &mut self,
+        principal: &str,
+        resource: (i8, &str, i8),
+        operation: i8,
+        permission: i8,
+    ) -> io::Result<Result<(), Code>> {
         let (kind, name, pattern) = resource;
         let body = Body::default()
             .i32(1)
@@ -329,7 +349,7 @@ impl Wire {
             .text(principal)
             .text("*")
             .i8(operation)
-            .i8(3);
+            .i8(permission);
         let mut answer = self.call(30, 1, body)?;
         answer.i32();
         let codes = answer.array(|a| {

@@ -1,6 +1,6 @@
 //! What counts in a ledger, and that a snapshot says the same again.
 
-use super::*;
+use super::{super::record::Beyond, *};
 
 const AT: At = At {
     topic: 0,
@@ -56,6 +56,48 @@ fn checkpoint(identity: u32, next_sequence: u64, source: i64) -> Entry {
         source_epoch: 4,
     };
     Entry::Checkpoint { at: AT, checkpoint }
+}
+
+fn given_up(from: i64, to: i64) -> Entry {
+    let to = Beyond {
+        source: to,
+        epoch: 6,
+    };
+    let gap = Gap {
+        code: "overtaken".to_owned(),
+        from,
+        to,
+        by: "somebody".to_owned(),
+        at_ms: 77,
+    };
+    Entry::Gap { at: AT, gap }
+}
+
+fn copied_again() -> Entry {
+    let recopy = Recopy {
+        code: "cut off".to_owned(),
+        from: 31,
+        by: "somebody".to_owned(),
+        at_ms: 78,
+    };
+    Entry::Recopy { at: AT, recopy }
+}
+
+fn recopied() -> Entry {
+    let seam = Seam {
+        source_start: 3,
+        source_end: 90,
+        target_start: 400,
+        target_end: 400,
+    };
+    let Entry::Checkpoint { checkpoint, .. } = checkpoint(1, 0, 3) else {
+        unreachable!("it is one");
+    };
+    Entry::Recopied {
+        at: AT,
+        seam,
+        checkpoint,
+    }
 }
 
 fn fold(records: Vec<Record>) -> State {
@@ -189,7 +231,12 @@ fn a_snapshot_says_what_the_ledger_said() {
         reason: "holes".to_owned(),
         source: 7,
         since_ms: 9,
+        beyond: Some(Beyond {
+            source: 9,
+            epoch: 2,
+        }),
     };
+    let [gap, recopy] = [given_up(13, 20), copied_again()];
     let state = fold(vec![
         claim(1, 11),
         record(
@@ -206,6 +253,11 @@ fn a_snapshot_says_what_the_ledger_said() {
                 run(0, 0, 5),
                 run(1, 0, 9),
                 checkpoint(1, 4, 13),
+                gap,
+                recopy,
+                recopied(),
+                run(1, 4, 30),
+                checkpoint(1, 5, 31),
                 Entry::Stopped { at: AT, stopped },
             ],
         ),
@@ -223,6 +275,67 @@ fn a_snapshot_says_what_the_ledger_said() {
         assert_eq!(again.partitions, state.partitions);
         assert_eq!(again.claim.map(|claim| claim.run), Some(11));
     }
+}
+
+#[test]
+fn a_gap_moves_the_checkpoint_at_its_beginning_and_only_once() {
+    let begin = |entries| {
+        let mut all = vec![identity(0), run(0, 0, 0), checkpoint(0, 13, 13)];
+        all.extend(entries);
+        fold(vec![claim(1, 11), record(1, 11, all)])
+    };
+    let place = |state: &State| {
+        let checkpoint = state.partitions[&AT].checkpoint.unwrap();
+        (checkpoint.source, checkpoint.source_epoch)
+    };
+    let state = begin(vec![given_up(13, 20)]);
+    assert_eq!(place(&state), (20, 6));
+    assert_eq!(state.partitions[&AT].gaps.len(), 1);
+    // Nothing is passed over from elsewhere.
+    assert_eq!(place(&begin(vec![given_up(12, 20)])), (13, 4));
+    // A source that was cut off: back to 5, and on past 13 once more. What is said again does not lead back again.
+    let mut state = begin(vec![given_up(13, 5), checkpoint(0, 21, 13)]);
+    assert_eq!(place(&state), (13, 4));
+    state.take(given_up(13, 5));
+    assert_eq!(place(&state), (13, 4));
+    let mut alone = State::default();
+    alone.apply(record(1, 11, state.entries()), 0);
+    assert_eq!(place(&alone), (13, 4));
+}
+
+#[test]
+fn a_new_copy_forgets_the_old_ones_runs_and_only_once() {
+    let mut state = fold(vec![
+        claim(1, 11),
+        record(
+            1,
+            11,
+            vec![
+                identity(0),
+                run(0, 0, 0),
+                checkpoint(0, 31, 31),
+                copied_again(),
+            ],
+        ),
+    ]);
+    assert!(state.partitions[&AT].recopying && state.partitions[&AT].has_run(0));
+    let half_way = record(1, 11, state.entries());
+    state.apply(half_way, 2);
+    assert!(state.partitions[&AT].recopying, "a snapshot begins nothing");
+    for entry in [recopied(), identity(1), run(1, 0, 3)] {
+        state.take(entry);
+    }
+    let partition = &state.partitions[&AT];
+    assert!(!partition.recopying && !partition.has_run(0) && partition.has_run(1));
+    assert_eq!(
+        partition.checkpoint.map(|checkpoint| checkpoint.source),
+        Some(3)
+    );
+    state.take(recopied());
+    assert!(
+        state.partitions[&AT].has_run(1),
+        "a snapshot that was cut short"
+    );
 }
 
 fn retired(number: u32, marked_ms: Option<i64>) -> Entry {

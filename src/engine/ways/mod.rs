@@ -1,0 +1,189 @@
+//! The ways past a stop: which there are for which stop, and what a person asked for.
+
+mod asked;
+mod decide;
+
+pub use asked::{Asked, Malformed};
+pub use decide::{Decision, Decisions, decide, renew, still_holds};
+
+use super::ledger::record::{Gap, Stopped};
+use crate::{events::Choice, model::names::TopicPartition};
+
+/// A way past a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Give up what cannot be copied, and go on behind it.
+    AcceptGap,
+    /// Copy the partition again from the source's first record.
+    Recopy,
+}
+
+impl Way {
+    /// The flag of `replicate`.
+    pub fn flag(self) -> &'static str {
+        match self {
+            Self::AcceptGap => "--accept-gap",
+            Self::Recopy => "--recopy",
+        }
+    }
+}
+
+/// What leads past a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ways {
+    /// Whether what is in the way can be given up.
+    pub gap: bool,
+    /// Whether copying again helps.
+    pub recopy: bool,
+    /// It concerns the topic as a whole.
+    pub whole_topic: bool,
+    /// What a person can do without either, and after which a plain start goes on.
+    pub cure: &'static str,
+}
+
+/// What leads past a stop with this code.
+pub fn of(code: &str) -> Ways {
+    let number: u16 = code
+        .get(1..)
+        .and_then(|code| code.parse().ok())
+        .unwrap_or(0);
+    let ways = |gap, recopy, cure| Ways {
+        gap,
+        recopy,
+        whole_topic: false,
+        cure,
+    };
+    match number {
+        // Retention overtook; cut off.
+        501 | 502 => ways(true, true, ""),
+        // Made anew: offsets of the old topic mean nothing in the new one.
+        503 => Ways {
+            whole_topic: true,
+            ..ways(false, true, "")
+        },
+        504 => ways(
+            false,
+            false,
+            "give this migration's login the right to write to the topic on the target; if the topic is gone, the next start makes it",
+        ),
+        // What of ours stands on the target cannot be known.
+        505 | 506 | 517 | 523 => ways(false, true, ""),
+        // The target holds what we did not write.
+        520 => ways(false, true, "empty the topic on the target"),
+        507 => ways(
+            false,
+            false,
+            "make the topic again on the source, or leave it out with `scope.exclude_topics`",
+        ),
+        508 => ways(
+            false,
+            false,
+            "give this migration's login the right to read the topic on the source",
+        ),
+        525 => ways(
+            false,
+            false,
+            "give this migration's login the right to see and read the topic, or take a topic that is gone out of `scope.topics`",
+        ),
+        526 => ways(
+            false,
+            false,
+            "give this migration's login the right to write to the topic on the target",
+        ),
+        // A batch that the target does not take.
+        509 => ways(
+            true,
+            false,
+            "let the target take the batch (its limits, its rights), which loses nothing",
+        ),
+        // A batch that is broken.
+        513..=516 => ways(true, false, ""),
+        // Copying it again was begun, and the target does not let go of what is there.
+        524 => ways(
+            false,
+            false,
+            "delete the topic's records on the target, or let them be deleted (`cleanup.policy` has to name `delete`); what was decided stands, and a plain start goes on with it",
+        ),
+        522 => ways(
+            false,
+            false,
+            "start again: a topic that is gone on the target is made then",
+        ),
+        _ => ways(false, false, "remove what the reason names"),
+    }
+}
+
+/// What a person has decided about a partition before.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Before {
+    /// Decisions at the very offset at which it has stopped.
+    pub here: usize,
+    /// How often it was to be copied again.
+    pub recopies: usize,
+}
+
+/// What a person can do about a stop.
+pub fn choices(name: &TopicPartition, stopped: &Stopped, before: Before) -> Vec<Choice> {
+    let ways = of(&stopped.code);
+    let mut choices = Vec::new();
+    let mut choice = |does: String, command: Option<String>| {
+        choices.push(Choice { does, command });
+    };
+    if !ways.cure.is_empty() {
+        choice(
+            ways.cure.to_owned(),
+            Some("kafka-migrate replicate".to_owned()),
+        );
+    }
+    let at = Asked::naming(Way::AcceptGap, name, stopped.source, before.here);
+    if let (true, Some(beyond)) = (ways.gap, stopped.beyond) {
+        let does = match (beyond.source, stopped.source) {
+            (to, from) if to > from => {
+                format!(
+                    "give up source offsets {from} to {}, and go on at {to}",
+                    to - 1
+                )
+            }
+            (to, from) if to < from => format!(
+                "go on at source offset {to}, where the source was cut off: its records from there to {} stay on the target as they were copied",
+                from - 1
+            ),
+            (to, _) => format!("go on at source offset {to}"),
+        };
+        choice(does, Some(format!("kafka-migrate replicate {at}")));
+    }
+    if ways.recopy {
+        let (what, asked) = if ways.whole_topic {
+            let topic = Asked::topic(Way::Recopy, &name.topic, before.recopies);
+            (format!("all of {}", name.topic), topic)
+        } else {
+            let way = Way::Recopy;
+            ("it".to_owned(), Asked { way, ..at })
+        };
+        choice(
+            format!(
+                "copy {what} again from the source's first record, after what the target holds of it is deleted"
+            ),
+            Some(format!("kafka-migrate replicate {asked}")),
+        );
+    }
+    choices
+}
+
+/// What was given up, in words.
+pub fn describe(gap: &Gap) -> String {
+    let (from, to) = (gap.from, gap.to.source);
+    match from.cmp(&to) {
+        std::cmp::Ordering::Less => {
+            format!("source offsets {from} to {} were given up", to - 1)
+        }
+        std::cmp::Ordering::Equal => format!("it went on at source offset {to}"),
+        std::cmp::Ordering::Greater => format!(
+            "it went back to source offset {to}, where the source was cut off; what was copied from {to} to {} before stays on the target",
+            from - 1
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;
