@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     bench::Bench,
-    measure::{Cost, Process},
+    measure::{self, Cost, Process},
     producer,
     support::{
         self,
@@ -44,8 +44,8 @@ pub struct Run {
     pub p50: Duration,
     /// All but one in a hundred came sooner.
     pub p99: Duration,
-    /// What the tool, the brokers and the rest took meanwhile; nothing of a tool where there is none.
-    pub cost: Option<Cost>,
+    /// What the tool, the brokers and the rest took meanwhile.
+    pub cost: Cost,
 }
 
 /// All runs of one tool; of none if the source itself was read.
@@ -96,13 +96,9 @@ impl Bench {
             runs: Vec::new(),
         };
         for number in 1..=u64::from(runs) {
-            let (mut times, cost) = match &running {
-                Some((process, _)) => {
-                    let (times, cost) = process.meanwhile(|| once(number, RUN));
-                    (times, Some(cost))
-                }
-                None => (once(number, RUN), None),
-            };
+            let process = running.as_ref().map(|(process, _)| process);
+            let (mut times, cost) =
+                measure::meanwhile(process, self.brokers(), || once(number, RUN));
             times.sort_unstable();
             let run = Run {
                 p50: times[times.len() / 2],

@@ -45,6 +45,48 @@ struct Times {
     machine: Duration,
 }
 
+impl Times {
+    /// Of a process that may not have begun yet, or that there is not.
+    fn now(process: Option<u32>, brokers: [u32; 2]) -> Self {
+        let alive = |pid| time_of(pid).expect("an unreaped child has times");
+        Self {
+            moment: Instant::now(),
+            cpu: process.map_or(Duration::ZERO, alive),
+            brokers: brokers.map(alive),
+            machine: machine_time(),
+        }
+    }
+
+    /// What there was since then.
+    fn cost(&self, process: Option<u32>, brokers: [u32; 2], peak: u64) -> Cost {
+        let now = Self::now(process, brokers);
+        let (wall, cpu) = (now.moment - self.moment, now.cpu - self.cpu);
+        let [source, target] = [0, 1].map(|side| now.brokers[side] - self.brokers[side]);
+        let others = (now.machine - self.machine).saturating_sub(cpu + source + target);
+        Cost {
+            wall,
+            cpu,
+            peak,
+            source,
+            target,
+            others: others.as_secs_f64() / wall.as_secs_f64(),
+        }
+    }
+}
+
+/// What is used while `work` is done, by a process if there is one.
+pub fn meanwhile<T>(
+    process: Option<&Process>,
+    brokers: [u32; 2],
+    work: impl FnOnce() -> T,
+) -> (T, Cost) {
+    let process = process.map(|process| process.child.id());
+    let before = Times::now(process, brokers);
+    let done = work();
+    let peak = process.and_then(peak_memory).unwrap_or(0);
+    (done, before.cost(process, brokers, peak))
+}
+
 /// A measured process; it is killed when this is dropped.
 pub struct Process {
     line: String,
@@ -63,12 +105,7 @@ impl Process {
         let output = File::create(log).map_err(failed)?;
         let second = output.try_clone().map_err(failed)?;
         command.stdin(Stdio::null()).stdout(output).stderr(second);
-        let before = Times {
-            moment: Instant::now(),
-            cpu: Duration::ZERO,
-            brokers: brokers.map(broker_time),
-            machine: machine_time(),
-        };
+        let before = Times::now(None, brokers);
         let child = command.spawn().map_err(failed)?;
         Ok(Self {
             _leash: Leash::on_process(child.id()),
@@ -106,7 +143,8 @@ impl Process {
             }
             thread::sleep(Duration::from_millis(5));
         }
-        let cost = self.since(&self.before, peak);
+        let process = Some(self.child.id());
+        let cost = self.before.cost(process, self.brokers, peak);
         if is_done.is_none() {
             let status = self.child.wait().expect("a child can be waited for");
             if !status.success() {
@@ -114,38 +152,6 @@ impl Process {
             }
         }
         Ok(cost)
-    }
-
-    /// What it costs while `work` is done.
-    pub fn meanwhile<T>(&self, work: impl FnOnce() -> T) -> (T, Cost) {
-        let before = self.times();
-        let done = work();
-        let peak = peak_memory(self.child.id()).unwrap_or(0);
-        (done, self.since(&before, peak))
-    }
-
-    fn times(&self) -> Times {
-        Times {
-            moment: Instant::now(),
-            cpu: time_of(self.child.id()).expect("an unreaped child has times"),
-            brokers: self.brokers.map(broker_time),
-            machine: machine_time(),
-        }
-    }
-
-    fn since(&self, before: &Times, peak: u64) -> Cost {
-        let now = self.times();
-        let (wall, cpu) = (now.moment - before.moment, now.cpu - before.cpu);
-        let [source, target] = [0, 1].map(|side| now.brokers[side] - before.brokers[side]);
-        let others = (now.machine - before.machine).saturating_sub(cpu + source + target);
-        Cost {
-            wall,
-            cpu,
-            peak,
-            source,
-            target,
-            others: others.as_secs_f64() / wall.as_secs_f64(),
-        }
     }
 
     /// Whether it has ended; it is left unreaped, for only so its times can still be read.
@@ -185,10 +191,6 @@ fn time_of(pid: u32) -> Option<Duration> {
     let (_, fields) = stat(pid)?;
     let ticks = |at: usize| fields.get(at)?.parse::<u32>().ok();
     Some((ticks(11)? + ticks(12)?) * TICK)
-}
-
-fn broker_time(pid: u32) -> Duration {
-    time_of(pid).expect("brokers outlive what is measured")
 }
 
 /// The broker of a cluster whose files lie here: our own child whose command line names the directory.

@@ -142,11 +142,11 @@ const COLUMNS: [&str; 16] = [
     "MB",
     "wall s",
     "MB/s",
-    "net",
+    "net MB/s",
     "CPU-s",
     "least-most",
-    "MB per CPU-s",
-    "net",
+    "MB/CPU-s",
+    "net MB/CPU-s",
     "x bare",
     "x MM2",
     "source CPU-s/GB",
@@ -180,11 +180,9 @@ pub fn render_late(all: &[Late]) -> String {
     };
     let nothing = all.iter().find(|late| late.tool.is_none());
     let lines = all.iter().map(|late| {
-        let costs = || late.runs.iter().filter_map(|run| run.cost);
-        let of_costs = |what: fn(&Cost) -> f64| {
-            let all: Vec<f64> = costs().map(|cost| what(&cost)).collect();
-            number((!all.is_empty()).then(|| median(all)), 2)
-        };
+        let of_costs =
+            |what: fn(&Cost) -> f64| median(late.runs.iter().map(|run| what(&run.cost)).collect());
+        let cores = of_costs(|cost| cost.cpu.as_secs_f64() / cost.wall.as_secs_f64());
         let above = nothing.filter(|_| late.tool.is_some());
         let above =
             above.map(|nothing| middle(late, |run| run.p50) - middle(nothing, |run| run.p50));
@@ -195,8 +193,8 @@ pub fn render_late(all: &[Late]) -> String {
             number(above, 2),
             number(Some(middle(late, |run| run.p99)), 1),
             range(late, |run| run.p99),
-            of_costs(|cost| cost.cpu.as_secs_f64() / cost.wall.as_secs_f64()),
-            of_costs(|cost| cost.others),
+            number(late.tool.map(|_| cores), 2),
+            number(Some(of_costs(|cost| cost.others)), 2),
         ]
     });
     align(&LATE_COLUMNS, 1, lines.collect())
