@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use super::{
-    measure::{self, Cost, Process},
+    measure::{self, Cost, Process, Watch},
     mirror,
     producer::{self, Dated},
     stored,
@@ -73,8 +73,10 @@ impl Bench {
         for workload in &workloads {
             let name = workload.name();
             self.fill(*workload, copies.megabytes);
-            eprintln!("{name}: a copy to warm up");
-            self.copy(Tool::Bare, *workload, copies.megabytes);
+            if workload.start().is_some() {
+                eprintln!("{name}: a copy to warm up");
+                self.copy(Tool::Bare, *workload, copies.megabytes);
+            }
             rows.extend(copies.tools.iter().map(|tool| Row {
                 workload: *workload,
                 tool: *tool,
@@ -126,9 +128,14 @@ impl Bench {
         let ends = self.source.end_offsets(workload.topic());
         // Nothing but the end offsets says that a tool without an end has done its work.
         let has_all = || self.target.end_offsets(workload.topic()) == ends;
-        let is_done: Option<&dyn Fn() -> bool> = tool.is_endless().then_some(&has_all);
+        let watch = Watch {
+            bytes: &|| self.target.log_bytes(workload.topic()),
+            // It looks into each partition's directory.
+            pause: Duration::from_millis(if workload.partitions() > 100 { 250 } else { 20 }),
+            is_done: tool.is_endless().then_some(&has_all),
+        };
         let process = Process::start(run.command, &log, self.brokers());
-        let cost = process.and_then(|process| process.run(is_done));
+        let cost = process.and_then(|process| process.run(&watch));
         let cost = cost.unwrap_or_else(|error| panic!("{error}"));
         if tool != Tool::Fetch {
             self.assert_copied(tool, workload);

@@ -35,6 +35,46 @@ pub struct Cost {
     pub target: Duration,
     /// Cores that anything else kept busy meanwhile: other programs, and the kernel's own threads.
     pub others: f64,
+    /// Bytes a second between the first and the last that were seen to grow; 0 if that was too short to be seen.
+    pub rate: f64,
+}
+
+/// What is looked at while a process runs.
+pub struct Watch<'a> {
+    /// How many bytes there are of what it makes.
+    pub bytes: &'a dyn Fn() -> u64,
+    /// How often that is asked.
+    pub pause: Duration,
+    /// Whether a process that does not end by itself has done its work; `None` for one that ends.
+    pub is_done: Option<&'a dyn Fn() -> bool>,
+}
+
+/// When bytes were seen first, and when they were seen to grow last.
+#[derive(Default)]
+struct Growth {
+    first: Option<(Instant, u64)>,
+    last: Option<(Instant, u64)>,
+}
+
+impl Growth {
+    fn see(&mut self, bytes: u64) {
+        let now = Some((Instant::now(), bytes));
+        if bytes > 0 && self.first.is_none() {
+            self.first = now;
+        }
+        if self.last.is_none_or(|(_, before)| bytes > before) {
+            self.last = now;
+        }
+    }
+
+    fn rate(&self) -> f64 {
+        match (self.first, self.last) {
+            (Some((began, from)), Some((ended, to))) if ended > began => {
+                (to - from) as f64 / (ended - began).as_secs_f64()
+            }
+            _ => 0.0,
+        }
+    }
 }
 
 /// Processor time so far: of a process, of both brokers, of the machine.
@@ -70,6 +110,7 @@ impl Times {
             source,
             target,
             others: others.as_secs_f64() / wall.as_secs_f64(),
+            rate: 0.0,
         }
     }
 }
@@ -117,20 +158,24 @@ impl Process {
         })
     }
 
-    /// Waits until it ends well, or until `is_done`, and answers what it has cost.
-    pub fn run(mut self, is_done: Option<&dyn Fn() -> bool>) -> Result<Cost, String> {
+    /// Waits until it ends well, or has done its work, and answers what it has cost.
+    pub fn run(mut self, watch: &Watch<'_>) -> Result<Cost, String> {
         let mut peak = 0;
-        let mut asked = Instant::now();
+        let mut growth = Growth::default();
+        let (mut looked, mut asked) = (Instant::now(), Instant::now());
         loop {
-            let has_ended = self.has_ended();
-            if has_ended && is_done.is_some() {
-                return Err(self.failure("it ended by itself"));
-            }
-            if has_ended {
+            if self.has_ended() {
+                if watch.is_done.is_some() {
+                    return Err(self.failure("it ended by itself"));
+                }
                 break;
             }
             peak = peak_memory(self.child.id()).unwrap_or(peak);
-            if let Some(is_done) = is_done
+            if looked.elapsed() > watch.pause {
+                growth.see((watch.bytes)());
+                looked = Instant::now();
+            }
+            if let Some(is_done) = watch.is_done
                 && asked.elapsed() > PAUSE
             {
                 if is_done() {
@@ -144,8 +189,10 @@ impl Process {
             thread::sleep(Duration::from_millis(5));
         }
         let process = Some(self.child.id());
-        let cost = self.before.cost(process, self.brokers, peak);
-        if is_done.is_none() {
+        let mut cost = self.before.cost(process, self.brokers, peak);
+        growth.see((watch.bytes)());
+        cost.rate = growth.rate();
+        if watch.is_done.is_none() {
             let status = self.child.wait().expect("a child can be waited for");
             if !status.success() {
                 return Err(self.failure(&status.to_string()));

@@ -112,7 +112,10 @@ impl Rows {
             number((!is_start).then(|| row.megabytes()), 0),
             number(Some(row.median(wall)), 2),
             number(gross(row.median(wall)), 0),
-            number(self.net(row, wall), 0),
+            number(
+                (row.tool != Tool::Fetch && !is_start).then(|| row.median(|cost| cost.rate) / 1e6),
+                0,
+            ),
             number(Some(row.cpu()), 2),
             format!("{:.2}-{most:.2}", row.least_cpu()),
             number(gross(row.cpu()), 0),
