@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 
 fn run(start: Start) -> Exit {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(worker_threads())
         .enable_all()
         .build()
     {
@@ -37,4 +37,10 @@ fn run(start: Start) -> Exit {
     // Whatever is left was told to stop or was given up on purpose; nobody waits for it.
     runtime.shutdown_timeout(Duration::from_millis(50));
     exit
+}
+
+/// Half of the cores: brokers or other clients have use for the rest, and more threads than there is work for hand it to and fro.
+fn worker_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (cores / 2).clamp(1, 8)
 }

@@ -1,9 +1,11 @@
 //! Writes batches over a connection of their own: acks=all, answers matched by partition.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use kafka_protocol::messages::ProduceResponse;
+use kafka_protocol::messages::{
+    ProduceResponse, TopicName, produce_response::PartitionProduceResponse,
+};
 
 use super::{Cluster, Error, Result, Target};
 use crate::{
@@ -108,21 +110,53 @@ impl PendingProduce {
         let conn = self.pending.conn().clone();
         let wire = |source| self.cluster.wire(conn.address(), PRODUCE.name, source);
         let frame = self.pending.wait().await.map_err(wire)?;
-        let (mut answers, throttle) = decode(frame, self.version)
+        let answer = decode(frame, self.version)
             .map_err(|reason| wire(conn.malformed(PRODUCE.name, reason)))?;
-        let answer = |at: TopicPartition| {
-            answers.remove(&at).ok_or_else(|| Error::Incomplete {
-                side: self.cluster.side(),
-                broker: conn.address().clone(),
-                api: PRODUCE.name,
-                what: at.to_string(),
-            })
+        let throttle = Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0));
+        let incomplete = |at: &TopicPartition| Error::Incomplete {
+            side: self.cluster.side(),
+            broker: conn.address().clone(),
+            api: PRODUCE.name,
+            what: at.to_string(),
         };
-        Ok((
-            self.sent.into_iter().map(answer).collect::<Result<_>>()?,
-            throttle,
-        ))
+        let answers = match_answers(answer, self.sent).map_err(|at| incomplete(&at))?;
+        Ok((answers, throttle))
     }
+}
+
+/// The answers in the order of what was sent, whatever order the broker gave them; `Err` is one without an answer.
+fn match_answers(
+    answer: ProduceResponse,
+    sent: Vec<TopicPartition>,
+) -> std::result::Result<Vec<ProduceAnswer>, TopicPartition> {
+    let mut answers: Vec<(TopicName, PartitionProduceResponse)> = answer
+        .responses
+        .into_iter()
+        .flat_map(|topic| {
+            let of_topic = topic.partition_responses.into_iter();
+            of_topic.map(move |partition| (topic.name.clone(), partition))
+        })
+        .collect();
+    answers.sort_unstable_by(|a, b| (&*a.0.0, a.1.index).cmp(&(&*b.0.0, b.1.index)));
+    let answer_to = |at: TopicPartition| {
+        let wanted = (&*at.topic, at.partition);
+        let found =
+            answers.binary_search_by(|(topic, answer)| (&*topic.0, answer.index).cmp(&wanted));
+        let Ok(found) = found else {
+            return Err(at);
+        };
+        let answer = &answers[found].1;
+        Ok(ProduceAnswer {
+            at,
+            error: answer.error_code,
+            base_offset: answer.base_offset,
+            message: answer
+                .error_message
+                .as_ref()
+                .map(|message| message.to_string()),
+        })
+    };
+    sent.into_iter().map(answer_to).collect()
 }
 
 /// Writes a request of version 9 to 11 as chunks; the batches' bodies are not copied.
@@ -167,27 +201,7 @@ fn encode(
     chunks
 }
 
-/// Reads an answer of version 9 to 11, from its correlation id on: answers by partition, and the pause asked for.
-pub fn decode(
-    mut frame: Bytes,
-    version: i16,
-) -> Result<(HashMap<TopicPartition, ProduceAnswer>, Duration), String> {
-    let answer: ProduceResponse = conn::decode(&mut frame, version)?;
-    let mut answers = HashMap::new();
-    for topic in answer.responses {
-        for partition in topic.partition_responses {
-            let at = TopicPartition::new(&*topic.name.0, partition.index);
-            let answer = ProduceAnswer {
-                at: at.clone(),
-                error: partition.error_code,
-                base_offset: partition.base_offset,
-                message: partition.error_message.map(|message| message.to_string()),
-            };
-            answers.insert(at, answer);
-        }
-    }
-    Ok((
-        answers,
-        Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0)),
-    ))
+/// Reads an answer of version 9 to 11, from its correlation id on.
+pub fn decode(mut frame: Bytes, version: i16) -> Result<ProduceResponse, String> {
+    conn::decode(&mut frame, version)
 }

@@ -235,12 +235,8 @@ async fn mark(
                 let again = bump(ledger, target, fence.number, patience).await?;
                 fence.marker_epoch = again.marker_epoch;
             }
-            Err(error)
-                if error
-                    .code()
-                    .is_some_and(|code| NOT_THIS_ONE.contains(&code)) =>
-            {
-                let topic = topic_of(&error);
+            Err(error) if refused_topic(&error).is_some() => {
+                let topic = refused_topic(&error);
                 let before = fence.impossible.len();
                 for &at in &fence.partitions {
                     let name = ledger.state().name(at).map(|name| name.topic);
@@ -256,6 +252,33 @@ async fn mark(
         }
     }
     Ok(())
+}
+
+/// Writes the markers of an identity that was fenced long ago once more, before brokers forget the last ones. Answers false where that
+/// cannot be done any more, because the coordinator has forgotten the id.
+pub async fn mark_again(
+    target: &Target,
+    data_id: &str,
+    producer_id: i64,
+    partitions: &[TopicPartition],
+) -> Result<bool, cluster::Error> {
+    let identity = target.init_producer(data_id).await?;
+    if identity.producer_id != producer_id {
+        return Ok(false);
+    }
+    target.add_partitions(data_id, identity, partitions).await?;
+    target
+        .end_transaction(data_id, identity, End::Abort)
+        .await?;
+    Ok(true)
+}
+
+/// The topic that an answer about partitions of a transaction refuses for good.
+pub fn refused_topic(error: &cluster::Error) -> Option<TopicName> {
+    let refused = error
+        .code()
+        .is_some_and(|code| NOT_THIS_ONE.contains(&code));
+    refused.then(|| topic_of(error)).flatten()
 }
 
 fn topic_of(error: &cluster::Error) -> Option<TopicName> {

@@ -5,6 +5,7 @@ pub mod batch;
 mod buffers;
 pub mod codec;
 pub mod conn;
+mod crc;
 pub mod dial;
 pub mod encode;
 pub mod error;

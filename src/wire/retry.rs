@@ -44,8 +44,8 @@ pub fn produce_verdict(code: i16) -> ProduceVerdict {
         // TRANSACTION_COORDINATOR_FENCED, TRANSACTIONAL_ID_NOT_FOUND, TRANSACTION_ABORTABLE: answers to a transactional batch, which we never send.
         45 | 47 | 48 | 49 | 52 | 53 | 59 | 90 | 105 | 120 => Identity,
         // UNKNOWN_SERVER_ERROR: on produce it is a batch the broker cannot rebuild (compressed batches with holes); nothing was
-        // appended, and sending it again for ever helps nobody. CORRUPT_MESSAGE: our bytes are not what we verified, which another
-        // try cannot cure. MESSAGE_TOO_LARGE, INVALID_TOPIC, RECORD_LIST_TOO_LARGE, TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED,
+        // appended, and sending it again for ever helps nobody. CORRUPT_MESSAGE: the batch is damaged, on the
+        // source or on its way. MESSAGE_TOO_LARGE, INVALID_TOPIC, RECORD_LIST_TOO_LARGE, TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED,
         // INVALID_TIMESTAMP, UNSUPPORTED_VERSION, UNSUPPORTED_FOR_MESSAGE_FORMAT, INVALID_REQUIRED_ACKS, INVALID_REQUEST, POLICY_VIOLATION,
         // UNSUPPORTED_COMPRESSION_TYPE, INVALID_RECORD.
         -1 | 2 | 10 | 17 | 18 | 21 | 29 | 31 | 32 | 35 | 42 | 43 | 44 | 76 | 87 => Refused,

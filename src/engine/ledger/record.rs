@@ -123,6 +123,24 @@ pub enum Entry {
     },
     /// The owner lives.
     Heartbeat(Heartbeat),
+    /// An identity that was fenced, and where and when the marker that keeps it out was last written.
+    Retired {
+        /// Its number.
+        number: u32,
+        /// What has to be kept up; `None` from when nothing has to be any more.
+        retired: Option<Retired>,
+    },
+}
+
+/// What keeps a fenced identity out: a marker in every partition it wrote to, which a broker remembers for a producer expiry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// When it was fenced, in milliseconds since the epoch, by the engine's clock.
+    pub since_ms: i64,
+    /// When its markers were last written.
+    pub marked_ms: i64,
+    /// The partitions it may have written to.
+    pub partitions: Vec<At>,
 }
 
 /// What a ledger is.

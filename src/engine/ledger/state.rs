@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use uuid::Uuid;
 
-use super::record::{At, Checkpoint, Entry, Header, Heartbeat, Owner, Record, Run, Seam, Stopped};
+use super::record::{
+    At, Checkpoint, Entry, Header, Heartbeat, Owner, Record, Retired, Run, Seam, Stopped,
+};
 use crate::model::names::{TopicName, TopicPartition};
 
 /// Runs kept of one partition beside those that recovery needs.
@@ -27,6 +29,8 @@ pub struct State {
     pub ended: bool,
     /// Every identity ever used, by number.
     pub identities: BTreeMap<u32, Identity>,
+    /// Fenced identities whose markers have to be kept up.
+    pub retired: BTreeMap<u32, Retired>,
     /// Topics by number.
     pub topics: Vec<Topic>,
     /// Numbers of topics by name; a topic that was made anew has a new number.
@@ -262,6 +266,14 @@ impl State {
             Entry::Stopped { at, stopped } => self.at(at).stopped = Some(stopped),
             Entry::Resumed { at } => self.at(at).stopped = None,
             Entry::Heartbeat(heartbeat) => self.heartbeat = Some(heartbeat),
+            Entry::Retired {
+                number,
+                retired: Some(retired),
+            } => drop(self.retired.insert(number, retired)),
+            Entry::Retired {
+                number,
+                retired: None,
+            } => drop(self.retired.remove(&number)),
         }
     }
 
@@ -323,6 +335,12 @@ impl State {
                 Standing::Sealed => entries.push(Entry::Sealed { number }),
                 Standing::Fenced => entries.push(Entry::Fenced { number }),
             }
+        }
+        for (&number, retired) in &self.retired {
+            entries.push(Entry::Retired {
+                number,
+                retired: Some(retired.clone()),
+            });
         }
         for (number, topic) in (0..).zip(&self.topics) {
             entries.push(Entry::Topic {

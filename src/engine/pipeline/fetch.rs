@@ -71,6 +71,7 @@ impl Session {
             } else if !partition.is_blocked(now)
                 && !self.fetches.hold_partition.contains_key(&index)
             {
+                // In the order of indices: `fetched` looks them up.
                 of_broker.0.push((index, partition.fetch_offset));
             }
         }
@@ -114,7 +115,7 @@ impl Session {
             .collect();
         let idle = self.fetches.idle.remove(&broker);
         let shared = self.shared.clone();
-        self.tasks.spawn(async move {
+        self.beside.push(Box::pin(async move {
             let answer = async {
                 shared.rate.wait().await;
                 let reserved = shared.budget.reserve().await;
@@ -134,7 +135,7 @@ impl Session {
                 asked,
                 answer: answer.await,
             }
-        });
+        }));
     }
 
     pub(super) fn fetched(
@@ -158,13 +159,13 @@ impl Session {
                 .insert(broker, Instant::now() + answer.throttle);
         }
         self.fetches.idle.insert(broker, fetcher);
-        let asked: HashMap<usize, i64> = asked.into_iter().collect();
         for fetched in answer.partitions {
             let Some(&index) = self.index.get(&fetched.at) else {
                 continue;
             };
             // Records that were given up in between are asked for again.
-            if asked.get(&index) != Some(&self.partitions[index].fetch_offset)
+            let wanted = asked.binary_search_by_key(&index, |&(index, _)| index);
+            if wanted.map(|at| asked[at].1) != Ok(self.partitions[index].fetch_offset)
                 || self.partitions[index].phase != Phase::Copying
             {
                 continue;
@@ -239,7 +240,7 @@ impl Session {
             self.shared.source.clone(),
             self.partitions[index].name.clone(),
         );
-        self.tasks.spawn(async move {
+        self.beside.push(Box::pin(async move {
             let names = [name];
             let (mut start, mut end) = tokio::join!(
                 source.offsets(&names, OffsetSpec::Earliest),
@@ -251,7 +252,7 @@ impl Session {
                 _ => Ok((0, i64::MAX)),
             };
             Done::Ranged { index, range }
-        });
+        }));
     }
 
     pub(super) fn ranged(&mut self, index: usize, range: Result<(i64, i64), cluster::Error>) {
@@ -297,7 +298,7 @@ impl Session {
             return;
         }
         let shared = self.shared.clone();
-        self.tasks.spawn(async move {
+        self.beside.push(Box::pin(async move {
             // A failure shows again with the next request that needs a leader.
             let _ = if of_source {
                 shared.source.refresh_leaders().await
@@ -305,6 +306,6 @@ impl Session {
                 shared.target.refresh_leaders().await
             };
             Done::Refreshed { source: of_source }
-        });
+        }));
     }
 }

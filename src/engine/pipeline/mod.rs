@@ -11,6 +11,7 @@ mod fetch;
 mod filter;
 mod partition;
 mod produce;
+mod retired;
 mod rewrite;
 mod start;
 mod stop;
@@ -22,9 +23,10 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{
     sync::{mpsc, watch},
-    task::{JoinHandle, JoinSet},
+    task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval},
 };
 use uuid::Uuid;
@@ -33,6 +35,7 @@ use self::{
     fetch::Fetches,
     partition::{Partition, Phase},
     produce::Lines,
+    retired::Retirees,
     rewrite::Writer,
 };
 pub use self::{
@@ -117,6 +120,9 @@ pub enum Ended {
     Failed(Box<Failure>),
 }
 
+/// What runs beside the shard's own work: in its task, so that an answer wakes nobody else on its way.
+type Beside = FuturesUnordered<BoxFuture<'static, Done>>;
+
 /// Something that ran beside the shard and is over.
 enum Done {
     Fetched {
@@ -148,6 +154,10 @@ enum Done {
     Refreshed {
         source: bool,
     },
+    MarkedAgain {
+        number: u32,
+        marked: Result<bool, cluster::Error>,
+    },
 }
 
 /// A record being appended to the ledger.
@@ -168,6 +178,10 @@ pub struct Session {
     appending: Option<Appending>,
     data_id: String,
     writer: Writer,
+    migration: String,
+    /// Producer ids of every identity before this one.
+    fenced_ids: HashMap<u32, i64>,
+    retirees: Retirees,
     fences: Vec<Fence>,
     unfenced: usize,
     partitions: Vec<Partition>,
@@ -186,7 +200,7 @@ pub struct Session {
     last_published: Option<Instant>,
     fetches: Fetches,
     lines: Lines,
-    tasks: JoinSet<Done>,
+    beside: Beside,
     count: metrics::Shard,
     rates: Rates,
     dropped: rewrite::Dropped,
@@ -212,6 +226,13 @@ impl Session {
             })
             .collect();
         let known = state.partitions.clone();
+        let retirees = Retirees::new(state.retired.clone());
+        let fenced_ids = state
+            .identities
+            .iter()
+            .map(|(&number, identity)| (number, identity.producer_id))
+            .collect();
+        let migration = ledger.migration().to_owned();
         let shard = ledger.shard();
         let data_id = super::ledger::data_id(ledger.migration(), shard, established.number);
         Self {
@@ -227,6 +248,9 @@ impl Session {
                 producer_epoch: established.identity.producer_epoch,
                 mark: 1,
             },
+            migration,
+            fenced_ids,
+            retirees,
             unfenced: established.fences.len(),
             fences: established.fences,
             partitions: Vec::new(),
@@ -242,7 +266,7 @@ impl Session {
             last_published: None,
             fetches: Fetches::default(),
             lines: Lines::default(),
-            tasks: JoinSet::new(),
+            beside: Beside::default(),
             count: before,
             rates: Rates::default(),
             dropped: rewrite::Dropped::default(),
@@ -263,7 +287,7 @@ impl Session {
         let ended = self.copy(incoming, all).await;
         self.last_published = None;
         self.publish();
-        self.tasks.abort_all();
+        self.beside.clear();
         super::steps::in_flight_is(self.shard, 0);
         let ended = match ended {
             Ended::Fence(reason, _) => Ended::Fence(reason, self.broken()),
@@ -306,11 +330,7 @@ impl Session {
                 }
             };
             let ended = tokio::select! {
-                Some(done) = self.tasks.join_next() => match done {
-                    Ok(done) => self.done(done),
-                    Err(error) if error.is_cancelled() => None,
-                    Err(error) => Some(Ended::Failed(Box::new(bug(&error)))),
-                },
+                Some(done) = self.beside.next() => self.all_done(done),
                 appended = appended => match appended {
                     Ok((ledger, result)) => self.appended(ledger, result),
                     Err(error) => {
@@ -350,10 +370,23 @@ impl Session {
             return Some(ended);
         }
         self.ask();
+        self.keep_out();
         self.flush();
         self.publish();
         if self.draining.is_some() {
             return self.finish_draining().await;
+        }
+        None
+    }
+
+    /// What is over by now, all of it before anything new begins.
+    fn all_done(&mut self, first: Done) -> Option<Ended> {
+        let mut next = Some(first);
+        while let Some(done) = next {
+            if let Some(ended) = self.done(done) {
+                return Some(ended);
+            }
+            next = self.beside.next().now_or_never().flatten();
         }
         None
     }
@@ -375,6 +408,7 @@ impl Session {
             Done::Recovered { index, position } => self.recovered(index, position),
             Done::Met { met } => self.met(met),
             Done::Ranged { index, range } => self.ranged(index, range),
+            Done::MarkedAgain { number, marked } => self.marked_again(number, marked),
             Done::Refreshed { source: true } => self.fetches.refreshing = false,
             Done::Refreshed { source: false } => self.lines.refreshing = false,
         }

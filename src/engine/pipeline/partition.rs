@@ -347,6 +347,8 @@ impl Partition {
         let fate = match fate {
             // Ours stand in order: an offset below what was acknowledged before is another log than the one we wrote.
             Fate::Appended(offset) if offset < self.target => Fate::Behind(offset),
+            // Damaged between us and the target: what we hold is whole, and may be sent again. It was not appended.
+            Fate::Forbidden(CORRUPT, _) if entry.0.batch.is_intact() => Fate::Refused(CORRUPT),
             other => other,
         };
         match fate {
@@ -516,6 +518,8 @@ impl Partition {
 pub const PATIENT_TRIES: u32 = 3;
 /// So does one of which nothing could be sent for so long.
 const BLOCKED: Duration = Duration::from_secs(2);
+/// CORRUPT_MESSAGE: the bytes are not those that the checksum was computed over.
+pub const CORRUPT: i16 = 2;
 /// OUT_OF_ORDER_SEQUENCE_NUMBER.
 const OUT_OF_ORDER: i16 = 45;
 

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::{
     Done, Ended, Phase, Reason, Session,
-    partition::{Fate, PATIENT_TRIES, Settled},
+    partition::{CORRUPT, Fate, PATIENT_TRIES, Settled},
+    rewrite,
 };
 use crate::{
     clock,
@@ -17,6 +18,10 @@ use crate::{
 
 /// Requests under way on one connection: a broker works on one at a time, the others save the way.
 const REQUESTS: usize = 4;
+/// Of requests that are not large, only so many: what comes meanwhile goes along with the next, and one request costs less than two.
+const FEW_REQUESTS: usize = 2;
+/// In bytes.
+const LARGE: usize = 256 << 10;
 /// Bytes of one request, unless its only batch is larger.
 const REQUEST_BYTES: usize = 4 << 20;
 /// Pause before a broker that refused a connection is tried again.
@@ -90,8 +95,8 @@ impl Session {
                 self.refresh(false);
             }
             let mut sent = false;
-            for (broker, (indices, _)) in ready {
-                sent |= self.send_to(broker, indices, now).await;
+            for (broker, (indices, bytes)) in ready {
+                sent |= self.send_to(broker, indices, bytes, now).await;
             }
             if !sent {
                 return;
@@ -123,10 +128,21 @@ impl Session {
     }
 
     /// One request to one broker. Answers whether it was sent.
-    async fn send_to(&mut self, broker: i32, indices: Vec<usize>, now: Instant) -> bool {
+    async fn send_to(
+        &mut self,
+        broker: i32,
+        indices: Vec<usize>,
+        bytes: usize,
+        now: Instant,
+    ) -> bool {
         let line = self.lines.of.entry(broker).or_default();
         let held = line.hold_until.is_some_and(|until| now < until);
-        if line.is_opening || line.requests >= REQUESTS || held {
+        let room = if bytes < LARGE {
+            FEW_REQUESTS
+        } else {
+            REQUESTS
+        };
+        if line.is_opening || line.requests >= room || held {
             return false;
         }
         let Some(producer) = line
@@ -137,10 +153,10 @@ impl Session {
             line.producer = None;
             line.is_opening = true;
             let (target, may_send) = (self.shared.target.clone(), self.lease.may_send());
-            self.tasks.spawn(async move {
+            self.beside.push(Box::pin(async move {
                 let line = target.producer(broker, may_send).await;
                 Done::Opened { broker, line }
-            });
+            }));
             return false;
         };
         let mut parts = Vec::with_capacity(indices.len());
@@ -166,14 +182,14 @@ impl Session {
             Ok(pending) => {
                 line.requests += 1;
                 let opening = line.opening;
-                self.tasks.spawn(async move {
+                self.beside.push(Box::pin(async move {
                     Done::Answered {
                         broker,
                         opening,
                         sent,
                         answers: pending.answers().await,
                     }
-                });
+                }));
                 steps::reached("produce-sent");
                 true
             }
@@ -297,6 +313,13 @@ impl Session {
             Settled::Fence(reason) => {
                 let reason = format!("{}: {reason}", partition.name);
                 return Some(Ended::Fence(reason, Vec::new()));
+            }
+            Settled::Forbidden(CORRUPT, _) => {
+                let text = format!(
+                    "the batch at source offset {} is damaged: its bytes are not those its checksum was computed over, and the target refuses it",
+                    partition.source
+                );
+                partition.phase = Phase::Stopping(rewrite::damaged(&text));
             }
             Settled::Forbidden(code, message) => {
                 let text = format!(

@@ -77,11 +77,15 @@ pub fn take_in(
         }
         partition.last_epoch = header.leader_epoch;
         if verdict != Verdict::Keep {
+            // What goes on is checked by the target; what ends here, here.
+            batch
+                .verify()
+                .map_err(|error| damaged(&error.to_string()))?;
             partition.skip_to(header.next_offset());
             continue;
         }
         can_travel(header, partition.fetch_offset)?;
-        push(partition, &batch, held, writer, entries)?;
+        push(partition, &batch, held, writer, entries);
     }
     Ok(dropped)
 }
@@ -92,7 +96,7 @@ fn push(
     held: &Arc<Held>,
     writer: Writer,
     entries: &mut Vec<Entry>,
-) -> Result<(), Reason> {
+) {
     let header = &batch.header;
     let sequence = partition.next_sequence;
     let stamp = Stamp {
@@ -100,10 +104,6 @@ fn push(
         producer_epoch: writer.producer_epoch,
         base_sequence: wire_sequence(sequence),
     };
-    let stamped = restamp(batch, stamp).map_err(|error| Reason {
-        code: "K513",
-        text: error.to_string(),
-    })?;
     let continues = partition.run.is_some_and(|run| {
         run.identity == writer.number
             && run.offset + (sequence - run.sequence) as i64 == header.base_offset
@@ -125,7 +125,7 @@ fn push(
         writer.mark
     };
     partition.push(Item {
-        batch: stamped,
+        batch: restamp(batch, stamp),
         sequence,
         count: header.record_count.cast_unsigned(),
         source_next: header.next_offset(),
@@ -134,7 +134,6 @@ fn push(
         mark,
         _held: held.clone(),
     });
-    Ok(())
 }
 
 /// A count of records as the wire's sequence, which wraps to 0 after 2^31-1.
@@ -182,6 +181,14 @@ fn can_travel(header: &BatchHeader, wanted: i64) -> Result<(), Reason> {
         );
     }
     Ok(())
+}
+
+/// A batch whose bytes are not those its checksum was computed over.
+pub fn damaged(text: &str) -> Reason {
+    Reason {
+        code: "K513",
+        text: text.to_owned(),
+    }
 }
 
 fn unreadable(partition: &Partition, error: &BatchError) -> Reason {

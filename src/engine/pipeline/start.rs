@@ -203,7 +203,7 @@ impl Session {
             .cloned()
             .collect();
         let reading = reading.clone();
-        self.tasks.spawn(async move {
+        self.beside.push(Box::pin(async move {
             loop {
                 // A turn for each try: partitions that cannot be read for the moment do not keep others waiting.
                 let turn = reading.acquire().await;
@@ -215,7 +215,7 @@ impl Session {
                     position => return Done::Recovered { index, position },
                 }
             }
-        });
+        }));
     }
 
     pub(super) fn recovered(&mut self, index: usize, position: Result<Position, Unclear>) {
@@ -260,13 +260,15 @@ impl Session {
                     .any(|partition| partition.at == *at && partition.is_placed)
             });
             if all_seen {
-                over.push(fence.number);
+                over.push((fence.number, fence.partitions.clone()));
             }
         }
         self.unfenced = 0;
         steps::reached("markers-seen");
-        self.entries
-            .extend(over.into_iter().map(|number| Entry::Fenced { number }));
+        for (number, partitions) in over {
+            self.retire(number, partitions);
+            self.entries.push(Entry::Fenced { number });
+        }
     }
 
     /// Asks both clusters about partitions that the ledger does not know.
@@ -279,12 +281,12 @@ impl Session {
             .map(|&index| self.partitions[index].name.clone())
             .collect();
         let (source, target) = (self.shared.source.clone(), self.shared.target.clone());
-        self.tasks.spawn(async move {
+        self.beside.push(Box::pin(async move {
             let seams = seams(&source, &target, &names).await;
             Done::Met {
                 met: strangers.into_iter().zip(seams).collect(),
             }
-        });
+        }));
     }
 
     pub(super) fn met(&mut self, met: Vec<(usize, Result<Seam, cluster::Error>)>) {
@@ -330,7 +332,7 @@ impl Session {
             .iter()
             .map(|(index, _)| self.partitions[*index].name.clone())
             .collect();
-        self.tasks.spawn(async move {
+        self.beside.push(Box::pin(async move {
             sleep(PAUSE).await;
             let seams = seams(&source, &target, &names).await;
             Done::Met {
@@ -340,7 +342,7 @@ impl Session {
                     .zip(seams)
                     .collect(),
             }
-        });
+        }));
     }
 }
 

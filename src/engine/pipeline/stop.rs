@@ -13,6 +13,8 @@ use crate::{
 
 /// A stop that takes longer leaves the rest to the next start.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a stop waits for the markers of a fence, which come within milliseconds where the target is well.
+const FENCE_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Session {
     pub(super) fn begin_draining(&mut self) {
@@ -35,7 +37,12 @@ impl Session {
         if late {
             return Some(Ended::Unsealed);
         }
-        if self.appending.is_some() || !self.partitions.iter().all(Partition::is_idle) {
+        // A fence that is over by then lets the stop be sealed.
+        let fencing = self.unfenced > 0
+            && self
+                .draining
+                .is_some_and(|since| since.elapsed() < FENCE_PATIENCE);
+        if fencing || self.appending.is_some() || !self.partitions.iter().all(Partition::is_idle) {
             return None;
         }
         let moved = |partition: &Partition| partition.new_checkpoint(self.writer.number).is_some();

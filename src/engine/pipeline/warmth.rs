@@ -1,6 +1,5 @@
 //! Does the target's broker still remember a producer whose last batch has this timestamp?
 
-#[cfg(test)]
 use std::time::Duration;
 
 use crate::cluster::{ConfigEntry, Target};
@@ -46,6 +45,15 @@ impl Warmth {
     pub const fn window(window: Duration) -> Self {
         Self {
             window: window.as_millis() as i64,
+        }
+    }
+
+    /// Half of the expiry in milliseconds; half of Kafka's default of a day where it is unknown.
+    pub fn window_ms(self) -> i64 {
+        if self.is_unknown() {
+            Duration::from_hours(12).as_millis() as i64
+        } else {
+            self.window
         }
     }
 

@@ -1,6 +1,8 @@
 //! The program between two real clusters while things go wrong.
 
 mod bad_input;
+mod cold;
+mod damaged;
 mod first_copy;
 mod harness;
 mod kills;

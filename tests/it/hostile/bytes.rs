@@ -55,6 +55,7 @@ fn every_decoder(bytes: &Bytes) {
     }
     for batch in batch::split(bytes.clone()).flatten() {
         let _ = batch.marker();
+        let _ = batch.verify();
         let _ = batch::restamp(
             &batch,
             Stamp {

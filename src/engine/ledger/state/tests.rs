@@ -199,6 +199,7 @@ fn a_snapshot_says_what_the_ledger_said() {
                 identity(0),
                 identity(1),
                 Entry::Fenced { number: 0 },
+                retired(0, Some(5)),
                 topic(0, "orders"),
                 topic(1, "payments"),
                 Entry::Seam { at: AT, seam },
@@ -216,9 +217,30 @@ fn a_snapshot_says_what_the_ledger_said() {
     assert!(repeated.apply(snapshot, 2));
     for again in [alone, repeated] {
         assert_eq!(again.identities, state.identities);
+        assert_eq!(again.retired, state.retired);
         assert_eq!(again.topics, state.topics);
         assert_eq!(again.numbers, state.numbers);
         assert_eq!(again.partitions, state.partitions);
         assert_eq!(again.claim.map(|claim| claim.run), Some(11));
     }
+}
+
+fn retired(number: u32, marked_ms: Option<i64>) -> Entry {
+    let retired = marked_ms.map(|marked_ms| Retired {
+        since_ms: 5,
+        marked_ms,
+        partitions: vec![AT],
+    });
+    Entry::Retired { number, retired }
+}
+
+#[test]
+fn a_fenced_identity_is_kept_out_until_it_need_not_be() {
+    let marked = |state: &State| state.retired.get(&0).map(|retired| retired.marked_ms);
+    let mut state = fold(vec![claim(1, 11), record(1, 11, vec![retired(0, Some(5))])]);
+    assert_eq!(marked(&state), Some(5));
+    assert!(state.apply(record(1, 11, vec![retired(0, Some(9))]), 2));
+    assert_eq!(marked(&state), Some(9));
+    assert!(state.apply(record(1, 11, vec![retired(0, None)]), 3));
+    assert_eq!(marked(&state), None);
 }

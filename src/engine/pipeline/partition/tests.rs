@@ -277,3 +277,22 @@ fn the_epoch_of_what_was_passed_over_goes_with_the_offset() {
     answer(&mut partition, 1, OK(501));
     assert_eq!((partition.source, partition.source_epoch), (110, 9));
 }
+
+#[test]
+fn a_batch_that_was_damaged_on_its_way_goes_again_and_one_that_is_damaged_stops() {
+    let mut partition = partition(&[WARM, WARM]);
+    assert_eq!(send(&mut partition), 1);
+    let damaged = || Fate::Forbidden(CORRUPT, None);
+    assert_eq!(answer(&mut partition, 0, damaged()), Settled::Again);
+    assert_eq!(partition.queue.len(), 2, "what we hold is whole");
+
+    assert_eq!(send(&mut partition), 1);
+    let (item, _) = &mut partition.in_flight[0];
+    item.batch.head[30] ^= 1;
+    assert_eq!(
+        answer(&mut partition, 0, damaged()),
+        Settled::Forbidden(CORRUPT, None)
+    );
+    assert!(partition.is_idle());
+    assert_eq!((partition.source, partition.buffered), (100, 0));
+}
