@@ -52,7 +52,7 @@ struct Settings {
     #[arg(long)]
     all: bool,
     /// Only how late records arrive through kafka-migrate and MirrorMaker 2
-    #[arg(long, conflicts_with_all = ["all", "check", "workload", "megabytes"])]
+    #[arg(long, conflicts_with_all = ["check", "workload", "megabytes"])]
     latency: bool,
     /// Millions of bytes stored in each workload's topic [default: 2000; with --all: 600]
     #[arg(long, value_name = "MB")]
