@@ -3,6 +3,8 @@
 //! It knows no metadata, keeps no positions, verifies no checksum, uses no producer id, and gives up at the first
 //! trouble. Of a batch it reads where it begins and ends, and sets the base offset to 0, because brokers refuse any
 //! other. The bytes go out of the very buffer they came into, which is used again and again.
+//!
+//! Without a target it throws away what it has fetched.
 
 use std::{io, ops::Range, thread};
 
@@ -15,11 +17,15 @@ use super::{
 const WORKERS: usize = 2;
 /// Produce requests of a worker that wait for their answer.
 const IN_FLIGHT: usize = 2;
-/// Of each partition at once.
-const FETCH_BYTES: usize = 1 << 20;
+/// Of all partitions of a fetch request together.
+const FETCH_BYTES: usize = 4 << 20;
+/// Of one partition at most.
+const PARTITION_BYTES: usize = 1 << 20;
+/// Partitions that are asked for at once; the others wait until one of these is read to its end.
+const AT_ONCE: usize = 64;
 
 /// Copies a topic from its start to the end it has now; both sides are one broker each.
-pub fn copy(source: &str, target: &str, topic: &str) -> io::Result<()> {
+pub fn copy(source: &str, target: Option<&str>, topic: &str) -> io::Result<()> {
     let mut wire = Wire::connect(source)?;
     let metadata = wire.metadata()?;
     let leaders = metadata.topics.get(topic).map_or(0, Vec::len);
@@ -27,12 +33,16 @@ pub fn copy(source: &str, target: &str, topic: &str) -> io::Result<()> {
     let all: Vec<i32> = (0..count).collect();
     let mut parts = Vec::new();
     for (partition, end) in wire.offsets(topic, &all, -1)? {
-        parts.push(Part {
-            partition,
-            position: 0,
-            end: end.map_err(io::Error::other)?,
-        });
+        let end = end.map_err(io::Error::other)?;
+        if end > 0 {
+            parts.push(Part {
+                partition,
+                position: 0,
+                end,
+            });
+        }
     }
+    parts.sort_by_key(|part: &Part| part.partition);
     thread::scope(|scope| {
         let mut workers = Vec::new();
         for worker in 0..WORKERS {
@@ -55,17 +65,63 @@ struct Part {
     end: i64,
 }
 
-fn copy_parts(source: &str, target: &str, topic: &str, mut parts: Vec<Part>) -> io::Result<()> {
+fn copy_parts(
+    source: &str,
+    target: Option<&str>,
+    topic: &str,
+    mut parts: Vec<Part>,
+) -> io::Result<()> {
     let mut from = Connection::open(source)?;
-    let mut to = Connection::open(target)?;
-    let (mut bytes, mut answer) = (Vec::new(), Vec::new());
-    let mut waiting = 0;
+    let mut to = target.map(Sender::open).transpose()?;
+    let mut bytes = Vec::new();
     let mut is_asked = ask(&mut from, topic, &parts)?;
     while is_asked {
         let length = from.read(&mut bytes)?;
         let batches = split(&mut bytes[..length], &mut parts)?;
+        parts.retain(|part| part.position < part.end);
         // The source gets ready what comes next while this goes out.
         is_asked = ask(&mut from, topic, &parts)?;
+        if let Some(to) = &mut to {
+            to.send(topic, &bytes, &batches)?;
+        }
+    }
+    to.map_or(Ok(()), Sender::finish)
+}
+
+/// Asks for what comes next; false if nothing does.
+fn ask(from: &mut Connection, topic: &str, parts: &[Part]) -> io::Result<bool> {
+    let parts = &parts[..parts.len().min(AT_ONCE)];
+    let asked: Vec<(i32, i64)> = parts
+        .iter()
+        .map(|part| (part.partition, part.position))
+        .collect();
+    if !asked.is_empty() {
+        let each = (FETCH_BYTES / asked.len()).min(PARTITION_BYTES);
+        from.send_fetch(topic, &asked, each)?;
+    }
+    Ok(!asked.is_empty())
+}
+
+/// Where the whole batches of each partition lie in a buffer.
+type Batches = Vec<(i32, Vec<Range<usize>>)>;
+
+/// The side that produces.
+struct Sender {
+    connection: Connection,
+    answer: Vec<u8>,
+    waiting: usize,
+}
+
+impl Sender {
+    fn open(address: &str) -> io::Result<Self> {
+        Ok(Self {
+            connection: Connection::open(address)?,
+            answer: Vec::new(),
+            waiting: 0,
+        })
+    }
+
+    fn send(&mut self, topic: &str, bytes: &[u8], batches: &Batches) -> io::Result<()> {
         let most = batches.iter().map(|(_, batches)| batches.len()).max();
         for nth in 0..most.unwrap_or(0) {
             // A broker takes one batch of a partition per request.
@@ -75,39 +131,31 @@ fn copy_parts(source: &str, target: &str, topic: &str, mut parts: Vec<Part>) -> 
                     Some((*partition, &bytes[batches.get(nth)?.clone()]))
                 })
                 .collect();
-            if waiting == IN_FLIGHT {
-                to.read_produced(&mut answer)?;
-                waiting -= 1;
+            if self.waiting == IN_FLIGHT {
+                self.connection.read_produced(&mut self.answer)?;
+                self.waiting -= 1;
             }
-            to.send_produce(topic, &request)?;
-            waiting += 1;
+            self.connection.send_produce(topic, &request)?;
+            self.waiting += 1;
         }
+        Ok(())
     }
-    for _ in 0..waiting {
-        to.read_produced(&mut answer)?;
-    }
-    Ok(())
-}
 
-/// Asks for what is missing; false if nothing is.
-fn ask(from: &mut Connection, topic: &str, parts: &[Part]) -> io::Result<bool> {
-    let missing: Vec<(i32, i64)> = parts
-        .iter()
-        .filter(|part| part.position < part.end)
-        .map(|part| (part.partition, part.position))
-        .collect();
-    if !missing.is_empty() {
-        from.send_fetch(topic, &missing, FETCH_BYTES)?;
+    fn finish(mut self) -> io::Result<()> {
+        for _ in 0..self.waiting {
+            self.connection.read_produced(&mut self.answer)?;
+        }
+        Ok(())
     }
-    Ok(!missing.is_empty())
 }
 
 /// The whole batches of each partition, made ready to be sent; moves the partitions' positions behind them.
-fn split(answer: &mut [u8], parts: &mut [Part]) -> io::Result<Vec<(i32, Vec<Range<usize>>)>> {
+fn split(answer: &mut [u8], parts: &mut [Part]) -> io::Result<Batches> {
     let mut all = Vec::new();
     for (partition, mut start, end) in records(answer)? {
-        let part = parts.iter_mut().find(|part| part.partition == partition);
-        let part = part.ok_or_else(|| io::Error::other("a partition nobody asked for"))?;
+        let part = parts.binary_search_by_key(&partition, |part| part.partition);
+        let part = part.map_err(|_| io::Error::other("a partition nobody asked for"))?;
+        let part = &mut parts[part];
         let mut batches = Vec::new();
         while let Some(header) = answer[start..end].first_chunk_mut::<27>() {
             let field = |at: usize| [header[at], header[at + 1], header[at + 2], header[at + 3]];

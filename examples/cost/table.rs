@@ -1,11 +1,13 @@
-//! Medians, ratios, and the table.
+//! Medians, ratios, and the tables.
 
-use super::{Tool, measure::Cost};
+use std::time::Duration;
+
+use super::{latency::Late, measure::Cost, tools::Tool, workload::Workload};
 
 /// All copies of one workload by one tool.
 pub struct Row {
-    /// The workload as it stands in the table.
-    pub workload: &'static str,
+    /// What was copied.
+    pub workload: Workload,
     /// Who copied.
     pub tool: Tool,
     /// Bytes the source stores.
@@ -14,17 +16,20 @@ pub struct Row {
     pub costs: Vec<Cost>,
 }
 
+fn median(mut all: Vec<f64>) -> f64 {
+    all.sort_by(f64::total_cmp);
+    let middle = all.len() / 2;
+    if all.len() % 2 == 1 {
+        all[middle]
+    } else {
+        f64::midpoint(all[middle - 1], all[middle])
+    }
+}
+
 impl Row {
     /// The median of something about the copies.
-    pub fn median(&self, what: impl Fn(&Cost) -> f64) -> f64 {
-        let mut all: Vec<f64> = self.costs.iter().map(what).collect();
-        all.sort_by(f64::total_cmp);
-        let middle = all.len() / 2;
-        if all.len() % 2 == 1 {
-            all[middle]
-        } else {
-            f64::midpoint(all[middle - 1], all[middle])
-        }
+    fn median(&self, what: impl Fn(&Cost) -> f64) -> f64 {
+        median(self.costs.iter().map(what).collect())
     }
 
     /// Median CPU seconds.
@@ -33,7 +38,7 @@ impl Row {
     }
 
     /// The fewest CPU seconds of a copy: what else the machine does only ever adds.
-    fn least_cpu(&self) -> f64 {
+    pub fn least_cpu(&self) -> f64 {
         let least = self.costs.iter().map(|cost| cost.cpu).min();
         least.unwrap_or_default().as_secs_f64()
     }
@@ -41,95 +46,190 @@ impl Row {
     fn megabytes(&self) -> f64 {
         self.bytes as f64 / 1e6
     }
+}
 
-    fn cells(&self) -> [String; COLUMNS.len()] {
-        let wall = self.median(|cost| cost.wall.as_secs_f64());
-        let most = self.costs.iter().map(|cost| cost.cpu).max();
+/// The rows of one run.
+pub struct Rows(pub Vec<Row>);
+
+impl Rows {
+    fn find(&self, workload: Workload, tool: Tool) -> Option<&Row> {
+        let mut rows = self.0.iter();
+        rows.find(|row| row.workload == workload && row.tool == tool)
+    }
+
+    /// Megabytes for one of something, both without those of the copy that shows what the tool takes before it gets
+    /// going; `None` where nothing is left, or nothing was asked.
+    fn net(&self, row: &Row, what: impl Fn(&Cost) -> f64) -> Option<f64> {
+        let start = self.find(row.workload.start()?, row.tool)?;
+        let net = row.median(&what) - start.median(&what);
+        (net > 0.0).then(|| (row.megabytes() - start.megabytes()) / net)
+    }
+
+    /// Megabytes per CPU second without start-up.
+    fn net_rate(&self, row: &Row) -> Option<f64> {
+        self.net(row, |cost| cost.cpu.as_secs_f64())
+    }
+
+    /// How many times the megabytes per CPU second of another tool a row reaches, both without start-up.
+    pub fn times(&self, row: &Row, other: Tool) -> Option<f64> {
+        let other = self.find(row.workload, other)?;
+        Some(self.net_rate(row)? / self.net_rate(other)?)
+    }
+
+    /// The bare copier's row for a row of kafka-migrate; `None` for other rows, and where next to nothing was copied.
+    fn floor(&self, row: &Row) -> Option<&Row> {
+        let is_asked = row.tool == Tool::KafkaMigrate && row.workload.start().is_some();
+        is_asked.then(|| self.find(row.workload, Tool::Bare))?
+    }
+
+    /// CPU seconds per byte of a row of kafka-migrate for one of the bare copier, start-up and all.
+    pub fn ratio(&self, row: &Row) -> Option<f64> {
+        self.floor(row).map(|floor| row.cpu() / floor.cpu())
+    }
+
+    /// The same of the cheapest copies.
+    pub fn least_ratio(&self, row: &Row) -> Option<f64> {
+        let floor = self.floor(row)?;
+        Some(row.least_cpu() / floor.least_cpu())
+    }
+
+    /// The faster of the MirrorMakers that were asked for.
+    fn mirror(&self, row: &Row) -> Option<f64> {
+        let times = [Tool::Mirror, Tool::MirrorTuned].map(|tool| self.times(row, tool));
+        times.into_iter().flatten().reduce(f64::min)
+    }
+
+    fn cells(&self, row: &Row) -> Vec<String> {
+        let wall = |cost: &Cost| cost.wall.as_secs_f64();
+        let most = row.costs.iter().map(|cost| cost.cpu).max();
         let most = most.unwrap_or_default().as_secs_f64();
-        // Without bytes there are no rates.
-        let rate = |seconds: f64| match self.bytes {
-            0 => "-".to_owned(),
-            _ => format!("{:.0}", self.megabytes() / seconds),
-        };
-        [
-            self.workload.to_owned(),
-            self.tool.name().to_owned(),
-            self.costs.len().to_string(),
-            format!("{:.0}", self.megabytes()),
-            format!("{wall:.2}"),
-            rate(wall),
-            format!("{:.2}", self.cpu()),
-            format!("{:.2}-{most:.2}", self.least_cpu()),
-            rate(self.cpu()),
-            format!(
-                "{:.0}",
-                self.median(|cost| cost.peak as f64) / f64::from(1 << 20)
+        let is_start = row.workload.start().is_none();
+        let gross = |seconds: f64| (!is_start).then(|| row.megabytes() / seconds);
+        let per_gigabyte = |net: Option<f64>| number(net.map(|net| 1e3 / net), 2);
+        vec![
+            row.workload.name().to_owned(),
+            row.tool.name().to_owned(),
+            number((!is_start).then(|| row.megabytes()), 0),
+            number(Some(row.median(wall)), 2),
+            number(gross(row.median(wall)), 0),
+            number(
+                (row.tool != Tool::Fetch && !is_start).then(|| row.median(|cost| cost.rate) / 1e6),
+                0,
             ),
-            format!("{:.1}", self.median(|cost| cost.brokers.as_secs_f64())),
-            format!("{:.1}", self.median(|cost| cost.others)),
+            number(Some(row.cpu()), 2),
+            format!("{:.2}-{most:.2}", row.least_cpu()),
+            number(gross(row.cpu()), 0),
+            number(self.net_rate(row), 0),
+            number(self.times(row, Tool::Bare), 2),
+            number(self.mirror(row), 1),
+            per_gigabyte(self.net(row, |cost| cost.source.as_secs_f64())),
+            per_gigabyte(self.net(row, |cost| cost.target.as_secs_f64())),
+            number(
+                Some(row.median(|cost| cost.peak as f64) / f64::from(1 << 20)),
+                0,
+            ),
+            number(Some(row.median(|cost| cost.others)), 1),
         ]
+    }
+
+    /// The table of the copies.
+    pub fn render(&self) -> String {
+        let lines = self.0.iter().map(|row| self.cells(row));
+        align(&COLUMNS, 2, lines.collect())
     }
 }
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 16] = [
     "workload",
     "tool",
-    "runs",
     "MB",
     "wall s",
     "MB/s",
+    "net MB/s",
     "CPU-s",
     "least-most",
-    "MB per CPU-s",
-    "peak RSS MiB",
-    "brokers CPU-s",
-    "others, cores",
+    "MB/CPU-s",
+    "net MB/CPU-s",
+    "x bare",
+    "x MM2",
+    "source CPU-s/GB",
+    "target CPU-s/GB",
+    "RSS MiB",
+    "others",
 ];
 
-/// The rows under their columns, numbers to the right.
-pub fn render(rows: &[Row]) -> String {
-    let mut lines: Vec<[String; COLUMNS.len()]> = vec![COLUMNS.map(str::to_owned)];
-    lines.extend(rows.iter().map(Row::cells));
-    let width = |column: usize| lines.iter().map(|line| line[column].len()).max();
-    let widths: Vec<usize> = (0..COLUMNS.len()).filter_map(width).collect();
+const LATE_COLUMNS: [&str; 8] = [
+    "records through",
+    "p50 ms",
+    "least-most",
+    "above nothing",
+    "p99 ms",
+    "least-most",
+    "tool, cores",
+    "others",
+];
+
+/// The table of how late records came.
+pub fn render_late(all: &[Late]) -> String {
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    let middle = |late: &Late, of: fn(&super::latency::Run) -> Duration| {
+        median(late.runs.iter().map(|run| milliseconds(of(run))).collect())
+    };
+    let range = |late: &Late, of: fn(&super::latency::Run) -> Duration| {
+        let times = || late.runs.iter().map(of);
+        let ends = [times().min(), times().max()];
+        let [least, most] = ends.map(|time| milliseconds(time.unwrap_or_default()));
+        format!("{least:.1}-{most:.1}")
+    };
+    let nothing = all.iter().find(|late| late.tool.is_none());
+    let lines = all.iter().map(|late| {
+        let of_costs =
+            |what: fn(&Cost) -> f64| median(late.runs.iter().map(|run| what(&run.cost)).collect());
+        let cores = of_costs(|cost| cost.cpu.as_secs_f64() / cost.wall.as_secs_f64());
+        let above = nothing.filter(|_| late.tool.is_some());
+        let above =
+            above.map(|nothing| middle(late, |run| run.p50) - middle(nothing, |run| run.p50));
+        vec![
+            late.tool.map_or("nothing", Tool::name).to_owned(),
+            number(Some(middle(late, |run| run.p50)), 2),
+            range(late, |run| run.p50),
+            number(above, 2),
+            number(Some(middle(late, |run| run.p99)), 1),
+            range(late, |run| run.p99),
+            number(late.tool.map(|_| cores), 2),
+            number(Some(of_costs(|cost| cost.others)), 2),
+        ]
+    });
+    align(&LATE_COLUMNS, 1, lines.collect())
+}
+
+fn number(value: Option<f64>, decimals: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
+}
+
+/// Lines under their columns, the first so many to the left, numbers to the right.
+fn align(columns: &[&str], names: usize, rows: Vec<Vec<String>>) -> String {
+    let mut lines = vec![columns.iter().map(|name| (*name).to_owned()).collect()];
+    lines.extend(rows);
+    let width = |column: usize| {
+        lines
+            .iter()
+            .map(|line: &Vec<String>| line[column].len())
+            .max()
+    };
+    let widths: Vec<usize> = (0..columns.len()).filter_map(width).collect();
     let mut text = String::new();
     for line in &lines {
         let cells = line.iter().zip(&widths).enumerate();
-        let cells = cells.map(|(column, (cell, width))| match column {
-            0 | 1 => format!("{cell:<width$}"),
-            _ => format!("{cell:>width$}"),
+        let cells = cells.map(|(column, (cell, width))| {
+            if column < names {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            }
         });
         text += cells.collect::<Vec<_>>().join("  ").trim_end();
         text.push('\n');
     }
     text
-}
-
-/// The bare copier's row for a row of kafka-migrate; `None` for other rows, and where nothing was copied.
-fn floor<'a>(rows: &'a [Row], row: &Row) -> Option<&'a Row> {
-    let is_floor = |other: &&Row| other.tool == Tool::Bare && other.workload == row.workload;
-    if row.tool == Tool::Bare || row.bytes == 0 {
-        return None;
-    }
-    rows.iter().find(is_floor)
-}
-
-/// CPU seconds per byte of a row of kafka-migrate for one of the bare copier; both copied the same bytes.
-pub fn ratio(rows: &[Row], row: &Row) -> Option<f64> {
-    floor(rows, row).map(|floor| row.cpu() / floor.cpu())
-}
-
-/// The same of the cheapest copies.
-pub fn least_ratio(rows: &[Row], row: &Row) -> Option<f64> {
-    floor(rows, row).map(|floor| row.least_cpu() / floor.least_cpu())
-}
-
-/// The ratio without what each costs on an empty topic.
-pub fn net_ratio(rows: &[Row], row: &Row) -> Option<f64> {
-    let start = |tool: Tool| {
-        let empty = rows.iter().find(|row| row.tool == tool && row.bytes == 0);
-        empty.map(Row::cpu)
-    };
-    let floor = floor(rows, row)?;
-    Some((row.cpu() - start(row.tool)?) / (floor.cpu() - start(floor.tool)?))
 }

@@ -45,6 +45,15 @@ impl Connection {
         })
     }
 
+    /// The same connection once more, so that one thread sends and another reads.
+    pub fn another(&self) -> io::Result<Self> {
+        let stream = self.stream.get_ref().try_clone()?;
+        Ok(Self {
+            stream: BufReader::with_capacity(4096, stream),
+            head: Vec::new(),
+        })
+    }
+
     /// Asks for up to `bytes` of each partition.
     pub fn send_fetch(&mut self, topic: &str, from: &[From], bytes: usize) -> io::Result<()> {
         let count = i32::try_from(from.len()).map_err(io::Error::other)?;

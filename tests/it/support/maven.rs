@@ -1,13 +1,18 @@
-//! Apache Kafka's jars, fetched once from Maven Central into the build directory.
+//! Jars of Apache Kafka, fetched once from Maven Central into the build directory.
 
 use std::{fs, fs::File, path::PathBuf, process::Command};
 
 use super::kafka::Version;
 
-/// The directory that holds the jars of one version; fetches them if they are not there yet.
+/// The directory that holds the jars of a broker of one version; fetches them if they are not there yet.
 pub fn jars(version: Version) -> PathBuf {
+    fetch(version.number(), include_str!("pom.xml"), version)
+}
+
+/// The same for what a project file depends on, in a directory of this name.
+pub fn fetch(name: &str, project: &str, version: Version) -> PathBuf {
     let kafka = super::build_directory().join("kafka");
-    let home = kafka.join(version.number());
+    let home = kafka.join(name);
     let jars = home.join("jars");
     let done = home.join("complete");
     if done.exists() {
@@ -18,8 +23,7 @@ pub fn jars(version: Version) -> PathBuf {
     let lock = File::create(kafka.join("lock")).expect("the build directory is writable");
     lock.lock().expect("file locks work in the build directory");
     if !done.exists() {
-        fs::write(home.join("pom.xml"), include_str!("pom.xml"))
-            .expect("the build directory is writable");
+        fs::write(home.join("pom.xml"), project).expect("the build directory is writable");
         let output = Command::new("mvn")
             .args(["-q", "-B", "dependency:copy-dependencies"])
             .arg("-f")
