@@ -20,7 +20,7 @@ const LONG_POLL: Duration = Duration::from_millis(500);
 /// How long it may wait where some partition cannot take more for the moment.
 const SHORT_POLL: Duration = Duration::from_millis(20);
 /// A partition that has taken in so much is not fetched until some of it is written.
-const ENOUGH: usize = 1 << 20;
+const ENOUGH: usize = 256 << 10;
 /// Pause after a broker could not be fetched from, and after a partition gave an error.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long a partition may be unknown to the source before it is taken for deleted.
