@@ -96,6 +96,9 @@ fn text(status: &Seen, now: i64) -> String {
             ),
         );
     }
+    if let Some(reason) = &status.throttled_by {
+        line("slowed", format!("on purpose: {reason}"));
+    }
     if !status.topics.is_empty() {
         text += "\n";
         text += &topics(status);
@@ -333,6 +336,7 @@ mod tests {
             message_lag: Some(260_000),
             records_per_second: 96_204.0,
             bytes_per_second: 412e6,
+            throttled_by: Some("the target throttles us (quota)".into()),
         }
     }
 
@@ -344,6 +348,7 @@ mod tests {
     heartbeat  2026-01-31T14:02:00.000Z by the engine's clock; 2.1s ago, if this machine's clock agrees
     lag        260,000 offsets in all
     speed      412 MB/s  96.2k rec/s, as the engine last said
+    slowed     on purpose: the target throttles us (quota)
 
     topic     partitions  stopped  copied to  source end      lag
     orders             6        1  1,840,000   2,100,000  260,000

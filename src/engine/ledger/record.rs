@@ -317,6 +317,10 @@ pub struct Heartbeat {
     pub aborted: u64,
     /// Batches passed over in this session: emptied by compaction.
     pub empty: u64,
+    /// Batches that became part of another in this session, because they were tiny.
+    pub merged: u64,
+    /// Why the engine holds itself back, if it does.
+    pub throttled_by: Option<String>,
 }
 
 /// Bytes that are no ledger record of ours.

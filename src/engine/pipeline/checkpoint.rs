@@ -172,6 +172,8 @@ impl Session {
             control: self.dropped.control,
             aborted: self.dropped.aborted,
             empty: self.dropped.empty,
+            merged: self.dropped.merged,
+            throttled_by: self.shared.signs.reason(),
         }
     }
 

@@ -36,7 +36,7 @@ pub struct Writer {
     pub mark: u64,
 }
 
-/// What was not copied, counted.
+/// What was not copied as it was, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dropped {
     /// Control batches.
@@ -45,6 +45,8 @@ pub struct Dropped {
     pub aborted: u64,
     /// Batches without records.
     pub empty: u64,
+    /// Batches whose records went into the batch before: copied, though not as they were.
+    pub merged: u64,
 }
 
 impl Dropped {
@@ -53,6 +55,7 @@ impl Dropped {
         self.control += more.control;
         self.aborted += more.aborted;
         self.empty += more.empty;
+        self.merged += more.merged;
     }
 }
 
@@ -97,6 +100,8 @@ pub fn take_in(
             for one in group {
                 push(partition, std::slice::from_ref(one), &mut sink)?;
             }
+        } else {
+            dropped.merged += group.len() as u64 - 1;
         }
         rest = behind;
     }

@@ -77,7 +77,9 @@ pub async fn look(
     let stopped = known.stopped(|name| settings.scope.has_topic(name, false));
     let (mut records_per_second, mut bytes_per_second) = (0.0, 0.0);
     let beats = || states.iter().filter_map(|state| state.heartbeat.as_ref());
+    let mut throttled_by = None;
     if engine == EngineState::Running {
+        throttled_by = beats().find_map(|beat| beat.throttled_by.clone());
         records_per_second = beats().map(|beat| beat.records_per_second).sum();
         bytes_per_second = beats().map(|beat| beat.bytes_per_second).sum();
     }
@@ -96,6 +98,7 @@ pub async fn look(
         message_lag,
         records_per_second,
         bytes_per_second,
+        throttled_by,
     })
 }
 

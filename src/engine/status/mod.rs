@@ -39,6 +39,8 @@ pub struct Status {
     pub records_per_second: f64,
     /// Bytes per second, as last reported by a running engine.
     pub bytes_per_second: f64,
+    /// Why a running engine holds itself back, if it does.
+    pub throttled_by: Option<String>,
 }
 
 /// What the engine does.

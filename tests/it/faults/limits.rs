@@ -150,6 +150,13 @@ fn a_quota_of_the_target_is_given_way_to_and_named() {
         Duration::from_secs(60),
     );
     assert!(held(&target, &topic) < 20_000, "it was over before");
+    // From another shell, through the ledger.
+    wait::until("status says why", Duration::from_secs(30), || {
+        let status = migration.run(&["status"]);
+        status.assert_exit(0);
+        assert!(!tool.has_ended(), "it ended: {}", tool.said());
+        status.stdout.contains("the target throttles us (quota)")
+    });
     quota(None);
     tool.wait(PATIENCE).assert_exit(0);
     read::assert_same(source, &target, &topic);
