@@ -249,7 +249,7 @@ async fn something_that_is_no_broker() {
     assert_snapshot!(place(&here, &there, "").transcript(&["status"]), @r#"
     ── stderr
     error[K103]: cannot reach the source at 127.0.0.1:PORT: it took too long
-       127.0.0.1:PORT did not finish its first answer within 2s
+       127.0.0.1:PORT did not finish its first answer within 5s
     hint: is it overloaded, or the port that of something else? `source.connect_timeout` is how long we wait
     next: kafka-migrate status      exit 4 (source)
     ── exit 4
@@ -281,7 +281,7 @@ async fn a_signal_while_connecting_ends_it_at_once() {
     // The file had a time-out of its own.
     let path = place.path().join("migration.toml");
     let text = fs::read_to_string(&path).expect("it was written");
-    fs::write(&path, text.replacen("connect_timeout = \"2s\"\n", "", 1)).expect("as above");
+    fs::write(&path, text.replacen("connect_timeout = \"5s\"\n", "", 1)).expect("as above");
     for command in ["replicate", "verify"] {
         let before = silent.count(VERSIONS);
         let mut tool = place.command(&[command]).start();

@@ -20,11 +20,11 @@ fn settings_are_shown_with_their_origin() {
     backend                 embedded               default
     source.bootstrap        kafka1:9092            migration.toml:5
     source.auth.mechanism   none                   default
-    source.connect_timeout  2s                     migration.toml:6
+    source.connect_timeout  5s                     migration.toml:6
     source.request_timeout  30s                    default
     target.bootstrap        kafka2:9092            migration.toml:9
     target.auth.mechanism   none                   default
-    target.connect_timeout  2s                     migration.toml:10
+    target.connect_timeout  5s                     migration.toml:10
     target.request_timeout  30s                    default
     scope.topics            orders                 migration.toml:13
     replication.two_way     false                  default

@@ -104,8 +104,8 @@ fn word(word: &str) -> String {
 /// A migration file for two servers.
 fn file(source: &str, target: &str) -> String {
     format!(
-        "version = 1\nname = \"orders\"\n\n[source]\nbootstrap = [{source:?}]\nconnect_timeout = \"2s\"\n\n\
-         [target]\nbootstrap = [{target:?}]\nconnect_timeout = \"2s\"\n\n[scope]\ntopics = [\"orders\"]\n"
+        "version = 1\nname = \"orders\"\n\n[source]\nbootstrap = [{source:?}]\nconnect_timeout = \"5s\"\n\n\
+         [target]\nbootstrap = [{target:?}]\nconnect_timeout = \"5s\"\n\n[scope]\ntopics = [\"orders\"]\n"
     )
 }
 

@@ -70,11 +70,10 @@ impl Broker {
         tls: Option<TlsAcceptor>,
         script: impl Fn(&Heard) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let taken = Port::take();
+        let (taken, listener) = Port::listen();
         let port = taken.number();
-        let listener = TcpListener::bind(("127.0.0.1", port))
-            .await
-            .expect("the port is free");
+        listener.set_nonblocking(true).expect("it is a socket");
+        let listener = TcpListener::from_std(listener).expect("it does not block");
         let broker = Self {
             port,
             counts: Arc::default(),
@@ -140,8 +139,8 @@ pub fn settings(port: u16) -> Connection {
         bootstrap: vec![format!("127.0.0.1:{port}")],
         auth: Auth::None,
         tls: None,
-        connect_timeout: Duration::from_secs(2),
-        request_timeout: Duration::from_secs(2),
+        connect_timeout: Duration::from_secs(5),
+        request_timeout: Duration::from_secs(5),
     }
 }
 

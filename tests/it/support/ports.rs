@@ -2,10 +2,11 @@
 
 use std::{
     fs::{File, OpenOptions},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
+    time::Duration,
 };
 
-use super::Dice;
+use super::{Dice, wait};
 
 /// Lowest port given.
 const LOWEST: u64 = 10_000;
@@ -21,8 +22,22 @@ pub struct Port {
 }
 
 impl Port {
-    /// Takes a free port.
+    /// Takes a free port, at which nobody listens.
     pub fn take() -> Self {
+        let (port, listener) = Self::listen();
+        drop(listener);
+        // See `listen` for who else may hold it.
+        wait::until("nobody listens", Duration::from_secs(30), || {
+            TcpStream::connect(("127.0.0.1", port.number)).is_err()
+        });
+        port
+    }
+
+    /// Takes a free port and listens on it.
+    ///
+    /// Closing the listener and opening another would fail now and then: a process that another test forks in
+    /// between holds the first one open until it executes its program.
+    pub fn listen() -> (Self, TcpListener) {
         let locks = std::env::temp_dir().join("kafka-migrate-test-ports");
         std::fs::create_dir_all(&locks).expect("the temporary directory is writable");
         let mut dice = Dice::new(super::seed());
@@ -35,11 +50,15 @@ impl Port {
                 .write(true)
                 .open(locks.join(number.to_string()));
             let Ok(lock) = lock else { continue };
-            if lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", number)).is_ok() {
-                return Self {
+            if lock.try_lock().is_err() {
+                continue;
+            }
+            if let Ok(listener) = TcpListener::bind(("127.0.0.1", number)) {
+                let port = Self {
                     number,
                     _lock: lock,
                 };
+                return (port, listener);
             }
         }
         panic!("no free port between {LOWEST} and {HIGHEST}");
