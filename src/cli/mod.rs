@@ -1,12 +1,16 @@
 //! The command tree and the global flags.
 
+mod ask;
+mod completions;
 mod config;
 mod connect;
 mod differences;
+mod journal;
+mod plan;
 mod refusal;
 mod replicate;
-mod signals;
 mod status;
+mod steer;
 mod verify;
 
 use std::{
@@ -109,10 +113,16 @@ struct Given {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Plan(plan::PlanCommand),
     Replicate(replicate::Replicate),
+    Pause(steer::Pause),
+    Resume(steer::Resume),
+    Throttle(steer::Throttle),
     Status(status::Status),
     Verify(verify::Verify),
     Config(config::Config),
+    Completions(completions::Completions),
+    Man(completions::Man),
 }
 
 /// A command line that was understood.
@@ -175,10 +185,16 @@ impl Start {
             crate::ui::log();
         }
         let ended = match &command {
+            Command::Plan(command) => command.run(&global, &screen).await,
             Command::Replicate(command) => command.run(&global, &screen).await,
+            Command::Pause(command) => command.run(&global, &screen).await,
+            Command::Resume(command) => command.run(&global, &screen).await,
+            Command::Throttle(command) => command.run(&global, &screen).await,
             Command::Status(command) => command.run(&global, &screen).await,
             Command::Verify(command) => command.run(&global, &screen).await,
             Command::Config(command) => command.run(&global, &screen),
+            Command::Completions(command) => Ok(command.run(Line::command(), &screen)),
+            Command::Man(command) => command.run(Line::command(), &screen),
         };
         ended.unwrap_or_else(|failure| {
             let failure = global.completed(failure);

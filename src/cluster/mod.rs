@@ -7,6 +7,7 @@ pub mod failure;
 mod fetch;
 mod offsets;
 mod open;
+mod own;
 mod patience;
 mod pool;
 mod produce;
@@ -23,6 +24,7 @@ pub use self::{
     fetch::{FetchAnswer, FetchPosition, FetchedPartition, Fetcher, Isolation},
     offsets::OffsetSpec,
     open::{OpenTransaction, Owner as TransactionOwner},
+    own::JournalTopic,
     produce::{PendingProduce, ProduceAnswer, ProducePart, Producer},
     topics::NewTopic,
     transactions::{End, ProducerIdentity},
@@ -42,7 +44,7 @@ pub struct Cluster {
     inner: Arc<pool::Inner>,
 }
 
-/// The cluster applications come from. No method writes.
+/// The cluster applications come from. No method writes, but to our own journal ([`JournalTopic`]).
 #[derive(Clone)]
 pub struct Source(Cluster);
 

@@ -15,6 +15,7 @@ pub mod scope;
 pub mod settings;
 pub mod shard;
 pub mod status;
+pub mod steer;
 pub mod steps;
 pub mod supervisor;
 pub mod topics;

@@ -6,4 +6,5 @@ mod faults;
 mod hostile;
 mod layers;
 mod model;
+mod run;
 mod support;

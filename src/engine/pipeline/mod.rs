@@ -10,6 +10,7 @@ mod beyond;
 mod checkpoint;
 mod fetch;
 mod filter;
+mod heed;
 mod partition;
 mod produce;
 mod recopied;
@@ -53,7 +54,7 @@ use super::{
     identity::{Established, Fence},
     lease::Lease,
     ledger::{
-        record::{At, Entry, Seam},
+        record::{At, Entry, Limit, Request, Seam},
         state,
         write::{Ledger, LedgerLost},
     },
@@ -62,6 +63,7 @@ use super::{
     recopy::NotEmptied,
     recover::{Position, Unclear},
     settings::Stop,
+    steer::Steering,
     topics::Takes,
 };
 use crate::{
@@ -88,6 +90,8 @@ pub struct Shared {
     pub budget: Budget,
     /// Bytes per second.
     pub rate: Rate,
+    /// What somebody asked for.
+    pub steering: Steering,
     /// What tells whether we are in anybody's way.
     pub signs: Signs,
     /// How long the target remembers producers.
@@ -225,6 +229,12 @@ pub struct Session {
     rates: Rates,
     dropped: rewrite::Dropped,
     draining: Option<Instant>,
+    /// Somebody asked for a pause.
+    paused: bool,
+    /// The limit that somebody asked for.
+    limit: Limit,
+    /// Requests that are not answered yet.
+    unanswered: Vec<Request>,
 }
 
 impl Session {
@@ -291,6 +301,9 @@ impl Session {
             rates: Rates::default(),
             dropped: rewrite::Dropped::default(),
             draining: None,
+            paused: false,
+            limit: Limit::Settings,
+            unanswered: Vec::new(),
         }
     }
 
@@ -301,6 +314,7 @@ impl Session {
         incoming: &mut mpsc::UnboundedReceiver<Vec<Assignment>>,
         all: &mut Vec<Assignment>,
     ) -> (Option<Ledger>, Ended, metrics::Shard) {
+        self.heed();
         self.assign(assigned);
         self.look_after_left();
         self.end_fences();
