@@ -17,6 +17,9 @@ use crate::{
     },
 };
 
+/// What a broker answers for a topic that a login may not see.
+const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
+
 /// The journal's topic on one side.
 #[derive(Clone)]
 pub struct Copy {
@@ -30,7 +33,11 @@ impl Topic for Copy {
     }
 
     async fn exists(&self) -> Result<bool, Failure> {
-        self.topic.exists().await.map_err(|error| failed(&error))
+        match self.topic.exists().await {
+            // What this login may not see it cannot have written; making it fails next, and says so.
+            Err(error) if error.code() == Some(TOPIC_AUTHORIZATION_FAILED) => Ok(false),
+            exists => exists.map_err(|error| failed(&error)),
+        }
     }
 
     async fn make(&self) -> Result<(), Failure> {

@@ -19,7 +19,12 @@ fn held(kafka: &Kafka, topic: &str) -> i64 {
 fn migration(source: &Kafka, target: &Kafka, stem: &str) -> Migration {
     let topic = unique(stem);
     source.create_topic(&topic, 4, &[]);
-    Migration::new(&topic, Access::Plain(source), Access::Plain(target), &[&topic])
+    Migration::new(
+        &topic,
+        Access::Plain(source),
+        Access::Plain(target),
+        &[&topic],
+    )
 }
 
 /// An engine at work, and somebody who writes on the source.
@@ -34,7 +39,9 @@ fn copying(source: &Kafka, target: &Kafka, migration: &Migration) -> (Tool, Load
 #[track_caller]
 fn wait_until_more(target: &Kafka, migration: &Migration) {
     let before = held(target, &migration.name);
-    wait::until("more is on the target", LIMIT, || held(target, &migration.name) > before);
+    wait::until("more is on the target", LIMIT, || {
+        held(target, &migration.name) > before
+    });
 }
 
 /// A command as on another machine.
@@ -45,7 +52,9 @@ fn elsewhere(migration: &Migration, command: &[&str]) -> Finished {
 #[track_caller]
 fn assert_still(target: &Kafka, migration: &Migration) {
     let before = held(target, &migration.name);
-    let moved = wait::whether(Duration::from_secs(2), || held(target, &migration.name) > before);
+    let moved = wait::whether(Duration::from_secs(2), || {
+        held(target, &migration.name) > before
+    });
     assert!(!moved, "it is paused and copies all the same");
 }
 
@@ -56,7 +65,10 @@ fn an_engine_is_paused_and_resumed_from_another_machine_and_a_pause_outlives_it(
     let (mut engine, loader) = copying(source, target, &migration);
     let paused = elsewhere(&migration, &["pause"]);
     paused.assert_exit(0);
-    assert!(paused.stdout.contains("paused: what was read is written"), "{paused}");
+    assert!(
+        paused.stdout.contains("paused: what was read is written"),
+        "{paused}"
+    );
     engine.wait_for("\"event\":\"steered\"", LIMIT);
     assert_still(target, &migration);
     let status = elsewhere(&migration, &["status"]);
@@ -64,7 +76,9 @@ fn an_engine_is_paused_and_resumed_from_another_machine_and_a_pause_outlives_it(
 
     // Killed, and started on another machine: it stands still until somebody says otherwise.
     drop(engine.kill());
-    let mut engine = migration.command_in("third", &["--json", "replicate"]).start();
+    let mut engine = migration
+        .command_in("third", &["--json", "replicate"])
+        .start();
     engine.wait_for("paused by", LIMIT);
     engine.wait_for("\"event\":\"shard-claimed\"", LIMIT);
     assert_still(target, &migration);
@@ -86,9 +100,19 @@ fn requests_under_load_are_taken_for_no_second_engine() {
     let migration = migration(source, target, "steered-much");
     let (engine, loader) = copying(source, target, &migration);
     for round in 0..3 {
-        for command in [&["throttle", "50MB"][..], &["pause"], &["resume"], &["throttle", "auto"]] {
+        for command in [
+            &["throttle", "50MB"][..],
+            &["pause"],
+            &["resume"],
+            &["throttle", "auto"],
+        ] {
             let answered = elsewhere(&migration, command);
-            assert_eq!(answered.code(), Some(0), "round {round}: {answered}\n{}", engine.said());
+            assert_eq!(
+                answered.code(),
+                Some(0),
+                "round {round}: {answered}\n{}",
+                engine.said()
+            );
         }
     }
     wait_until_more(target, &migration);
@@ -112,18 +136,27 @@ fn a_limit_holds_until_the_next_and_outlives_the_engine() {
     loader.stop();
     let throttled = elsewhere(&migration, &["throttle", "20kB"]);
     throttled.assert_exit(0);
-    assert!(throttled.stdout.contains("at most 20000 bytes per second"), "{throttled}");
+    assert!(
+        throttled.stdout.contains("at most 20000 bytes per second"),
+        "{throttled}"
+    );
     engine.interrupt();
     engine.wait(PATIENCE).assert_exit(130);
     // Two megabytes would take a hundred seconds.
-    Load::to(&[(&migration.name, 4)]).filling(512).fill(source, 4000);
+    Load::to(&[(&migration.name, 4)])
+        .filling(512)
+        .fill(source, 4000);
     let wanted = held(source, &migration.name);
     let mut engine = migration.command(&["--json", "replicate"]).start();
     engine.wait_for("at most 20000 bytes per second by", LIMIT);
     let done = |limit| wait::whether(limit, || held(target, &migration.name) >= wanted);
     assert!(!done(Duration::from_secs(4)), "the limit does not hold");
     elsewhere(&migration, &["throttle", "default"]).assert_exit(0);
-    assert!(done(LIMIT), "without the limit it is soon through: {}", engine.said());
+    assert!(
+        done(LIMIT),
+        "without the limit it is soon through: {}",
+        engine.said()
+    );
     engine.interrupt();
     engine.wait(PATIENCE).assert_exit(130);
     read::assert_same(source, target, &migration.name);
@@ -146,7 +179,9 @@ fn where_no_engine_answers_that_is_unknown_and_no_engine_is_made_of_the_request(
     unknown.assert_says("unknown");
     unknown.assert_says("K461");
     // A start elsewhere watches the ledger of the dead engine: what grows there meanwhile is nobody's life.
-    let mut engine = migration.command_in("third", &["--json", "replicate"]).start();
+    let mut engine = migration
+        .command_in("third", &["--json", "replicate"])
+        .start();
     while !engine.said().contains("shard-claimed") && !engine.has_ended() {
         // Each of these is one more record of somebody who is no engine.
         let asking = migration.command_in("fourth", &["pause"]).start();

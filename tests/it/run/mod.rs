@@ -1,5 +1,6 @@
 //! Plans, the journal in its three places, and the ledger as channel, between two real clusters.
 
+mod channel;
 mod journal;
 mod plans;
 
