@@ -9,6 +9,7 @@ mod holes;
 mod kills;
 mod limits;
 mod lost_answers;
+mod ordeal;
 mod stops;
 mod stops_lost;
 mod stops_past;
