@@ -4,6 +4,7 @@ mod bad_input;
 mod cold;
 mod damaged;
 mod first_copy;
+mod gaps;
 mod harness;
 mod holes;
 mod kills;
