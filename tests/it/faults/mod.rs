@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cold;
+mod cut;
 mod damaged;
 mod first_copy;
 mod gaps;
