@@ -14,6 +14,7 @@ mod lost_answers;
 mod stops;
 mod stops_lost;
 mod stops_past;
+mod tiny;
 mod two_engines;
 
 use std::time::Duration;
