@@ -16,6 +16,7 @@ mod stops_lost;
 mod stops_past;
 mod tiny;
 mod two_engines;
+mod typed;
 
 use std::time::Duration;
 
