@@ -4,6 +4,7 @@ mod bad_input;
 mod cold;
 mod cut;
 mod damaged;
+mod evidence;
 mod first_copy;
 mod gaps;
 mod harness;
