@@ -9,6 +9,7 @@ mod first_copy;
 mod gaps;
 mod harness;
 mod holes;
+mod identities;
 mod kills;
 mod limits;
 mod lost_answers;
