@@ -16,6 +16,7 @@ mod lost_answers;
 mod stops;
 mod stops_lost;
 mod stops_past;
+mod times;
 mod tiny;
 mod two_engines;
 mod typed;
