@@ -1,6 +1,7 @@
 //! The program between two real clusters while things go wrong.
 
 mod bad_input;
+mod changed;
 mod cold;
 mod cut;
 mod damaged;
