@@ -188,10 +188,9 @@ impl Session {
                 "the source's log was cut off: leader epoch {epoch} ends at offset {end} there, and offsets up to {} had been read",
                 self.partitions[index].fetch_offset - 1
             );
-            self.partitions[index].beyond = Some(Beyond {
-                source: end.min(self.partitions[index].fetch_offset),
-                epoch,
-            });
+            let partition = &mut self.partitions[index];
+            let read = partition.fetch_offset;
+            partition.beyond = Some(partition.epochs.parting(epoch, end, read));
             return self.stop_partition(index, Reason { code: "K502", text });
         }
         if fetched.error != 0 {
