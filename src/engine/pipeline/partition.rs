@@ -14,7 +14,10 @@ use crate::{
     clock,
     engine::{
         budget::Held,
-        ledger::record::{At, Beyond, Checkpoint, Run, Stopped},
+        ledger::{
+            epochs::Epochs,
+            record::{At, Beyond, Checkpoint, Run, Stopped},
+        },
         recover::Position,
     },
     model::names::TopicPartition,
@@ -128,6 +131,10 @@ pub struct Partition {
     pub fetch_offset: i64,
     /// Leader epoch of the last batch fetched, -1 if none.
     pub last_epoch: i32,
+    /// Leader epochs under which it was read.
+    pub epochs: Epochs,
+    /// The ledger may know later ones, of what was given up.
+    pub epochs_differ: bool,
     /// The source's last stable offset, as last seen.
     pub last_stable: Option<i64>,
     /// Where copying began or will begin.
@@ -208,6 +215,8 @@ impl Partition {
             is_placed: false,
             fetch_offset: 0,
             last_epoch: -1,
+            epochs: Epochs::default(),
+            epochs_differ: false,
             last_stable: None,
             origin: 0,
             buffered: 0,
@@ -249,6 +258,7 @@ impl Partition {
         self.source = position.source;
         self.source_epoch = position.source_epoch;
         self.last_epoch = position.source_epoch;
+        self.epochs_differ |= self.epochs.cut_off(position.source);
         self.target = position.target;
         self.next_sequence = sequence;
         self.acknowledged = sequence;
@@ -307,6 +317,7 @@ impl Partition {
                 .back()
                 .or(self.in_flight.back().map(|(item, _)| item))
                 .map_or(self.source_epoch, |item| item.leader_epoch);
+            self.epochs_differ |= self.epochs.cut_off(self.fetch_offset);
         }
     }
 

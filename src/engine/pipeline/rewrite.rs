@@ -10,7 +10,7 @@ use super::{
 use crate::{
     engine::{
         budget::Held,
-        ledger::record::{Entry, Run},
+        ledger::record::{Entry, Epoch, Run},
     },
     wire::{
         batch::{self, Batch, BatchError, BatchHeader, Stamp, restamp},
@@ -251,7 +251,7 @@ fn enqueue(
 ) {
     let identity = sink.writer.number;
     let sequence = partition.next_sequence;
-    let mut declares = false;
+    let mut declares = declare_epoch(partition, new.origin.offset(0), leader_epoch, sink);
     for (index, offset) in new.origin.stretches() {
         let run = Run {
             identity,
@@ -289,6 +289,31 @@ fn enqueue(
         mark,
         _held: sink.held.clone(),
     });
+}
+
+/// Says under which leader epoch of the source a batch was read, where that is news.
+fn declare_epoch(partition: &mut Partition, first: i64, number: i32, sink: &mut Sink<'_>) -> bool {
+    let is_known = partition.epochs.last() == Some(number) && !partition.epochs_differ;
+    if number < 0 || is_known {
+        return false;
+    }
+    let at = partition.at;
+    if let Some(&last) = partition.epochs.iter().last()
+        && partition.epochs_differ
+    {
+        // Said once more, it takes back what the ledger knows behind it.
+        sink.entries.push(Entry::Epoch { at, epoch: last });
+    }
+    partition.epochs_differ = false;
+    if partition.epochs.last() != Some(number) {
+        let epoch = Epoch {
+            number,
+            source: first,
+        };
+        partition.epochs.push(epoch);
+        sink.entries.push(Entry::Epoch { at, epoch });
+    }
+    true
 }
 
 /// Cuts a batch that was taken in into smaller ones of the same records under the same sequences; `None` if it cannot be.

@@ -75,6 +75,7 @@ impl Session {
                 let gaps = known.gaps.iter().map(|gap| gap.from);
                 let recopies = known.recopies.iter().map(|recopy| recopy.from);
                 partition.recopies = known.recopies.len();
+                partition.epochs = known.epochs.clone();
                 partition.decided = gaps.chain(recopies).collect();
             }
             partition.stopped_before = known.as_ref().and_then(|known| known.stopped.clone());

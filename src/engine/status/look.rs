@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Decided, EngineState, OpenTransaction, Status, sums};
+use super::{Batches, Decided, EngineState, OpenTransaction, Status, sums};
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
     engine::{
@@ -99,6 +99,7 @@ pub async fn look(
         records_per_second,
         bytes_per_second,
         throttled_by,
+        batches: Batches::of(beats()),
     })
 }
 

@@ -72,6 +72,16 @@ impl Migration {
         Self::from_text(name, &text)
     }
 
+    /// The usual one: of one topic, whose name it has, between plain listeners.
+    pub fn of_topic(source: &Kafka, target: &Kafka, topic: &str) -> Self {
+        Self::new(
+            topic,
+            Access::Plain(source),
+            Access::Plain(target),
+            &[topic],
+        )
+    }
+
     /// With a file written by the test.
     pub fn from_text(name: &str, text: &str) -> Self {
         let migration = Self {
