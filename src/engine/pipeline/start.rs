@@ -403,9 +403,8 @@ async fn epoch_before(source: &Source, name: &TopicPartition, offset: i64) -> i3
     }
     // One byte: brokers serve the first batch whole.
     let read = tokio::time::timeout(EPOCH_PATIENCE, source.read(name, last, 1)).await;
-    let batches = match read {
-        Ok(Ok((batches, _))) => batches,
-        _ => return -1,
+    let Ok(Ok((batches, _))) = read else {
+        return -1;
     };
     let holds = |header: &&BatchHeader| (header.base_offset..header.next_offset()).contains(&last);
     let mut headers = batches.iter().map(|batch| &batch.header);
