@@ -94,7 +94,12 @@ pub fn take_in(
     };
     let mut rest = &kept[..];
     while !rest.is_empty() {
-        let (group, behind) = rest.split_at(mergeable(rest, partition.largest));
+        let together = if rest[0].batch.header.base_offset < partition.apart_until {
+            1
+        } else {
+            mergeable(rest, partition.largest)
+        };
+        let (group, behind) = rest.split_at(together);
         if group.len() == 1 || push(partition, group, &mut sink).is_err() {
             // Whatever is wrong with one of them is that one's alone.
             for one in group {
@@ -230,7 +235,8 @@ fn push(partition: &mut Partition, kept: &[Kept], sink: &mut Sink<'_>) -> Result
         } else {
             new.next_offset()
         };
-        enqueue(partition, new, next, last.epoch, sink);
+        let merged = kept.len() > 1;
+        enqueue(partition, new, merged, (next, last.epoch), sink);
     }
     Ok(())
 }
@@ -239,8 +245,8 @@ fn push(partition: &mut Partition, kept: &[Kept], sink: &mut Sink<'_>) -> Result
 fn enqueue(
     partition: &mut Partition,
     new: Repacked,
-    source_next: i64,
-    leader_epoch: i32,
+    merged: bool,
+    (source_next, leader_epoch): (i64, i32),
     sink: &mut Sink<'_>,
 ) {
     let identity = sink.writer.number;
@@ -275,6 +281,7 @@ fn enqueue(
         batch: new.batch,
         sequence,
         count: new.count,
+        merged,
         origin: new.origin,
         source_next,
         max_timestamp: new.max_timestamp,

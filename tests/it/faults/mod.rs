@@ -14,6 +14,7 @@ mod identities;
 mod kills;
 mod limits;
 mod lost_answers;
+mod ordeal;
 mod stops;
 mod stops_lost;
 mod stops_past;

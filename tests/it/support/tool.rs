@@ -361,6 +361,11 @@ impl Tool {
             .is_some()
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The most memory it ever held resident, in bytes (Linux: `VmHWM`).
     pub fn peak_memory(&self) -> u64 {
         let status =

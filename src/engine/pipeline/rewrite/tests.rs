@@ -332,6 +332,35 @@ fn under_which_leader_epoch_it_was_read_is_told_and_taken_back_where_it_is_given
     assert_eq!(told(&entries), partition.epochs);
 }
 
+#[test]
+fn a_refused_batch_of_several_is_fetched_again_to_go_one_by_one() {
+    let (batches, mut entries) = (tiny_batches(10, 0), Vec::new());
+    let mut refused = |dirty| {
+        let mut partition = partition(0, 0);
+        take(&mut partition, &batches[..6], &mut entries);
+        assert_eq!(partition.queue.len(), 1, "they are merged");
+        partition.take_next().expect("something waits");
+        partition.dirty = dirty;
+        partition.answered(0, Fate::Forbidden(87, None));
+        let settled = partition.settle(1_000, WARMTH);
+        (partition, settled)
+    };
+    // Not while a copy of it may be under way.
+    assert_eq!(refused(true).1, Settled::Forbidden(87, None));
+    let (mut partition, settled) = refused(false);
+    assert_eq!(settled, Settled::Apart);
+    assert!(partition.is_idle() && partition.buffered == 0);
+    assert_eq!(partition.fetch_offset, 0);
+    take(&mut partition, &batches, &mut entries);
+    let firsts: Vec<u64> = partition.queue.iter().map(|item| item.sequence).collect();
+    assert_eq!(firsts, [0, 10, 20, 30, 40, 50, 60], "behind them as before");
+    assert_eq!(waiting(&partition, &entries), naive(&batches, 0));
+    partition.take_next().expect("something waits");
+    partition.answered(0, Fate::Forbidden(87, None));
+    let settled = partition.settle(1_000, WARMTH);
+    assert_eq!(settled, Settled::Forbidden(87, None), "that one alone");
+}
+
 /// Small batches of ten records.
 fn tiny_batches(count: i64, codec: usize) -> Vec<Batch> {
     let batch = |batch: i64| {
