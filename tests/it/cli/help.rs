@@ -10,7 +10,15 @@ fn without_arguments_the_help_is_shown() {
     let finished = place.run(&[]);
     finished.assert_exit(2);
     finished.assert_says("Usage: kafka-migrate [OPTIONS] <COMMAND>");
-    for command in ["replicate", "status", "verify", "config"] {
+    for command in [
+        "preflight",
+        "replicate",
+        "status",
+        "ready",
+        "verify",
+        "config",
+        "explain",
+    ] {
         finished.assert_says(&format!("  {command}"));
     }
 }
@@ -24,10 +32,13 @@ fn help_names_the_commands_that_work_and_no_others() {
     Usage: kafka-migrate [OPTIONS] <COMMAND>
 
     Commands:
+      preflight  Ask whether this migration can work, before anything is copied
       replicate  Copy the topics in scope to the target, each record once, in order, untouched
       status     Show where the migration is: the engine, the lag of each topic, what is in the way
+      ready      Ask the gates whether applications may move
       verify     Compare source and target, record by record
       config     Show the settings in force, each with its origin
+      explain    Explain a code: a gate (G204) or an error (K101)
 
     Options:
       -h, --help
