@@ -16,7 +16,7 @@ use crate::{
 /// Lines of what a verdict is about that are shown to a person.
 const LINES_SHOWN: usize = 5;
 /// Where the evidence begins.
-const NAME_WIDTH: usize = 31;
+const NAME_WIDTH: usize = 32;
 const INDENT: &str = "            ";
 
 /// What the settings ask to be looked at; `only` is the place of one application among them.

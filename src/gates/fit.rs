@@ -1,6 +1,6 @@
 //! Will it fit: sizes, times, policies, replicas, partitions, and what is on the target already?
 
-use super::{Asked, CannotLook, Finding, fresh, quoted, reach::named};
+use super::{Asked, CannotLook, Finding, acls, fresh, quoted, reach::named};
 use crate::{
     model::{limits::Limits, numbers},
     observe::{BatchSeen, Observation, TopicSeen},
@@ -83,10 +83,7 @@ pub(super) fn message_sizes_fit(seen: &Observation, _: &Limits) -> Asked {
             .run(commands));
     }
     if !unknown.is_empty() {
-        return Err(CannotLook::because(format!(
-            "settings or records of {} could not be read",
-            named(&unknown)
-        )));
+        return Err(unreadable(seen, topics, &unknown));
     }
     if !split.is_empty() {
         return Ok(Finding::warn(format!("{} may hold larger batches than the target takes", count(&split)))
@@ -159,10 +156,7 @@ pub(super) fn timestamps_fit(seen: &Observation, _: &Limits) -> Asked {
             .run(commands));
     }
     if !unknown.is_empty() {
-        return Err(CannotLook::because(format!(
-            "settings or records of {} could not be read",
-            named(&unknown)
-        )));
+        return Err(unreadable(seen, topics, &unknown));
     }
     Ok(Finding::pass(format!(
         "{}, the oldest and the latest records seen",
@@ -223,10 +217,7 @@ pub(super) fn cleanup_policies_fit(seen: &Observation, _: &Limits) -> Asked {
         );
     }
     if !unknown.is_empty() {
-        return Err(CannotLook::because(format!(
-            "settings or records of {} could not be read",
-            named(&unknown)
-        )));
+        return Err(unreadable(seen, topics, &unknown));
     }
     if !differ.is_empty() {
         return Ok(Finding::warn(format!(
@@ -237,6 +228,23 @@ pub(super) fn cleanup_policies_fit(seen: &Observation, _: &Limits) -> Asked {
         .fix("give the topics the source's settings, unless it is meant to be so"));
     }
     Ok(Finding::pass(numbers::of(topics.len() as u64, "topic")))
+}
+
+/// Settings or records of these topics are not known. Those of a topic that is yet to be made are its brokers'.
+fn unreadable(seen: &Observation, topics: &[TopicSeen], unknown: &[String]) -> CannotLook {
+    let cannot = CannotLook::because(format!(
+        "settings or records of {} could not be read",
+        named(unknown)
+    ));
+    let is_inherited = |topic: &TopicSeen| {
+        matches!(topic.target.value(), Ok(None)) && topic.target_settings.value().is_err()
+    };
+    if topics.iter().any(is_inherited) {
+        return cannot
+            .fix("a topic that is yet to be made takes what its brokers say; let somebody with the right to Alter the cluster run this")
+            .run([acls(&seen.target, &["DescribeConfigs"], "--cluster")]);
+    }
+    cannot
 }
 
 /// Is this limit below that one, where `None` is no limit?
@@ -381,7 +389,7 @@ pub(super) fn target_topics_are_ours(seen: &Observation, _: &Limits) -> Asked {
     if foreign.is_empty() {
         return Ok(Finding::pass(format!("{ours} of ours, {empty} empty")));
     }
-    Ok(Finding::block(format!("{} hold what this migration did not write", count(&foreign)))
+    Ok(Finding::block(format!("{} with data that this migration did not write", count(&foreign)))
         .of(foreign)
         .fix("say what becomes of it (`existing` of a [[topic]] in the file), or delete the topics on the target if nobody needs it"))
 }

@@ -159,7 +159,10 @@ pub(super) fn clocks_agree(seen: &Observation, _: &Limits) -> Asked {
     let apart = source.ahead_ms.abs_diff(target.ahead_ms);
     let within = source.within_ms + target.within_ms;
     let at_least = apart.saturating_sub(within);
-    let of = |ms: u64| numbers::time(std::time::Duration::from_millis(ms));
+    let of = |ms: u64| match ms {
+        0..10_000 => format!("{} ms", numbers::exact(ms)),
+        _ => numbers::time(std::time::Duration::from_millis(ms)),
+    };
     let evidence = format!("{} apart, to within {}", of(apart), of(within));
     let towards = |ahead: i64| match ahead {
         0.. => format!("{} ahead of", of(ahead.unsigned_abs())),

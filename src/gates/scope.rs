@@ -115,11 +115,13 @@ pub(super) fn applications_recognised(seen: &Observation, _: &Limits) -> Asked {
             GroupKind::Consumer => {}
         }
     }
-    for name in topics
-        .iter()
-        .map(|topic| &topic.name)
-        .chain(&seen.topics_outside)
-    {
+    // Whose the topics out of scope are is known only by the name of a group in scope.
+    let ours = |name: &&String| {
+        let mut groups = groups.groups.iter();
+        groups.any(|group| name.starts_with(&format!("{}-", group.name)))
+    };
+    let outside = seen.topics_outside.iter().filter(ours);
+    for name in topics.iter().map(|topic| &topic.name).chain(outside) {
         if STREAMS.iter().any(|suffix| name.ends_with(suffix)) {
             lines.push(format!(
                 "topic {name} is named like an internal topic of Kafka Streams"

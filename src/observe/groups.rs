@@ -109,9 +109,9 @@ fn one(group: Group, topics: &BTreeSet<String>, young: &HashMap<TopicPartition, 
 
 /// The numbers that are sums over topics and groups: made anew when an observation was narrowed to one application.
 pub(super) fn count(seen: &mut Observation) {
-    let topics = match seen.topics.value() {
-        Ok(topics) => topics,
-        Err(reason) => {
+    let (topics, age_ms) = match &seen.topics {
+        Known::Seen { value, age_ms } => (value, *age_ms),
+        Known::Unknown { reason } => {
             let reason = reason.to_owned();
             seen.metrics.message_lag = Known::unknown(reason.clone());
             seen.metrics.source_offset_lag = Known::unknown(reason.clone());
@@ -120,11 +120,13 @@ pub(super) fn count(seen: &mut Observation) {
             return;
         }
     };
-    seen.metrics.message_lag = message_lag(&seen.engine, topics);
+    // What is made of the topics is as old as they are.
+    let age = std::time::Duration::from_millis(age_ms);
+    seen.metrics.message_lag = message_lag(&seen.engine, topics).aged(age);
     let names: BTreeSet<&str> = topics.iter().map(|topic| &*topic.name).collect();
     let (source, target) = (&seen.source_groups, &seen.target_groups);
-    seen.metrics.source_offset_lag = offset_lag(source, &ends(topics, true));
-    seen.metrics.target_offset_lag = offset_lag(target, &ends(topics, false));
+    seen.metrics.source_offset_lag = offset_lag(source, &ends(topics, true)).aged(age);
+    seen.metrics.target_offset_lag = offset_lag(target, &ends(topics, false)).aged(age);
     seen.metrics.groups = match (source.value(), target.value()) {
         (Ok(source), Ok(target)) => {
             let stands =

@@ -10,6 +10,10 @@ use crate::clock::BootInstant;
 /// What is remembered.
 const REMEMBERED_MS: u64 = 15 * 60 * 1000;
 const MOST: usize = 1000;
+/// Looks whose offsets are kept while the target has not reached them. What comes after waits until it has.
+const OFFSETS_KEPT: usize = 32;
+
+type Offsets = HashMap<(String, i32), i64>;
 
 /// A number, and how many milliseconds ago it was seen.
 pub type Point = (u64, u64);
@@ -36,8 +40,8 @@ pub(super) struct Memory(VecDeque<Beat>);
 #[derive(Debug)]
 struct Beat {
     at_ms: u64,
-    /// Last stable offsets of the source.
-    stable: HashMap<(String, i32), i64>,
+    /// Last stable offsets of the source; `None` where they are not needed any more, or were too many to keep.
+    stable: Option<Offsets>,
     lags: [Option<u64>; 3],
 }
 
@@ -56,12 +60,19 @@ impl Memory {
             for partition in &topic.partitions {
                 let at = || (topic.name.clone(), partition.partition);
                 stable.extend(partition.source_stable.map(|offset| (at(), offset)));
-                copied.extend(partition.copied.map(|offset| (at(), offset)));
+                copied.extend(
+                    partition
+                        .copied
+                        .or(partition.first)
+                        .map(|offset| (at(), offset)),
+                );
             }
         }
+        let kept = self.0.iter().filter(|beat| beat.stable.is_some()).count();
+        let is_blind = stable.is_empty();
         self.0.push_back(Beat {
             at_ms: now,
-            stable,
+            stable: (kept < OFFSETS_KEPT).then_some(stable),
             lags: [
                 number(&metrics.message_lag),
                 number(&metrics.source_offset_lag),
@@ -87,33 +98,35 @@ impl Memory {
             source_offset_lag: points(1),
             target_offset_lag: points(2),
         };
-        if seen.engine.value().is_ok() && seen.topics.value().is_ok() {
+        if is_blind {
+            seen.metrics.replication_latency = Known::unknown("no partition's offsets are known");
+        } else if seen.engine.value().is_ok() && seen.topics.value().is_ok() {
             seen.metrics.replication_latency = self.latency(&copied, now);
         }
     }
 
     /// From the outside: if all that the source held at one look is on the target at this one, no record appended since the look before
     /// that took longer than from then to now. All of it by one clock, ours.
-    fn latency(&self, copied: &HashMap<(String, i32), i64>, now: u64) -> Known<Latency> {
-        let Some(latest) = self.0.back() else {
-            return Known::unknown("nothing was observed yet");
+    fn latency(&mut self, copied: &Offsets, now: u64) -> Known<Latency> {
+        let reached = |(at, end): (&(String, i32), &i64)| {
+            *end == 0 || copied.get(at).is_some_and(|copied| copied >= end)
         };
-        if latest.stable.is_empty() {
-            return Known::unknown("no partition's offsets are known");
-        }
         let is_copied = |beat: &Beat| {
             beat.stable
-                .iter()
-                .all(|(at, end)| *end == 0 || copied.get(at).is_some_and(|copied| copied >= end))
+                .as_ref()
+                .is_some_and(|all| all.iter().all(reached))
         };
-        let passed = self.0.iter().rposition(is_copied);
-        match passed {
-            Some(0) => Known::unknown("it takes two observations to tell time"),
-            Some(index) => Known::seen(Latency::AtMost(now - self.0[index - 1].at_ms)),
-            None => {
-                let first = self.0.front().map_or(now, |beat| beat.at_ms);
-                Known::seen(Latency::Behind(now - first))
-            }
+        let Some(index) = self.0.iter().rposition(is_copied) else {
+            let first = self.0.front().map_or(now, |beat| beat.at_ms);
+            return Known::seen(Latency::Behind(now - first));
+        };
+        // What was reached stays reached: older looks say nothing more.
+        for beat in self.0.iter_mut().take(index) {
+            beat.stable = None;
+        }
+        match index.checked_sub(1).and_then(|before| self.0.get(before)) {
+            Some(before) => Known::seen(Latency::AtMost(now - before.at_ms)),
+            None => Known::unknown("it takes two observations to tell time"),
         }
     }
 }
@@ -165,6 +178,24 @@ mod tests {
         let stuck = latencies(&[(0, 5, 8), (2000, 5, 8), (9000, 5, 8)]);
         let behind = |ms| Some(Latency::Behind(ms));
         assert_eq!(stuck, [behind(0), behind(2000), behind(9000)]);
+    }
+
+    #[test]
+    fn far_behind_only_so_many_looks_are_kept_and_it_still_comes_back() {
+        let mut memory = Memory::default();
+        let mut last = None;
+        for look in 0..200u64 {
+            let copied = if look < 100 { 0 } else { 1_000_000 };
+            let mut seen = seen(
+                copied.min(1000 + look.cast_signed()),
+                1000 + look.cast_signed(),
+            );
+            memory.note_at(&mut seen, look * 1000);
+            let kept = memory.0.iter().filter(|beat| beat.stable.is_some()).count();
+            assert!(kept <= OFFSETS_KEPT, "{kept} at {look}");
+            last = seen.metrics.replication_latency.value().ok().copied();
+        }
+        assert_eq!(last, Some(Latency::AtMost(1000)));
     }
 
     #[test]

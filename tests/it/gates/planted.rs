@@ -126,7 +126,7 @@ fn every_planted_fault_is_found_in_one_run_and_named() {
     migration.edit("[replication]", "[replication]\nreplication_factor = 3");
     let said = preflight(&migration, 3);
     let single =
-        format!("{large}-0 at offset 0 is a single record of 4.95 KiB; the target takes 1000 B");
+        format!("{large}-0 at offset 0 is a single record of 4.95 KiB; the target takes 0.98 KiB");
     assert_says(
         &said,
         "G112",
