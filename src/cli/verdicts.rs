@@ -178,3 +178,83 @@ pub fn worst(verdicts: &[Verdict]) -> Option<&Verdict> {
         .find(|verdict| verdict.verdict == Answer::Block)
         .or_else(|| held_up().next())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Color;
+
+    fn verdict(code: &'static str, name: &'static str, verdict: Answer) -> Verdict {
+        Verdict {
+            code,
+            name,
+            verdict,
+            evidence: "source 9/9".into(),
+            because: Vec::new(),
+            fix: None,
+            commands: Vec::new(),
+            waived: None,
+            page: format!("docs/errors/{code}.md"),
+            holds_up: matches!(verdict, Answer::Block | Answer::Unknown),
+            takes_time: false,
+        }
+    }
+
+    #[test]
+    fn verdicts_read_well() {
+        let mut all = vec![
+            verdict("G101", "brokers-reachable", Answer::Pass),
+            verdict("G112", "message-sizes-fit", Answer::Warn),
+            verdict("G106", "can-read-source", Answer::Block),
+            verdict("G207", "consumer-group-count-as-expected", Answer::Unknown),
+        ];
+        all[1].because = (1..=7).map(|number| format!("topic {number}")).collect();
+        all[2].fix = Some("run\u{1b}[2J this".into());
+        all[2].commands = vec!["kafka-acls --add".into()];
+        all[3].waived = Some("seen to by hand".into());
+        all[3].holds_up = false;
+        let theme = Theme::choose(Color::Never);
+        insta::assert_snapshot!(text(&all, theme) + &footer(&all, Exit::NotReady, "kafka-migrate explain G106"), @r"
+            pass  brokers-reachable                 source 9/9
+            warn  message-sizes-fit                 source 9/9   G112
+                    topic 1
+                    topic 2
+                    topic 3
+                    topic 4
+                    topic 5
+                    and 2 more (--json for all)
+           block  can-read-source                   source 9/9   G106
+                    fix: run\u{1b}[2J this
+                      kafka-acls --add
+         unknown  consumer-group-count-as-expected  source 9/9   G207
+                    waived: seen to by hand
+
+        4 gates: 1 pass, 1 warn, 1 block, 1 unknown, 1 of them waived.   exit 3 (not-ready)
+        next: kafka-migrate explain G106
+        ");
+        assert_eq!(worst(&all).map(|one| one.code), Some("G106"));
+    }
+
+    #[test]
+    fn a_document_says_of_each_gate_what_programs_need() {
+        let all = [verdict("G204", "message-lag-low", Answer::Block)];
+        let held = |_: &str| {
+            Some(Held {
+                for_ms: 5,
+                observations: 2,
+            })
+        };
+        let value = serde_json::to_value(rows(&all, held)).expect("it is JSON");
+        for key in [
+            "code", "name", "verdict", "evidence", "fix", "because", "commands", "page", "waived",
+            "holds_up",
+        ] {
+            assert!(value[0].get(key).is_some(), "{key} is missing: {value}");
+        }
+        assert_eq!(
+            (&value[0]["verdict"], &value[0]["held"]["for_ms"]),
+            (&"block".into(), &5.into())
+        );
+        assert_eq!(value[0]["page"], "docs/errors/G204.md");
+    }
+}

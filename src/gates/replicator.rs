@@ -11,6 +11,8 @@ use crate::{
 
 /// Observations without which nothing is said of how a number moves.
 const OBSERVATIONS: usize = 3;
+/// Soon is within so many times as long as gates have to hold.
+const SOON: u64 = 10;
 
 /// G201.
 pub(super) fn no_failure(seen: &Observation, _: &Limits) -> Asked {
@@ -63,15 +65,18 @@ pub(super) fn pings_succeed(seen: &Observation, _: &Limits) -> Asked {
     Ok(Finding::block(evidence).fix("see brokers-reachable (G101): every broker has to answer"))
 }
 
-/// Has it risen for as long as gates have to hold, and at each of three observations or more?
-fn is_growing(points: &[(u64, u64)], hold: Duration) -> Option<(u64, u64)> {
+/// Has it risen for as long as gates have to hold, at each of three looks or more, and fast enough to pass the limit soon? A number that
+/// lives under traffic rises a little at any three looks.
+fn is_growing(points: &[(u64, u64)], hold: Duration, limit: u64) -> Option<(u64, u64)> {
     let hold = u64::try_from(hold.as_millis()).unwrap_or(u64::MAX);
     // From the last point that is as old as that.
     let from = points.iter().rposition(|(age, _)| *age >= hold)?;
     let during = &points[from..];
     let (first, last) = (during.first()?.1, during.last()?.1);
     let rises = during.windows(2).all(|pair| pair[0].1 <= pair[1].1);
-    (during.len() >= OBSERVATIONS && rises && last > first).then_some((first, last))
+    let soon = last.saturating_add((last.saturating_sub(first)).saturating_mul(SOON));
+    (during.len() >= OBSERVATIONS && rises && last > first && soon >= limit)
+        .then_some((first, last))
 }
 
 /// G204.
@@ -85,7 +90,9 @@ pub(super) fn message_lag_low(seen: &Observation, limits: &Limits) -> Asked {
     if lag >= limits.message_lag.max(1) {
         return Ok(Finding::block(evidence).fix("wait, or raise `ready.message_lag`"));
     }
-    if let Some((first, last)) = is_growing(&seen.trend.message_lag, limits.hold) {
+    if let Some((first, last)) =
+        is_growing(&seen.trend.message_lag, limits.hold, limits.message_lag)
+    {
         return Ok(Finding::block(format!("{evidence}; it grows, from {first} to {last} in {}", numbers::time(limits.hold)))
             .fix("the source is written to faster than it is copied: see `status` for what holds it back"));
     }
@@ -149,7 +156,7 @@ pub(super) fn offset_lag_low(seen: &Observation, limits: &Limits) -> Asked {
         (&seen.trend.source_offset_lag, "source"),
         (&seen.trend.target_offset_lag, "target"),
     ] {
-        if let Some((first, last)) = is_growing(points, limits.hold) {
+        if let Some((first, last)) = is_growing(points, limits.hold, limits.offset_lag) {
             return Ok(Finding::block(format!(
                 "{evidence}; on the {side} it grows, from {first} to {last} in {}",
                 numbers::time(limits.hold)

@@ -413,7 +413,7 @@ fn an_unknown_command_names_the_nearest() {
     assert_snapshot!(Place::empty().transcript(&["replicat"]), @r#"
     ── stderr
     error[K004]: unrecognized subcommand 'replicat'
-    hint: a similar subcommand exists: 'replicate'
+    hint: some similar subcommands exist: 'explain', 'preflight', 'replicate'
     next: kafka-migrate --help      exit 2 (usage)
     ── exit 2
     "#);
