@@ -26,7 +26,7 @@ pub fn page(code: &str) -> Option<String> {
     if let Some((_, page)) = PAGES.iter().find(|(known, _)| *known == code) {
         return Some((*page).to_owned());
     }
-    let (_, meaning, what) = rows().find(|(codes, ..)| codes.iter().any(|known| *known == code))?;
+    let (_, meaning, what) = rows().find(|(codes, ..)| codes.contains(&code))?;
     Some(format!("# {code}\n\n{meaning}\n\n{what}\n"))
 }
 

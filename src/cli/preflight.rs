@@ -42,7 +42,7 @@ impl Preflight {
         let mut signals = Signals::listen()?;
         let mut eyes = Eyes::new(verdicts::subject(&settings, None));
         let seen = tokio::select! {
-            seen = eyes.look(Depth::Preflight) => seen,
+            seen = Box::pin(eyes.look(Depth::Preflight)) => seen,
             _ = signals.next() => return Ok(Exit::Interrupted),
         };
         let found = gates::ask(Guards::Replicate, &seen, &settings.ready, &[]);

@@ -130,7 +130,7 @@ impl Ready {
         let mut hold = Hold::new(hold_for);
         let mut told = Changes::default();
         loop {
-            let seen = eyes.look(Depth::Ready).await;
+            let seen = Box::pin(eyes.look(Depth::Ready)).await;
             let watched = begun.elapsed();
             let found = gates::ask(Guards::Cutover, &seen, &settings.ready, &self.waive);
             let standing = hold.note(watched, &found);

@@ -177,7 +177,8 @@ pub(super) fn groups_as_expected(seen: &Observation, _: &Limits) -> Asked {
         fresh(groups).map(|groups| groups.complete)
     };
     let literal = seen.asked.groups.literals().count() == seen.asked.groups.texts().len();
-    if !literal && !(complete(&seen.source_groups)? && complete(&seen.target_groups)?) {
+    let is_whole = literal || (complete(&seen.source_groups)? && complete(&seen.target_groups)?);
+    if !is_whole {
         return Err(
             CannotLook::because("a cluster shows this login only some of its groups")
                 .fix("let this login Describe both clusters, or name each group in `scope.groups`"),

@@ -79,7 +79,7 @@ impl<T> Known<T> {
                 value,
                 age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
             },
-            unknown => unknown,
+            unknown @ Self::Unknown { .. } => unknown,
         }
     }
 

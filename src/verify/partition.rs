@@ -181,7 +181,10 @@ impl Lane {
             if moves == 0 {
                 noted.passed = starts[0];
             }
-            if let Some(witness) = &mut self.witness {
+            // Of what is not there librdkafka would wait for a while.
+            if let Some(witness) = &mut self.witness
+                && task.target.is_some()
+            {
                 witness
                     .begin(&task.at, starts[1], task.target_end, task.target_compacted)
                     .await;

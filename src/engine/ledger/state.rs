@@ -11,9 +11,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use uuid::Uuid;
 
-use super::record::{
-    At, Checkpoint, Entry, Gap, Header, Heartbeat, Owner, Recopy, Record, Retired, Run, Seam,
-    Stopped,
+use super::{
+    epochs::Epochs,
+    record::{
+        At, Checkpoint, Entry, Gap, Header, Heartbeat, Owner, Recopy, Record, Retired, Run, Seam,
+        Stopped,
+    },
 };
 use crate::model::names::{TopicName, TopicPartition};
 
@@ -98,6 +101,8 @@ pub struct Partition {
     pub runs: VecDeque<Run>,
     /// Sequence to target offset.
     pub target_runs: VecDeque<Run>,
+    /// Under which leader epochs of the source it was read.
+    pub epochs: Epochs,
     /// Where it stands.
     pub checkpoint: Option<Checkpoint>,
     /// Why it waits.
@@ -137,6 +142,7 @@ impl Partition {
         {
             checkpoint.source = gap.to.source;
             checkpoint.source_epoch = gap.to.epoch;
+            self.epochs.cut_off(gap.to.source);
         }
         self.stopped = None;
         self.gaps.push(gap);
@@ -318,9 +324,11 @@ impl State {
                 // What was said of the old copy is over.
                 partition.runs.clear();
                 partition.target_runs.clear();
+                partition.epochs = Epochs::default();
                 partition.seam = Some(seam);
                 partition.checkpoint = Some(checkpoint);
             }
+            Entry::Epoch { at, epoch } => self.at(at).epochs.push(epoch),
             Entry::Heartbeat(heartbeat) => self.heartbeat = Some(heartbeat),
             Entry::Retired {
                 number,
@@ -411,6 +419,7 @@ impl State {
                 seam,
                 runs,
                 target_runs,
+                epochs,
                 checkpoint,
                 stopped,
                 gaps,
@@ -432,6 +441,7 @@ impl State {
                 });
             }
             entries.extend(seam.map(|seam| Entry::Seam { at, seam }));
+            entries.extend(epochs.iter().map(|&epoch| Entry::Epoch { at, epoch }));
             entries.extend(runs.iter().map(|&run| Entry::Run { at, run }));
             entries.extend(target_runs.iter().map(|&run| Entry::TargetRun { at, run }));
             entries.extend(checkpoint.map(|checkpoint| Entry::Checkpoint { at, checkpoint }));

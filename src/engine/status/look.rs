@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Closely, Decided, EngineState, OpenTransaction, Status, sums};
+use super::{Batches, Closely, Decided, EngineState, OpenTransaction, Status, sums};
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
     engine::{
@@ -113,6 +113,7 @@ pub async fn look_closely(
         records_per_second,
         bytes_per_second,
         throttled_by,
+        batches: Batches::of(beats()),
     };
     Ok((status, closely))
 }
