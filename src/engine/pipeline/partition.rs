@@ -575,7 +575,7 @@ impl Partition {
         self.next_sequence = self.acknowledged;
         self.fetch_offset = self.source;
         self.last_epoch = self.source_epoch;
-        self.epochs_differ |= self.epochs.cut_off(self.fetch_offset);
+        self.epochs_differ |= self.epochs.cut_off(self.source);
         self.run = None;
     }
 

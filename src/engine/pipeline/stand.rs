@@ -81,16 +81,18 @@ impl Session {
         }
     }
 
-    /// Partitions on which the target broke the order: the tail does not show it, so the ledger must.
+    /// Partitions that stopped over what the target's tail does not show again: so the ledger must.
     pub(super) fn broken(&self) -> Vec<Entry> {
         let broken = self.partitions.iter().filter_map(|partition| {
             let (Phase::Stopping(reason) | Phase::Stopped(reason)) = &partition.phase else {
                 return None;
             };
-            (reason.code == start::BROKEN).then(|| Entry::Stopped {
-                at: partition.at,
-                stopped: partition.stopped(reason),
-            })
+            start::NOT_SEEN_AGAIN
+                .contains(&reason.code)
+                .then(|| Entry::Stopped {
+                    at: partition.at,
+                    stopped: partition.stopped(reason),
+                })
         });
         broken.collect()
     }

@@ -11,7 +11,10 @@ use super::{Assignment, Done, Partition, Phase, Reason, Session, still_there};
 use crate::{
     cluster::{self, OffsetSpec, Source, Target},
     engine::{
-        ledger::record::{At, Entry, Seam},
+        ledger::{
+            record::{At, Entry, Seam},
+            state,
+        },
         recover::{self, Position, Unclear},
         steps,
     },
@@ -35,6 +38,10 @@ pub fn made_anew(side: &str) -> String {
 
 /// The target appended a batch although it had refused the one before.
 pub(super) const BROKEN: &str = "K517";
+
+/// Stops that a later look at the target's log does not show: what was appended in the wrong order looks like any other, and what was
+/// lost may have been as long as the markers that stand there now. Only a person can end them.
+pub(super) const NOT_SEEN_AGAIN: [&str; 2] = [BROKEN, still_there::LOST];
 
 impl Session {
     /// Takes partitions on.
@@ -83,17 +90,10 @@ impl Session {
             }
             match known {
                 Some(known) if known.recopying => self.copy_again(index, known, &reading),
-                // What was appended in the wrong order cannot be told from the tail: only a person can.
-                Some(known)
-                    if known
-                        .stopped
-                        .as_ref()
-                        .is_some_and(|stopped| stopped.code == BROKEN) =>
-                {
-                    let text = known
-                        .stopped
-                        .map_or_else(String::new, |stopped| stopped.reason);
-                    self.stop_partition(index, Reason { code: BROKEN, text });
+                Some(known) if not_seen_again(&known).is_some() => {
+                    if let Some(reason) = not_seen_again(&known) {
+                        self.stop_partition(index, reason);
+                    }
                 }
                 Some(known) if recover::known(&known).is_some() => {
                     self.resume(index, known, &reading);
@@ -194,12 +194,7 @@ impl Session {
     }
 
     /// Goes on where the ledger says, once every fence that covers the partition is seen to be done.
-    fn resume(
-        &mut self,
-        index: usize,
-        known: crate::engine::ledger::state::Partition,
-        reading: &Arc<Semaphore>,
-    ) {
+    fn resume(&mut self, index: usize, known: state::Partition, reading: &Arc<Semaphore>) {
         let partition = &self.partitions[index];
         let at = partition.at;
         if !self
@@ -383,6 +378,15 @@ impl Session {
             }
         }));
     }
+}
+
+fn not_seen_again(known: &state::Partition) -> Option<Reason> {
+    let stopped = known.stopped.as_ref()?;
+    let code = NOT_SEEN_AGAIN
+        .into_iter()
+        .find(|code| *code == stopped.code)?;
+    let text = stopped.reason.clone();
+    Some(Reason { code, text })
 }
 
 /// Starts and ends of partitions on both sides, in the order asked for.

@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Batches, Decided, EngineState, OpenTransaction, Status, sums};
+use super::{Batches, Closely, Decided, EngineState, OpenTransaction, Status, sums};
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
     engine::{
@@ -41,6 +41,16 @@ pub async fn look(
     source: &Source,
     target: &Target,
 ) -> Result<Status, Failure> {
+    let looked = look_closely(settings, source, target).await;
+    looked.map(|(status, _)| status)
+}
+
+/// The same, and what gates ask of single partitions.
+pub async fn look_closely(
+    settings: &Settings,
+    source: &Source,
+    target: &Target,
+) -> Result<(Status, Closely), Failure> {
     let ledger: TopicName = ledger::topic(&settings.migration).into();
     let (here, shards) = tokio::join!(source.topics(None), shards(target, &ledger));
     let here = here.map_err(|error| error.failure())?;
@@ -83,7 +93,11 @@ pub async fn look(
         records_per_second = beats().map(|beat| beat.records_per_second).sum();
         bytes_per_second = beats().map(|beat| beat.bytes_per_second).sum();
     }
-    Ok(Status {
+    let closely = Closely {
+        partitions: known.standings(),
+        identities: sums::identities(&states),
+    };
+    let status = Status {
         v: DOCUMENT,
         migration: settings.migration.clone(),
         source_cluster: source.id().to_owned(),
@@ -100,7 +114,8 @@ pub async fn look(
         bytes_per_second,
         throttled_by,
         batches: Batches::of(beats()),
-    })
+    };
+    Ok((status, closely))
 }
 
 /// What persons decided about partitions in scope, as the ledger has it.
@@ -114,7 +129,7 @@ pub async fn decided(settings: &Settings, target: &Target) -> Result<Vec<Decided
 }
 
 /// Partitions of the ledger; 0 where there is none.
-async fn shards(target: &Target, ledger: &TopicName) -> Result<i32, Failure> {
+pub(super) async fn shards(target: &Cluster, ledger: &TopicName) -> Result<i32, Failure> {
     let topics = target.topics(Some(std::slice::from_ref(ledger))).await;
     let topics = topics.map_err(|error| error.failure())?;
     let count = topics.first().map_or(0, |topic| topic.partitions.len());
@@ -122,13 +137,14 @@ async fn shards(target: &Target, ledger: &TopicName) -> Result<i32, Failure> {
 }
 
 /// Reads every shard's ledger to its end, all at once.
-async fn open(target: &Target, ledger: &TopicName, shards: i32) -> Result<Vec<Reader>, Failure> {
+pub(super) async fn open(
+    target: &Cluster,
+    ledger: &TopicName,
+    shards: i32,
+) -> Result<Vec<Reader>, Failure> {
     let mut opening = JoinSet::new();
     for shard in 0..shards {
-        let (cluster, at) = (
-            (**target).clone(),
-            TopicPartition::new(ledger.clone(), shard),
-        );
+        let (cluster, at) = (target.clone(), TopicPartition::new(ledger.clone(), shard));
         opening.spawn(async move {
             let mut tried = 0;
             loop {

@@ -1,12 +1,16 @@
 //! Where are we: the answer of `status`, from the two clusters and the ledger alone.
 
 mod look;
+mod others;
 mod sums;
 
-pub use look::{decided, look};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use look::{decided, look, look_closely};
+pub use others::{Other, others};
 use serde::Serialize;
 
-use crate::{engine::ledger::record::Heartbeat, events::Choice};
+use crate::{engine::ledger::record::Heartbeat, events::Choice, model::names::TopicPartition};
 
 /// Everything `status` shows.
 #[derive(Debug, Clone, Serialize)]
@@ -161,4 +165,24 @@ pub struct Decided {
     pub by: String,
     /// Milliseconds since 1970.
     pub at_ms: i64,
+}
+
+/// What the ledger says of single partitions.
+#[derive(Debug, Clone, Default)]
+pub struct Closely {
+    /// Where each of them stands.
+    pub partitions: BTreeMap<TopicPartition, Standing>,
+    /// Producer ids under which this migration ever wrote data.
+    pub identities: BTreeSet<i64>,
+}
+
+/// Where a partition stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Every source record below is on the target.
+    pub copied: Option<i64>,
+    /// Where the source began when it was first met.
+    pub first: Option<i64>,
+    /// The target offset after our last record.
+    pub target: Option<i64>,
 }

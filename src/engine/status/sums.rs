@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-use super::{Decided, StoppedPartition, TopicStatus};
+use super::{Decided, Standing, StoppedPartition, TopicStatus};
 use crate::{
     cluster::TopicInfo,
     engine::{
@@ -32,6 +32,8 @@ struct Partition {
     copied: Option<i64>,
     /// Where the source began when it was first met.
     start: Option<i64>,
+    /// Where to look on the target for what follows our last record.
+    target: Option<i64>,
     stopped: Option<Stopped>,
     gaps: Vec<Gap>,
     recopies: Vec<Recopy>,
@@ -65,6 +67,7 @@ impl Known {
                     let partition = Partition {
                         copied: checkpoint.map(|checkpoint| checkpoint.source),
                         start: seam.map(|seam| seam.source_start),
+                        target: checkpoint.map(|checkpoint| checkpoint.target),
                         before: stopped.as_ref().map(before).unwrap_or_default(),
                         stopped: stopped.clone(),
                         gaps: gaps.clone(),
@@ -93,6 +96,19 @@ impl Known {
             None => true,
             Some(&there) => differ(source_id, topic.id) || differ(target_id, there),
         }
+    }
+
+    /// Where every partition stands.
+    pub(super) fn standings(&self) -> BTreeMap<TopicPartition, Standing> {
+        let standing = |(at, of): (&TopicPartition, &Partition)| {
+            let standing = Standing {
+                copied: of.copied,
+                first: of.start,
+                target: of.target,
+            };
+            (at.clone(), standing)
+        };
+        self.partitions.iter().map(standing).collect()
     }
 
     /// Partitions that wait for a person, in order.
@@ -142,6 +158,12 @@ impl Known {
         all.sort_by(|a, b| (&a.topic, a.partition, a.at_ms).cmp(&(&b.topic, b.partition, b.at_ms)));
         all
     }
+}
+
+/// Producer ids under which this migration ever wrote data.
+pub(super) fn identities(states: &[State]) -> BTreeSet<i64> {
+    let all = states.iter().flat_map(|state| state.identities.values());
+    all.map(|identity| identity.producer_id).collect()
 }
 
 /// The partitions of these topics.

@@ -164,7 +164,7 @@ fn may_be_a_setting(error: &Error) -> bool {
 }
 
 /// What a topic is made with on the target: that records keep their time, and what was set on the source's topic itself.
-fn settings(of: &[ConfigEntry]) -> Vec<(String, String)> {
+pub(super) fn settings(of: &[ConfigEntry]) -> Vec<(String, String)> {
     let set = |name: &str| {
         let entry = of.iter().find(|entry| entry.name == name)?;
         entry.value.clone().filter(|_| entry.set_here)

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::{
-    cluster::{Source, Target, TopicInfo, failure},
+    cluster::{ConfigEntry, Source, Target, TopicInfo, failure},
     error::Failure,
     model::{names::TopicName, scope::Scope},
     wire::codec::Codec,
@@ -82,6 +82,11 @@ impl Prepared {
     fn is_seen(&self) -> bool {
         self.partitions > 0
     }
+}
+
+/// Settings with which a topic is made on the target whose settings on the source are these.
+pub fn made_with(of: &[ConfigEntry]) -> Vec<(String, String)> {
+    create::settings(of)
 }
 
 /// Topics named in scope that are not among these.

@@ -1,6 +1,9 @@
 //! What of ours is on the target cannot be known any more, or is another log: the partition stops, and is never written on by guess.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
 
 use crate::support::{
     codecs::Record,
@@ -21,6 +24,15 @@ use super::{
     stops_past::{assert_holds, recopy, records, replicate},
     wait_until_copying,
 };
+
+/// A target that is stopped and started again: one test at a time.
+fn fragile() -> MutexGuard<'static, Kafka> {
+    static TARGET: OnceLock<Mutex<Kafka>> = OnceLock::new();
+    TARGET
+        .get_or_init(|| Mutex::new(Kafka::spec("fragile").start()))
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A word that is no way past what has stopped.
 #[track_caller]
@@ -161,8 +173,7 @@ fn a_compacted_tail_that_ends_with_a_batch_of_ours_is_gone_on_from() {
 
 #[test]
 fn a_target_that_appends_below_what_it_acknowledged_is_not_written_on() {
-    let (source, _) = shared_pair();
-    let target = Kafka::spec("emptied-target").start();
+    let ((source, _), target) = (shared_pair(), fragile());
     let topic = unique("emptied");
     source.create_topic(&topic, 1, &[]);
     let load = Load::to(&[(&topic, 1)]);
@@ -186,6 +197,54 @@ fn a_target_that_appends_below_what_it_acknowledged_is_not_written_on() {
     assert_holds(&target, &topic, &[&found]);
     refuses_a_gap(&migration, &topic);
     recopy(&migration, &format!("{topic}:0")).assert_exit(0);
+    read::assert_same(source, &target, &topic);
+}
+
+/// The next start shuts the killed run out with a marker, which takes the very offset that was lost. Of many partitions the last is looked
+/// at when its marker is surely there.
+#[test]
+fn a_target_that_lost_no_more_than_a_marker_takes_is_noticed() {
+    const LAST: i32 = 31;
+    let ((source, _), target) = (shared_pair(), fragile());
+    let topic = unique("lost-one");
+    source.create_topic(&topic, LAST + 1, &[]);
+    let add = |partition: i32, numbers: std::ops::Range<i64>| {
+        let records: Vec<Record> = numbers
+            .map(|number| record(number, None, UTF8, 30))
+            .collect();
+        write(source, &topic, partition, 0, &records);
+    };
+    for partition in 0..=LAST {
+        add(partition, 0..20);
+    }
+    let migration = Migration::of_topic(source, &target, &topic);
+    let tool = migration.command(&["--json", "replicate"]).start();
+    let wait_for = |end: i64| {
+        wait::until(
+            &format!("{end} are copied\n{}", tool.said()),
+            Duration::from_secs(30),
+            || held(&target, &topic) == end,
+        );
+    };
+    let all = 20 * i64::from(LAST + 1);
+    wait_for(all);
+    add(LAST, 20..21);
+    wait_for(all + 1);
+    // Checkpoints are half a second apart.
+    wait::elapse(Duration::from_millis(1500));
+    tool.kill();
+    target.cut_off(&topic, LAST, 20);
+    let kept = || read::partition(&target, &topic, LAST, View::Uncommitted).len();
+    for _ in 0..2 {
+        let says = [
+            "K523",
+            "lost target offsets 20 to 20",
+            &format!("{topic}-{LAST} "),
+        ];
+        stops(&migration, &says);
+        assert_eq!(kept(), 20);
+    }
+    recopy(&migration, &format!("{topic}:{LAST}")).assert_exit(0);
     read::assert_same(source, &target, &topic);
 }
 

@@ -150,7 +150,7 @@ impl Wire {
 
     /// Under the name that brokers let write to their own topics (`AdminUtils.ADMIN_CLIENT_ID`).
     #[must_use]
-    pub fn as_admin(mut self) -> Self {
+    pub fn for_admin(mut self) -> Self {
         self.client = "__admin_client";
         self
     }
