@@ -9,9 +9,10 @@ use kafka_protocol::{
         DeleteRecordsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
         DescribeProducersRequest, DescribeProducersResponse, DescribeTransactionsRequest,
         DescribeTransactionsResponse, EndTxnRequest, EndTxnResponse, FindCoordinatorRequest,
-        FindCoordinatorResponse, InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest,
-        ListOffsetsResponse, ListTransactionsRequest, ListTransactionsResponse, MetadataRequest,
-        MetadataResponse, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
+        FindCoordinatorResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+        InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
+        ListTransactionsRequest, ListTransactionsResponse, MetadataRequest, MetadataResponse,
+        SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
         SaslHandshakeResponse,
     },
     protocol::{Decodable, Encodable, HeaderVersion},
@@ -88,6 +89,7 @@ asks! {
     32 "DescribeConfigs" DescribeConfigsRequest DescribeConfigsResponse 1..=4 32 * MIB;
     36 "SaslAuthenticate" SaslAuthenticateRequest SaslAuthenticateResponse 1..=2 64 * KIB;
     37 "CreatePartitions" CreatePartitionsRequest CreatePartitionsResponse 2..=3 MIB;
+    44 "IncrementalAlterConfigs" IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse 0..=1 32 * MIB;
     61 "DescribeProducers" DescribeProducersRequest DescribeProducersResponse 0..=0 32 * MIB;
     65 "DescribeTransactions" DescribeTransactionsRequest DescribeTransactionsResponse 0..=0 32 * MIB;
     66 "ListTransactions" ListTransactionsRequest ListTransactionsResponse 0..=0 32 * MIB;

@@ -9,9 +9,12 @@ mod holes;
 mod kills;
 mod limits;
 mod lost_answers;
+mod retention;
+mod seam;
 mod stops;
 mod stops_lost;
 mod stops_past;
+mod tombstones;
 mod two_engines;
 
 use std::time::Duration;
