@@ -338,7 +338,7 @@ fn next(status: &Seen) -> String {
 mod tests {
     use super::*;
     use crate::{
-        engine::status::{StoppedPartition, TopicStatus},
+        engine::status::{Batches, StoppedPartition, TopicStatus},
         events::Choice,
     };
 
@@ -414,6 +414,7 @@ mod tests {
             records_per_second: 96_204.0,
             bytes_per_second: 412e6,
             throttled_by: Some("the target throttles us (quota)".into()),
+            batches: Batches::default(),
         }
     }
 

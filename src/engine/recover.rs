@@ -228,7 +228,9 @@ impl Tail<'_> {
                         "the target holds sequence {sequence} of identity {identity}, for which the ledger has no run"
                     ))
                 })?;
-                source_epoch = -1;
+                if last >= known.source {
+                    source_epoch = self.partition.epochs.below(last + 1).unwrap_or(-1);
+                }
                 (last + 1).max(known.source)
             }
         };

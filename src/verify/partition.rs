@@ -183,7 +183,10 @@ impl Lane {
             if moves == 0 {
                 noted.passed = starts[0];
             }
-            if let Some(witness) = &mut self.witness {
+            // Of what is not there librdkafka would wait for a while.
+            if let Some(witness) = &mut self.witness
+                && task.target.is_some()
+            {
                 let from = starts[1].max(task.kept);
                 witness
                     .begin(&task.at, from, task.target_end, task.target_compacted)

@@ -153,6 +153,13 @@ pub enum Entry {
         /// Where it begins.
         checkpoint: Checkpoint,
     },
+    /// What was read from a source offset on came under this leader epoch. Stands before the first batch it concerns.
+    Epoch {
+        /// The partition.
+        at: At,
+        /// The epoch.
+        epoch: Epoch,
+    },
     /// Settings of a topic on the target that are changed while old records arrive; stands before each step.
     Held {
         /// The topic's number.
@@ -298,6 +305,15 @@ pub struct Checkpoint {
     /// Leader epoch of the last source batch below `source`, -1 if unknown: asked with the next fetch, so that a source whose log was cut
     /// off and grew again meanwhile says so (KIP-320, KIP-595).
     pub source_epoch: i32,
+}
+
+/// Where a leader epoch of the source begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Its number.
+    pub number: i32,
+    /// The source offset of the first record that was read under it.
+    pub source: i64,
 }
 
 /// Why a partition waits.

@@ -11,9 +11,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use uuid::Uuid;
 
-use super::record::{
-    At, Checkpoint, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record, Retired, Run, Seam,
-    Stopped,
+use super::{
+    epochs::Epochs,
+    record::{
+        At, Checkpoint, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record, Retired, Run,
+        Seam, Stopped,
+    },
 };
 use crate::model::names::{TopicName, TopicPartition};
 
@@ -100,6 +103,8 @@ pub struct Partition {
     pub runs: VecDeque<Run>,
     /// Sequence to target offset.
     pub target_runs: VecDeque<Run>,
+    /// Under which leader epochs of the source it was read.
+    pub epochs: Epochs,
     /// Where it stands.
     pub checkpoint: Option<Checkpoint>,
     /// Why it waits.
@@ -141,6 +146,7 @@ impl Partition {
         {
             checkpoint.source = gap.to.source;
             checkpoint.source_epoch = gap.to.epoch;
+            self.epochs.cut_off(gap.to.source);
         }
         self.stopped = None;
         self.gaps.push(gap);
@@ -323,9 +329,11 @@ impl State {
                 // What was said of the old copy is over.
                 partition.runs.clear();
                 partition.target_runs.clear();
+                partition.epochs = Epochs::default();
                 partition.seam = Some(seam);
                 partition.checkpoint = Some(checkpoint);
             }
+            Entry::Epoch { at, epoch } => self.at(at).epochs.push(epoch),
             Entry::Held { topic, held } => drop(self.held.insert(topic, held)),
             Entry::LetGo { topic } => drop(self.held.remove(&topic)),
             Entry::Heartbeat(heartbeat) => self.heartbeat = Some(heartbeat),
@@ -422,6 +430,7 @@ impl State {
                 seam,
                 runs,
                 target_runs,
+                epochs,
                 checkpoint,
                 stopped,
                 gaps,
@@ -444,6 +453,7 @@ impl State {
                 });
             }
             entries.extend(seam.map(|seam| Entry::Seam { at, seam }));
+            entries.extend(epochs.iter().map(|&epoch| Entry::Epoch { at, epoch }));
             entries.extend(runs.iter().map(|&run| Entry::Run { at, run }));
             entries.extend(target_runs.iter().map(|&run| Entry::TargetRun { at, run }));
             entries.extend(checkpoint.map(|checkpoint| Entry::Checkpoint { at, checkpoint }));

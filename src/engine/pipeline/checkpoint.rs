@@ -168,7 +168,7 @@ impl Session {
         }
     }
 
-    fn heartbeat(&mut self) -> Heartbeat {
+    pub(super) fn heartbeat(&mut self) -> Heartbeat {
         let (records_per_second, bytes_per_second) =
             self.rates.note(self.count.records, self.count.bytes);
         Heartbeat {

@@ -22,6 +22,10 @@ const LONG_POLL: Duration = Duration::from_millis(500);
 const SHORT_POLL: Duration = Duration::from_millis(20);
 /// A partition that has taken in so much is not fetched until some of it is written.
 const ENOUGH: usize = 256 << 10;
+/// So many partitions get room in one answer, where so many are asked for.
+const SHARING: usize = 4;
+/// Room of one partition at least, in bytes.
+const LEAST: i32 = 64 << 10;
 /// Pause after a broker could not be fetched from, and after a partition gave an error.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long a partition may be unknown to the source before it is taken for deleted.
@@ -100,6 +104,9 @@ impl Session {
 
     fn fetch(&mut self, broker: i32, asked: Vec<(usize, i64)>, wait: Duration) {
         let chunk = i32::try_from(self.shared.budget.chunk()).unwrap_or(i32::MAX);
+        // A few partitions share an answer, so that a request to the target has several to carry.
+        let sharing = i32::try_from(asked.len().clamp(1, SHARING)).unwrap_or(1);
+        let each = (chunk / sharing).max(LEAST);
         let positions: Vec<FetchPosition> = asked
             .iter()
             .map(|&(index, offset)| {
@@ -110,7 +117,7 @@ impl Session {
                     offset,
                     last_epoch: partition.last_epoch,
                     leader_epoch: -1,
-                    max_bytes: chunk,
+                    max_bytes: each,
                 }
             })
             .collect();
@@ -195,10 +202,9 @@ impl Session {
                 "the source's log was cut off: leader epoch {epoch} ends at offset {end} there, and offsets up to {} had been read",
                 self.partitions[index].fetch_offset - 1
             );
-            self.partitions[index].beyond = Some(Beyond {
-                source: end.min(self.partitions[index].fetch_offset),
-                epoch,
-            });
+            let partition = &mut self.partitions[index];
+            let read = partition.fetch_offset;
+            partition.beyond = Some(partition.epochs.parting(epoch, end, read));
             return self.stop_partition(index, Reason { code: "K502", text });
         }
         if fetched.error != 0 {

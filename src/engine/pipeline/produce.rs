@@ -302,7 +302,7 @@ impl Session {
             epoch: item.leader_epoch,
         });
         match partition.settle(now_ms, self.shared.warmth) {
-            Settled::Wait | Settled::Smaller => {}
+            Settled::Wait | Settled::Smaller | Settled::Apart => {}
             Settled::Again => {
                 let now = Instant::now();
                 partition.hold_until = Some(now + partition.pause());

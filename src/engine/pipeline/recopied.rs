@@ -10,6 +10,7 @@ use tokio::{
 use super::{Done, Reason, Session, current::Current};
 use crate::engine::{
     ledger::{
+        epochs::Epochs,
         record::{Checkpoint, Entry, Seam},
         state,
     },
@@ -57,6 +58,7 @@ impl Session {
             Ok(seam) => {
                 steps::reached("recopy-emptied");
                 let partition = &mut self.partitions[index];
+                partition.epochs = Epochs::default();
                 let checkpoint = Checkpoint {
                     identity: self.writer.number,
                     next_sequence: 0,

@@ -10,18 +10,22 @@ use tokio::{
 use super::{Assignment, Done, Partition, Phase, Reason, Session, current::Current, still_there};
 use crate::{
     clock,
+    cluster::Source,
     engine::{
         ledger::record::{At, Entry, Seam},
         recover::{self, Position, Unclear},
         steps,
     },
     model::names::TopicPartition,
+    wire::batch::BatchHeader,
 };
 
 /// Tails read at once.
 const READING: usize = 4;
 /// Pause before a partition that could not be asked is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long a start waits for a source's epoch: without it a later cut may be overlooked, but others wait meanwhile.
+const EPOCH_PATIENCE: Duration = Duration::from_millis(300);
 
 /// A topic was deleted and made anew.
 pub const MADE_ANEW: &str = "K503";
@@ -85,6 +89,7 @@ impl Session {
                 let gaps = known.gaps.iter().map(|gap| gap.from);
                 let recopies = known.recopies.iter().map(|recopy| recopy.from);
                 partition.recopies = known.recopies.len();
+                partition.epochs = known.epochs.clone();
                 partition.decided = gaps.chain(recopies).collect();
             }
             partition.stopped_before = known.as_ref().and_then(|known| known.stopped.clone());
@@ -231,7 +236,8 @@ impl Session {
         if let Some(reason) = self.cannot_be_fenced(index) {
             return self.stop_partition(index, reason);
         }
-        let (target, name) = (self.shared.target.clone(), partition.name.clone());
+        let (source, target) = (self.shared.source.clone(), self.shared.target.clone());
+        let name = partition.name.clone();
         let fences: Vec<_> = self
             .fences
             .iter()
@@ -243,7 +249,12 @@ impl Session {
             loop {
                 // A turn for each try: partitions that cannot be read for the moment do not keep others waiting.
                 let turn = reading.acquire().await;
-                let tried = recover::recover(&target, &name, at, &known, &fences).await;
+                let mut tried = recover::recover(&target, &name, at, &known, &fences).await;
+                if let Ok(position) = &mut tried
+                    && position.source_epoch < 0
+                {
+                    position.source_epoch = epoch_before(&source, &name, position.source).await;
+                }
                 drop(turn);
                 match tried {
                     Err(Unclear::NotYet) => sleep(PAUSE).await,
@@ -321,4 +332,21 @@ impl Session {
             self.entries.push(Entry::Fenced { number });
         }
     }
+}
+
+/// Leader epoch of the source's batch that holds the record before `offset`. The target's tail does not tell it, and a source that is cut
+/// off there shows that only to who asks under it. -1 where it cannot be had at once.
+async fn epoch_before(source: &Source, name: &TopicPartition, offset: i64) -> i32 {
+    let last = offset - 1;
+    if last < 0 || source.cached_leader(name).is_none() {
+        return -1;
+    }
+    // One byte: brokers serve the first batch whole.
+    let read = tokio::time::timeout(EPOCH_PATIENCE, source.read(name, last, 1)).await;
+    let Ok(Ok((batches, _))) = read else {
+        return -1;
+    };
+    let holds = |header: &&BatchHeader| (header.base_offset..header.next_offset()).contains(&last);
+    let mut headers = batches.iter().map(|batch| &batch.header);
+    headers.find(holds).map_or(-1, |header| header.leader_epoch)
 }

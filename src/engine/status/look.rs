@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{EngineState, OpenTransaction, Said, Status, sums};
+use super::{Batches, EngineState, OpenTransaction, Said, Status, sums};
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
     engine::{
@@ -104,6 +104,7 @@ pub async fn look(
         records_per_second,
         bytes_per_second,
         throttled_by,
+        batches: Batches::of(beats()),
     })
 }
 

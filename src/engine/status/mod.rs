@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::{events::Choice, model::names::TopicPartition};
+use crate::{engine::ledger::record::Heartbeat, events::Choice, model::names::TopicPartition};
 
 /// What the ledger says to those who compare both sides.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +58,32 @@ pub struct Status {
     pub bytes_per_second: f64,
     /// Why a running engine holds itself back, if it does.
     pub throttled_by: Option<String>,
+    /// Batches of the source that do not stand on the target as they came, since the engine last began to copy.
+    pub batches: Batches,
+}
+
+/// Batches that were not copied as they came, counted by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Batches {
+    /// Commit and abort markers, which are the broker's own.
+    pub control: u64,
+    /// Records of aborted transactions.
+    pub aborted: u64,
+    /// Emptied by compaction.
+    pub empty: u64,
+    /// Tiny ones that became part of another.
+    pub merged: u64,
+}
+
+impl Batches {
+    fn of<'a>(beats: impl Iterator<Item = &'a Heartbeat>) -> Self {
+        beats.fold(Self::default(), |sum, beat| Self {
+            control: sum.control + beat.control,
+            aborted: sum.aborted + beat.aborted,
+            empty: sum.empty + beat.empty,
+            merged: sum.merged + beat.merged,
+        })
+    }
 }
 
 /// What the engine does.

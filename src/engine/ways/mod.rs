@@ -108,7 +108,7 @@ pub fn of(code: &str) -> Ways {
             "let the target take the batch (its limits, its rights), which loses nothing",
         ),
         // A batch that is broken.
-        513..=516 => ways(true, false, ""),
+        513..=516 | 519 => ways(true, false, ""),
         // Copying it again was begun, and the target does not let go of what is there.
         524 => ways(
             false,

@@ -13,11 +13,11 @@ use crate::support::{
 
 /// Long ago, so that no broker's clock gives the same.
 const THEN: i64 = 1_700_000_000_000;
-const NAMES: [&[u8]; 2] = [b"\xff\xfe not utf-8", b"\xc3("];
-const UTF8: [&[u8]; 2] = ["zwölf".as_bytes(), b"plain"];
+pub const NAMES: [&[u8]; 2] = [b"\xff\xfe not utf-8", b"\xc3("];
+pub const UTF8: [&[u8]; 2] = ["zwölf".as_bytes(), b"plain"];
 
 /// A record with headers of one name twice, an empty and a null value.
-fn record(number: i64, key: Option<String>, names: [&[u8]; 2], size: usize) -> Record {
+pub fn record(number: i64, key: Option<String>, names: [&[u8]; 2], size: usize) -> Record {
     let text = format!("{number}/{}", (number * 7919) % 1_000_003);
     let value: Vec<u8> = text.bytes().cycle().take(size).collect();
     let header = |name: &[u8], value: Option<&[u8]>| (name.to_vec(), value.map(<[u8]>::to_vec));
@@ -37,7 +37,7 @@ fn record(number: i64, key: Option<String>, names: [&[u8]; 2], size: usize) -> R
 
 /// Writes records as one batch, compressed with the codec of this number.
 #[track_caller]
-fn write(kafka: &Kafka, topic: &str, partition: i32, codec: i16, records: &[Record]) -> i64 {
+pub fn write(kafka: &Kafka, topic: &str, partition: i32, codec: i16, records: &[Record]) -> i64 {
     kafka
         .wire_to_leader(topic, partition)
         .expect("it has a leader")

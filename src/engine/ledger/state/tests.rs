@@ -1,7 +1,7 @@
 //! What counts in a ledger, and that a snapshot says the same again.
 
 use super::{
-    super::record::{Beyond, HeldSetting, HeldStage},
+    super::record::{Beyond, Epoch, HeldSetting, HeldStage},
     *,
 };
 
@@ -229,6 +229,11 @@ fn the_runs_that_recovery_needs_are_never_trimmed() {
     assert!(kept <= RUNS_KEPT + 2, "{kept} runs are kept");
 }
 
+fn epoch(number: i32, source: i64) -> Entry {
+    let epoch = Epoch { number, source };
+    Entry::Epoch { at: AT, epoch }
+}
+
 #[test]
 fn a_snapshot_says_what_the_ledger_said() {
     let topic = |number: u32, name: &str| Entry::Topic {
@@ -273,6 +278,8 @@ fn a_snapshot_says_what_the_ledger_said() {
                 gap,
                 recopy,
                 recopied(),
+                epoch(2, 20),
+                epoch(5, 25),
                 run(1, 4, 30),
                 checkpoint(1, 5, 31),
                 Entry::Current { at: AT, at_ms: 17 },
@@ -323,6 +330,22 @@ fn a_gap_moves_the_checkpoint_at_its_beginning_and_only_once() {
     let mut alone = State::default();
     alone.apply(record(1, 11, state.entries()), 0);
     assert_eq!(place(&alone), (13, 4));
+}
+
+#[test]
+fn epochs_of_a_source_that_was_cut_off_are_forgotten_with_its_records() {
+    let epochs = |state: &State| state.partitions[&AT].epochs.clone();
+    let mut state = fold(vec![
+        claim(1, 11),
+        record(1, 11, vec![epoch(2, 0), epoch(5, 8), checkpoint(0, 13, 13)]),
+    ]);
+    state.take(given_up(12, 5));
+    assert_eq!(epochs(&state), [(2, 0), (5, 8)].into_iter().collect());
+    state.take(given_up(13, 5));
+    assert_eq!(epochs(&state), [(2, 0)].into_iter().collect());
+    state.take(copied_again());
+    state.take(recopied());
+    assert_eq!(epochs(&state), Epochs::default());
 }
 
 #[test]
