@@ -328,34 +328,6 @@ impl Wire {
         Ok(found.pop().and_then(|mut entries| entries.pop()).flatten())
     }
 
-    /// IncrementalAlterConfigs v0: sets one setting of a topic.
-    pub fn set_topic(
-        &mut self,
-        topic: &str,
-        setting: &str,
-        value: &str,
-    ) -> io::Result<Result<(), Code>> {
-        let body = Body::default()
-            .i32(1)
-            .i8(2)
-            .text(topic)
-            .i32(1)
-            .text(setting)
-            .i8(0)
-            .text(value)
-            .i8(0);
-        let mut answer = self.call(44, 0, body)?;
-        answer.i32();
-        let codes = answer.array(|a| {
-            let code = a.i16();
-            a.text();
-            a.i8();
-            a.text();
-            code
-        });
-        Ok(check(codes[0]))
-    }
-
     /// AlterClientQuotas v0: a quota of one client id, such as `producer_byte_rate` in bytes per second; `None` removes it.
     pub fn client_quota(
         &mut self,
