@@ -260,22 +260,22 @@ pub const FIELDS: &[Field] = &[
         "topic",
         Kind::Tables,
         Absent,
-        Later,
+        Used,
         "exceptions, by name or glob",
     ),
     field(
         "topic[].match",
         Kind::Text,
         Required,
-        Later,
-        "topics this exception is for",
+        Used,
+        "topics this exception is for, by name or glob",
     ),
     field(
         "topic[].existing",
         Kind::Choice(&["keep", "merge"]),
         Absent,
-        Only(&[]),
-        "what becomes of data the target holds",
+        Only(&["keep"]),
+        "what becomes of records that the target's topic already holds",
     ),
     field("replication", Kind::Table, Absent, Used, "how to copy"),
     field(
@@ -600,6 +600,17 @@ pub const FIELDS: &[Field] = &[
         "tags of what we make",
     ),
 ];
+
+/// Why a value has to wait, where there is more to say than that it does.
+pub fn why_later(path: &str, value: &str) -> Option<(&'static str, &'static str)> {
+    match (path, value) {
+        ("topic[].existing", "merge") => Some((
+            "it comes with two-way copying (replication.two_way), which this version does not have",
+            "\"keep\" leaves the target's records where they are, and copies behind them",
+        )),
+        _ => None,
+    }
+}
 
 /// The key of that path.
 pub fn find(path: &str) -> Option<&'static Field> {

@@ -43,6 +43,8 @@ pub struct Settings {
     pub target: Connection,
     /// Which topics.
     pub scope: Scope,
+    /// Topics whose records on the target stay there, and are copied behind.
+    pub keep: GlobSet,
     /// Ledger partitions.
     pub shards: u32,
     /// Bytes per second.
@@ -131,6 +133,9 @@ const OTHER_VARIABLES: [&str; 5] = [
     "KAFKA_MIGRATE_CRASH_AT",
     "KAFKA_MIGRATE_SEED",
 ];
+
+/// Characters that make a glob of a name.
+const GLOB: [char; 5] = ['*', '?', '[', '{', '\\'];
 
 /// Reads the migration file and everything it refers to. All faults come back as one failure.
 pub fn resolve(
@@ -416,6 +421,7 @@ impl Resolving<'_> {
         let target = self.connection(Side::Target);
         let scope = self.scope();
         let applications = self.applications();
+        let keep = scope.as_ref().and_then(|scope| self.keep(scope));
         if !self.document.faults.is_empty() {
             return None;
         }
@@ -450,6 +456,7 @@ impl Resolving<'_> {
             source: source?,
             target: target?,
             scope: scope?,
+            keep: keep?,
             shards: u32::try_from(self.number("replication.shards")?).ok()?,
             pace: self.pace(),
             memory: usize::try_from(self.bytes("replication.memory")?).ok()?,
@@ -592,7 +599,7 @@ impl Resolving<'_> {
         }
         let literal_topics: Vec<String> = topics
             .iter()
-            .filter(|topic| !topic.contains(['*', '?', '[', '{', '\\']))
+            .filter(|topic| !topic.contains(GLOB))
             .cloned()
             .collect();
         for literal in &literal_topics {
@@ -631,6 +638,37 @@ impl Resolving<'_> {
             }
         }
         Some(scope)
+    }
+
+    /// What `[[topic]]` says of topics by name or glob; a name that is nobody's is a mistake.
+    fn keep(&mut self, scope: &Scope) -> Option<GlobSet> {
+        let matches: Vec<(String, String)> = self
+            .settings
+            .iter()
+            .filter(|(_, setting)| setting.field.path == "topic[].match")
+            .map(|(path, setting)| (path.clone(), setting.value.to_string()))
+            .collect();
+        let mut kept = Vec::new();
+        for (path, text) in matches {
+            let is_glob = text.contains(GLOB);
+            let wrong = match GlobBuilder::new(&text).build() {
+                Err(error) => Some(format!("{text:?} is no glob: {}", error.kind())),
+                Ok(_) if !is_glob && !scope.has_topic(&text, false) => {
+                    Some(format!("{text:?} is no topic of scope.topics"))
+                }
+                Ok(_) => None,
+            };
+            if let Some(wrong) = wrong {
+                let hint = "name a topic that is copied, or a glob".to_owned();
+                self.fault_of(&path, fault::BAD_VALUE, wrong, Some(hint));
+                continue;
+            }
+            let existing = path.replace(".match", ".existing");
+            if self.text(&existing).as_deref() == Some("keep") {
+                kept.push(text);
+            }
+        }
+        globs(&kept)
     }
 
     fn listing(&self) -> Vec<Listed> {

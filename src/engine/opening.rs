@@ -124,6 +124,36 @@ async fn make_ledger(target: &Target, name: &TopicName, shards: u32) -> Result<(
     Ok(())
 }
 
+/// Was there a ledger of this migration before, of which nothing is left? A shard that nobody ever claimed has no writers yet: if the target's
+/// coordinator knows its first one, it is from before. Coordinators forget after a while (seven days by default), and old ones do not tell.
+pub async fn lost_ledger(
+    target: &Target,
+    readers: &[Reader],
+    wanted: &Header,
+) -> Result<bool, Failure> {
+    let mut asking = JoinSet::new();
+    for (shard, reader) in (0..).zip(readers) {
+        if reader
+            .state
+            .header
+            .as_ref()
+            .is_some_and(|one| one.after_loss)
+        {
+            return Ok(true);
+        }
+        if reader.next > 0 {
+            continue;
+        }
+        let (target, id) = (target.clone(), ledger::data_id(&wanted.migration, shard, 0));
+        asking.spawn(async move { target.knows_transactional_id(&id).await });
+    }
+    let mut lost = false;
+    for known in asking.join_all().await {
+        lost |= known.map_err(|error| error.failure())?.unwrap_or(false);
+    }
+    Ok(lost)
+}
+
 /// Every shard's ledger must be of this migration, between these clusters. Answers the header in force.
 pub fn check_headers(readers: &[Reader], wanted: &Header) -> Result<Header, Failure> {
     let mut header = wanted.clone();

@@ -12,11 +12,11 @@ use kafka_protocol::{
         DescribeProducersRequest, DescribeProducersResponse, DescribeQuorumRequest,
         DescribeQuorumResponse, DescribeTransactionsRequest, DescribeTransactionsResponse,
         EndTxnRequest, EndTxnResponse, FindCoordinatorRequest, FindCoordinatorResponse,
-        InitProducerIdRequest, InitProducerIdResponse, ListGroupsRequest, ListGroupsResponse,
-        ListOffsetsRequest, ListOffsetsResponse, ListTransactionsRequest, ListTransactionsResponse,
-        MetadataRequest, MetadataResponse, OffsetFetchRequest, OffsetFetchResponse,
-        SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
-        SaslHandshakeResponse,
+        IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, InitProducerIdRequest,
+        InitProducerIdResponse, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest,
+        ListOffsetsResponse, ListTransactionsRequest, ListTransactionsResponse, MetadataRequest,
+        MetadataResponse, OffsetFetchRequest, OffsetFetchResponse, SaslAuthenticateRequest,
+        SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
     },
     protocol::{Decodable, Encodable, HeaderVersion},
 };
@@ -96,6 +96,7 @@ asks! {
     32 "DescribeConfigs" DescribeConfigsRequest DescribeConfigsResponse 1..=4 32 * MIB;
     36 "SaslAuthenticate" SaslAuthenticateRequest SaslAuthenticateResponse 1..=2 64 * KIB;
     37 "CreatePartitions" CreatePartitionsRequest CreatePartitionsResponse 2..=3 MIB;
+    44 "IncrementalAlterConfigs" IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse 0..=1 32 * MIB;
     55 "DescribeQuorum" DescribeQuorumRequest DescribeQuorumResponse 1..=2 MIB;
     60 "DescribeCluster" DescribeClusterRequest DescribeClusterResponse 0..=0 4 * MIB;
     61 "DescribeProducers" DescribeProducersRequest DescribeProducersResponse 0..=0 32 * MIB;

@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Batches, Closely, Decided, EngineState, OpenTransaction, Status, sums};
+use super::{Batches, Closely, EngineState, OpenTransaction, Said, Status, sums};
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
     engine::{
@@ -62,6 +62,7 @@ pub async fn look_closely(
         target_cluster: target.id().to_owned(),
         direction: "forward".to_owned(),
         shards: settings.shards,
+        after_loss: false,
     };
     for header in readers.iter().filter_map(|one| one.state.header.as_ref()) {
         ledger::check_header(header, &wanted)?;
@@ -85,6 +86,8 @@ pub async fn look_closely(
     let open_transactions = held_back(source, &ends, &highest).await;
     let decided = known.decided(|name| settings.scope.has_topic(name, false));
     let stopped = known.stopped(|name| settings.scope.has_topic(name, false));
+    let held = sums::held(&states);
+    let seams = known.seams(|name| settings.scope.has_topic(name, false));
     let (mut records_per_second, mut bytes_per_second) = (0.0, 0.0);
     let beats = || states.iter().filter_map(|state| state.heartbeat.as_ref());
     let mut throttled_by = None;
@@ -108,6 +111,8 @@ pub async fn look_closely(
         topics,
         stopped,
         decided,
+        seams,
+        held,
         open_transactions,
         message_lag,
         records_per_second,
@@ -118,14 +123,18 @@ pub async fn look_closely(
     Ok((status, closely))
 }
 
-/// What persons decided about partitions in scope, as the ledger has it.
-pub async fn decided(settings: &Settings, target: &Target) -> Result<Vec<Decided>, Failure> {
+/// What the ledger says of partitions in scope, without looking at either cluster's records.
+pub async fn said(settings: &Settings, target: &Target) -> Result<Said, Failure> {
     let ledger: TopicName = ledger::topic(&settings.migration).into();
     let shards = shards(target, &ledger).await?;
     let readers = open(target, &ledger, shards).await?;
     let states: Vec<State> = readers.into_iter().map(|reader| reader.state).collect();
     let known = sums::Known::of(&states, HashMap::new());
-    Ok(known.decided(|name| settings.scope.has_topic(name, false)))
+    Ok(Said {
+        ledger: shards > 0,
+        decided: known.decided(|name| settings.scope.has_topic(name, false)),
+        begins: known.begins(),
+    })
 }
 
 /// Partitions of the ledger; 0 where there is none.
