@@ -14,7 +14,7 @@ use crate::support::{
     unique, wait,
 };
 
-use super::{assert_all_same, event, stops_past::status};
+use super::{assert_all_same, event, stops::status};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const WEEK_MS: &str = "604800000";

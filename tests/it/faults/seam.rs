@@ -13,8 +13,8 @@ use crate::support::{
 };
 
 use super::{
-    stops::{delete_topic, stops},
-    stops_past::{assert_holds, recopy, records, replicate, status},
+    stops::{delete_topic, status, stops},
+    stops_past::{assert_holds, recopy, records, replicate},
 };
 
 const KEEP: &str = "[[topic]]\nmatch = \"*\"\nexisting = \"keep\"\n\n";

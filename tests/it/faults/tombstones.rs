@@ -18,8 +18,8 @@ use crate::support::{
 
 use super::{
     event,
-    stops::stops,
-    stops_past::{assert_holds, recopy, records, replicate, status},
+    stops::{status, stops},
+    stops_past::{assert_holds, recopy, records, replicate},
 };
 
 /// A cluster whose log cleaner does not rest.
