@@ -199,7 +199,8 @@ fn time_alone_stops_nothing_that_is_at_the_end() {
     // Nothing was written while it was down: nothing can be missed.
     wait::elapse(half);
     migration.catch_up();
-    assert_holds(target, &topic, &[&all]);
+    // Both sides may have been cleaned meanwhile: the last records of keys are compared.
+    migration.verify();
     wait::elapse(half);
     write(source, &topic, &[record("c", Some("1"))]);
     stops(&migration, &["K527"]);
