@@ -403,6 +403,20 @@ fn what_is_too_old_decides_nothing() {
 }
 
 #[test]
+fn data_that_the_file_says_stays_is_nobody_elses() {
+    let mut seen = example::green();
+    let asked = |seen: &Observation| {
+        let gate = find("G118").expect("it stands in the table");
+        gate.verdict(seen, &Limits::default(), &[])
+    };
+    first(&mut seen).met = Known::seen(false);
+    assert_eq!(asked(&seen).verdict, Answer::Block);
+    first(&mut seen).keeps = true;
+    assert_eq!(asked(&seen).verdict, Answer::Pass);
+    assert!(asked(&seen).evidence.contains("1 whose data stays"));
+}
+
+#[test]
 fn codes_and_names_are_told_apart_and_names_are_statements() {
     let mut codes: Vec<&str> = GATES.iter().map(|gate| gate.code).collect();
     let mut names: Vec<&str> = GATES.iter().map(|gate| gate.name).collect();

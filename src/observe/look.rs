@@ -190,6 +190,9 @@ impl Eyes {
             closely.as_ref().map_err(|reason| &**reason),
         )
         .await;
+        for topic in &mut found.topics {
+            topic.keeps = settings.keep.is_match(&topic.name);
+        }
         let names: BTreeSet<String> = here.iter().map(|topic| topic.name.to_string()).collect();
         self.groups(seen, source, &names).await;
         if depth == Depth::Preflight {
