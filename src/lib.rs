@@ -20,6 +20,12 @@ pub mod engine;
 
 pub mod config;
 
+pub mod observe;
+
+pub mod gates;
+
+pub mod explain;
+
 pub mod verify;
 
 pub mod ui;

@@ -15,7 +15,13 @@ use kafka_migrate::engine::ledger::{
     state::State,
 };
 
-use super::support::{codecs, raw::Wire};
+use super::support::{
+    codecs,
+    raw::{Code, Wire},
+};
+
+/// OFFSET_OUT_OF_RANGE.
+const OUT_OF_RANGE: Code = Code(1);
 
 /// What was seen so far of all shards.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,6 +38,8 @@ pub struct Seen {
     pub runs: u64,
     /// Snapshots: records that repeat the claim under which they stand.
     pub snapshots: u64,
+    /// Records that a snapshot let go of before they were read along; they are in none of the other numbers.
+    pub missed: u64,
 }
 
 /// A thread that reads along.
@@ -58,7 +66,7 @@ impl Follower {
                     shard.add_to(&mut sum);
                 }
                 *shared.lock().expect("nobody panics with this lock") = sum;
-                thread::sleep(Duration::from_millis(200));
+                thread::sleep(Duration::from_millis(10));
             }
         });
         Self {
@@ -114,8 +122,18 @@ impl Shard {
             let fetched = self
                 .wire
                 .fetch(&self.topic, self.number, self.next, false, 4 << 20)
-                .expect("the broker answers")
-                .unwrap_or_else(|code| panic!("the ledger cannot be read: {code}"));
+                .expect("the broker answers");
+            let fetched = match fetched {
+                Ok(fetched) => fetched,
+                Err(OUT_OF_RANGE) => {
+                    // What the log begins with now is a snapshot, and says everything.
+                    let start = self.start();
+                    self.seen.missed += (start - self.next).unsigned_abs();
+                    (self.next, self.state) = (start, State::default());
+                    continue;
+                }
+                Err(code) => panic!("the ledger cannot be read: {code}"),
+            };
             let before = self.next;
             self.note_lengths(&fetched.records);
             for batch in codecs::decode(&fetched.records) {
@@ -128,14 +146,17 @@ impl Shard {
                 break;
             }
         }
-        let start = self
-            .wire
-            .offset(&self.topic, self.number, -2)
-            .expect("the broker answers")
-            .expect("the ledger has a start");
+        let start = self.start();
         while self.batches.front().is_some_and(|(at, _)| *at < start) {
             self.batches.pop_front();
         }
+    }
+
+    fn start(&mut self) -> i64 {
+        let start = self.wire.offset(&self.topic, self.number, -2);
+        start
+            .expect("the broker answers")
+            .expect("the ledger has a start")
     }
 
     /// Whole batches only; one that is cut comes again.
@@ -174,6 +195,7 @@ impl Shard {
         sum.records += of.records;
         sum.runs_told += of.runs_told;
         sum.snapshots += of.snapshots;
+        sum.missed += of.missed;
         sum.retained += self.batches.iter().map(|(_, length)| length).sum::<u64>();
         let partitions = self.state.partitions.values();
         sum.runs += partitions

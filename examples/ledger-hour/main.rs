@@ -53,8 +53,8 @@ struct Line {
     /// Transactions a second in each partition
     #[arg(long, default_value_t = 10, value_name = "N")]
     per_second: u32,
-    /// Shards of the ledger; a shard writes a snapshot after 16 MiB or ten minutes, and with few of them a short run sees some
-    #[arg(long, default_value_t = 2, value_name = "N")]
+    /// Shards of the ledger; a shard writes a snapshot after 16 MiB or ten minutes, and with one of them a short run sees several
+    #[arg(long, default_value_t = 1, value_name = "N")]
     shards: u32,
     /// Compare both sides at the end, record by record
     #[arg(long)]
@@ -102,7 +102,7 @@ fn main() -> ExitCode {
         target.version().number(),
         machine::java()
     );
-    println!("profile  debug (dev), {} shards", line.shards);
+    println!("profile  debug (dev), shards: {}", line.shards);
     println!(
         "load     {} transactional producers with {} partitions each; each commits {} transactions a second with one record of 100 bytes in each of them",
         line.producers,
@@ -238,6 +238,12 @@ fn conclude(rows: &[Row], peak: u64) {
         per_second(|row| row.seen.runs_told),
         bytes * 3600.0 / 1e6
     );
+    if last.seen.missed > 0 {
+        println!(
+            "not counted: {} records that were deleted, behind a snapshot, before they could be read along",
+            last.seen.missed
+        );
+    }
     println!(
         "ledger retained: at most {:.1} MB between log start and end; at most {:.1} MB on disk",
         mb(most(|row| row.seen.retained)),

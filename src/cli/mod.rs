@@ -3,10 +3,14 @@
 mod config;
 mod connect;
 mod differences;
+mod explain;
+mod preflight;
+mod ready;
 mod refusal;
 mod replicate;
 mod signals;
 mod status;
+mod verdicts;
 mod verify;
 
 use std::{
@@ -109,10 +113,13 @@ struct Given {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Preflight(preflight::Preflight),
     Replicate(replicate::Replicate),
     Status(status::Status),
+    Ready(ready::Ready),
     Verify(verify::Verify),
     Config(config::Config),
+    Explain(explain::Explain),
 }
 
 /// A command line that was understood.
@@ -175,10 +182,13 @@ impl Start {
             crate::ui::log();
         }
         let ended = match &command {
+            Command::Preflight(command) => command.run(&global, &screen).await,
             Command::Replicate(command) => command.run(&global, &screen).await,
             Command::Status(command) => command.run(&global, &screen).await,
+            Command::Ready(command) => command.run(&global, &screen).await,
             Command::Verify(command) => command.run(&global, &screen).await,
             Command::Config(command) => command.run(&global, &screen),
+            Command::Explain(command) => command.run(&global, &screen),
         };
         ended.unwrap_or_else(|failure| {
             let failure = global.completed(failure);

@@ -35,6 +35,12 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("config", &["model"]),
     (
+        "observe",
+        &["model", "cluster", "engine", "wire::batch", "wire::record"],
+    ),
+    ("gates", &["model", "cluster", "engine", "observe"]),
+    ("explain", &["gates"]),
+    (
         "verify",
         &[
             "model",
@@ -50,7 +56,8 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "model", "events", "cluster", "engine", "config", "verify", "ui",
+            "model", "events", "cluster", "engine", "config", "observe", "gates", "explain",
+            "verify", "ui",
         ],
     ),
 ];

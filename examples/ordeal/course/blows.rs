@@ -87,16 +87,14 @@ fn move_leader(kafka: &Kafka) -> (String, String) {
     let index = (0..kafka.size()).find(|index| kafka.address(*index) == before);
     let index = index.expect("the leader is one of the brokers");
     kafka.kill(index);
-    if kafka.size() > 1 {
-        wait::until("another broker leads", patience, || {
-            leader().is_some_and(|now| now != before)
-        });
-    }
-    let after = wait::whether(Duration::ZERO, || kafka.size() > 1)
-        .then(leader)
-        .flatten();
+    // The only broker there is leads again once it is back.
+    let moved = (kafka.size() > 1).then(|| {
+        wait::until_some("another broker leads", patience, || {
+            leader().filter(|now| *now != before)
+        })
+    });
     kafka.start_again(index);
-    let after = after.or_else(leader).unwrap_or_default();
+    let after = moved.or_else(leader).unwrap_or_default();
     (before, after)
 }
 

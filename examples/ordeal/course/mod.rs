@@ -8,11 +8,7 @@ mod judge;
 mod transactions;
 mod traps;
 
-use std::{
-    collections::BTreeMap,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, thread, time::Instant};
 
 use crate::support::{
     Dice,
@@ -20,7 +16,6 @@ use crate::support::{
     load::Load,
     seed,
     tool::{Access, Migration},
-    wait,
 };
 
 use blows::{Blows, move_leaders, roll};
@@ -209,14 +204,9 @@ fn spring<'a>(traps: &'a [traps::Trap], clusters: &Clusters) -> Vec<Sprung<'a>> 
         }
     });
     rest.iter().for_each(|trap| trap.spring(clusters));
-    let held = |trap: &traps::Trap| {
-        wait::until_some("the target can be read", Duration::from_secs(60), || {
-            Some(trap.held(&clusters.target))
-        })
-    };
     let sprung = traps.iter().map(|trap| Sprung {
         trap,
-        held: held(trap),
+        held: trap.held(&clusters.target),
     });
     sprung.collect()
 }

@@ -160,6 +160,58 @@ pub enum Entry {
         /// The epoch.
         epoch: Epoch,
     },
+    /// Settings of a topic on the target that are changed while old records arrive; stands before each step.
+    Held {
+        /// The topic's number.
+        topic: u32,
+        /// Which, and how far it is.
+        held: Held,
+    },
+    /// They are as they were before, or as somebody else has set them meanwhile.
+    LetGo {
+        /// The topic's number.
+        topic: u32,
+    },
+    /// When a partition of a compacted topic last stood at the source's end.
+    Current {
+        /// The partition.
+        at: At,
+        /// In milliseconds since the epoch, by the engine's clock.
+        at_ms: i64,
+    },
+}
+
+/// Settings of a topic on the target that are not as they were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The settings.
+    pub settings: Vec<HeldSetting>,
+    /// How far it is.
+    pub stage: HeldStage,
+    /// Milliseconds since 1970.
+    pub since_ms: i64,
+}
+
+/// How far a change of settings is, and back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HeldStage {
+    /// They are about to be changed.
+    Intended,
+    /// They are changed.
+    Holding,
+    /// They are about to be put back.
+    Restoring,
+}
+
+/// One setting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldSetting {
+    /// Kafka's name for it.
+    pub name: String,
+    /// What was set on the topic itself, if anything.
+    pub before: Option<String>,
+    /// What is set meanwhile.
+    pub held: String,
 }
 
 /// What keeps a fenced identity out: a marker in every partition it wrote to, which a broker remembers for a producer expiry.
@@ -188,6 +240,9 @@ pub struct Header {
     pub direction: String,
     /// Partitions of the ledger.
     pub shards: u32,
+    /// When it was made, the target still knew writers of an earlier ledger of this migration, which is gone: what the target holds may be
+    /// what that one had copied.
+    pub after_loss: bool,
 }
 
 /// Who claims a ledger.
@@ -216,6 +271,13 @@ pub struct Seam {
     pub target_start: i64,
     /// End of the target: ours begins here or behind.
     pub target_end: i64,
+}
+
+impl Seam {
+    /// Target offsets that were there before and stay, from and to; `None` where ours are the first.
+    pub fn kept(self) -> Option<(i64, i64)> {
+        (self.target_end > self.target_start).then_some((self.target_start, self.target_end))
+    }
 }
 
 /// Where a sequence of an identity meets an offset.
@@ -413,7 +475,59 @@ mod tests {
         assert_eq!(Record::decode(b""), Err(Unreadable::Foreign));
     }
 
+    fn at() -> impl Strategy<Value = At> {
+        (any::<u32>(), any::<i32>()).prop_map(|(topic, partition)| At { topic, partition })
+    }
+
+    fn setting() -> impl Strategy<Value = HeldSetting> {
+        (any::<String>(), any::<Option<String>>(), any::<String>())
+            .prop_map(|(name, before, held)| HeldSetting { name, before, held })
+    }
+
+    fn stage() -> impl Strategy<Value = HeldStage> {
+        prop_oneof![
+            Just(HeldStage::Intended),
+            Just(HeldStage::Holding),
+            Just(HeldStage::Restoring)
+        ]
+    }
+
+    fn held() -> impl Strategy<Value = Held> {
+        let settings = proptest::collection::vec(setting(), 0..4);
+        (settings, stage(), any::<i64>()).prop_map(|(settings, stage, since_ms)| Held {
+            settings,
+            stage,
+            since_ms,
+        })
+    }
+
+    fn seam() -> impl Strategy<Value = Seam> {
+        any::<[i64; 4]>().prop_map(
+            |[source_start, source_end, target_start, target_end]| Seam {
+                source_start,
+                source_end,
+                target_start,
+                target_end,
+            },
+        )
+    }
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        prop_oneof![
+            (at(), seam()).prop_map(|(at, seam)| Entry::Seam { at, seam }),
+            (at(), any::<i64>()).prop_map(|(at, at_ms)| Entry::Current { at, at_ms }),
+            (any::<u32>(), held()).prop_map(|(topic, held)| Entry::Held { topic, held }),
+            any::<u32>().prop_map(|topic| Entry::LetGo { topic }),
+        ]
+    }
+
     proptest! {
+        #[test]
+        fn what_is_written_is_read(entries in proptest::collection::vec(entry(), 0..9)) {
+            let record = Record { generation: 1, run: 2, entries };
+            prop_assert_eq!(Record::decode(&record.encode()), Ok(record));
+        }
+
         #[test]
         fn any_bytes_are_read_or_refused(mut bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             drop(Record::decode(&bytes));

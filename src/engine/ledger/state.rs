@@ -14,8 +14,8 @@ use uuid::Uuid;
 use super::{
     epochs::Epochs,
     record::{
-        At, Checkpoint, Entry, Gap, Header, Heartbeat, Owner, Recopy, Record, Retired, Run, Seam,
-        Stopped,
+        At, Checkpoint, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record, Retired, Run,
+        Seam, Stopped,
     },
 };
 use crate::model::names::{TopicName, TopicPartition};
@@ -40,6 +40,8 @@ pub struct State {
     pub topics: Vec<Topic>,
     /// Numbers of topics by name; a topic that was made anew has a new number.
     pub numbers: HashMap<TopicName, u32>,
+    /// Settings of topics on the target that are not as they were, by the topic's number.
+    pub held: BTreeMap<u32, Held>,
     /// What is known of partitions.
     pub partitions: HashMap<At, Partition>,
     /// The last sign of life.
@@ -113,6 +115,8 @@ pub struct Partition {
     pub recopies: Vec<Recopy>,
     /// The last of these is not begun yet.
     pub recopying: bool,
+    /// When it last stood at the source's end, in milliseconds since the epoch, where that matters.
+    pub current: Option<i64>,
 }
 
 impl Partition {
@@ -307,6 +311,7 @@ impl State {
                 partition.checkpoint = Some(checkpoint);
                 partition.trim();
             }
+            Entry::Current { at, at_ms } => self.at(at).current = Some(at_ms),
             Entry::Stopped { at, stopped } => self.at(at).stopped = Some(stopped),
             Entry::Resumed { at } => self.at(at).stopped = None,
             Entry::Gap { at, gap } => self.at(at).give_up(gap),
@@ -329,6 +334,8 @@ impl State {
                 partition.checkpoint = Some(checkpoint);
             }
             Entry::Epoch { at, epoch } => self.at(at).epochs.push(epoch),
+            Entry::Held { topic, held } => drop(self.held.insert(topic, held)),
+            Entry::LetGo { topic } => drop(self.held.remove(&topic)),
             Entry::Heartbeat(heartbeat) => self.heartbeat = Some(heartbeat),
             Entry::Retired {
                 number,
@@ -414,6 +421,10 @@ impl State {
                 target_id: topic.target_id,
             });
         }
+        for (&topic, held) in &self.held {
+            let held = held.clone();
+            entries.push(Entry::Held { topic, held });
+        }
         for (&at, partition) in &self.partitions {
             let Partition {
                 seam,
@@ -425,6 +436,7 @@ impl State {
                 gaps,
                 recopies,
                 recopying,
+                current,
             } = partition;
             let gaps = gaps.iter().cloned();
             entries.extend(gaps.map(|gap| Entry::Gap { at, gap }));
@@ -445,6 +457,7 @@ impl State {
             entries.extend(runs.iter().map(|&run| Entry::Run { at, run }));
             entries.extend(target_runs.iter().map(|&run| Entry::TargetRun { at, run }));
             entries.extend(checkpoint.map(|checkpoint| Entry::Checkpoint { at, checkpoint }));
+            entries.extend(current.map(|at_ms| Entry::Current { at, at_ms }));
             entries.extend(
                 stopped
                     .clone()

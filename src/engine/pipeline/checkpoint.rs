@@ -61,6 +61,11 @@ impl Session {
     fn checkpoints(&mut self, entries: &mut Vec<Entry>) -> Vec<(usize, i64)> {
         let mut told = Vec::new();
         for (index, partition) in self.partitions.iter_mut().enumerate() {
+            if partition.is_placed
+                && let Some(current) = &mut partition.current
+            {
+                entries.extend(current.tell(partition.at, false));
+            }
             let Some(checkpoint) = partition.new_checkpoint(self.writer.number) else {
                 continue;
             };
@@ -93,6 +98,9 @@ impl Session {
         let has_fences = entries
             .iter()
             .any(|entry| matches!(entry, Entry::Fenced { .. }));
+        let has_seams = entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Seam { .. }));
         let data = ProducerIdentity {
             producer_id: self.writer.producer_id,
             producer_epoch: self.writer.producer_epoch,
@@ -112,6 +120,7 @@ impl Session {
             mark,
             has_runs,
             has_fences,
+            has_seams,
             checkpoints,
         });
     }
@@ -130,6 +139,9 @@ impl Session {
         self.recorded = appending.mark;
         for &(index, source) in &appending.checkpoints {
             self.partitions[index].durable = source;
+        }
+        if appending.has_seams {
+            steps::reached("seam-recorded");
         }
         if appending.has_runs {
             steps::reached("run-recorded");
@@ -221,6 +233,7 @@ impl Session {
             }
         }
         steps::in_flight_is(self.shard, count.in_flight);
+        self.note_how_far();
         self.count = count.clone();
         self.shared.numbers.set(self.shard, count);
     }

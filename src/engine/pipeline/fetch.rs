@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{Done, Phase, Reason, Session, beyond, rewrite};
 use crate::{
+    clock,
     cluster::{self, FetchAnswer, FetchPosition, FetchedPartition, Fetcher, Isolation, OffsetSpec},
     engine::{budget::Held, ledger::record::Beyond},
     wire::retry::{self, ReadVerdict},
@@ -121,6 +122,7 @@ impl Session {
             })
             .collect();
         let idle = self.fetches.idle.remove(&broker);
+        let asked_ms = clock::unix_millis();
         let shared = self.shared.clone();
         self.beside.push(Box::pin(async move {
             let answer = async {
@@ -140,6 +142,7 @@ impl Session {
             Done::Fetched {
                 broker,
                 asked,
+                asked_ms,
                 answer: answer.await,
             }
         }));
@@ -149,6 +152,7 @@ impl Session {
         &mut self,
         broker: i32,
         asked: Vec<(usize, i64)>,
+        asked_ms: i64,
         answer: Result<(Fetcher, FetchAnswer, Arc<Held>), cluster::Error>,
     ) {
         self.fetches.busy.remove(&broker);
@@ -167,10 +171,14 @@ impl Session {
                 .insert(broker, Instant::now() + answer.throttle);
         }
         self.fetches.idle.insert(broker, fetcher);
+        let mut unsure = HashSet::new();
         for fetched in answer.partitions {
             let Some(&index) = self.index.get(&fetched.at) else {
                 continue;
             };
+            if fetched.error != 0 || fetched.diverging.is_some() {
+                unsure.insert(index);
+            }
             // Records that were given up in between are asked for again.
             let wanted = asked.binary_search_by_key(&index, |&(index, _)| index);
             if wanted.map(|at| asked[at].1) != Ok(self.partitions[index].fetch_offset)
@@ -179,6 +187,12 @@ impl Session {
                 continue;
             }
             self.take(index, fetched, &held);
+        }
+        // One of which the answer says nothing ends where it ended: only news come (KIP-227).
+        for (index, _) in asked {
+            if !unsure.contains(&index) {
+                self.seen_end(index, asked_ms);
+            }
         }
     }
 
@@ -202,9 +216,11 @@ impl Session {
         if fetched.last_stable >= 0 {
             partition.last_stable = Some(fetched.last_stable);
         }
-        if fetched.records.is_empty() || self.draining.is_some() {
+        if fetched.records.is_empty() || self.draining.is_some() || self.stops_for_tombstones(index)
+        {
             return;
         }
+        let partition = &mut self.partitions[index];
         self.writer.mark = self.next_mark;
         let served = fetched.records.clone();
         let taken = rewrite::take_in(

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{repack::Origin, rewrite, warmth::Warmth};
+use super::{current::Current, repack::Origin, rewrite, warmth::Warmth};
 use crate::{
     clock,
     engine::{
@@ -19,6 +19,7 @@ use crate::{
             record::{At, Beyond, Checkpoint, Run, Stopped},
         },
         recover::Position,
+        seam::Existing,
     },
     model::names::TopicPartition,
     wire::{batch::Stamped, codec::Codec},
@@ -147,6 +148,18 @@ pub struct Partition {
     pub codec: Option<Codec>,
     /// Batches that begin below this source offset are not merged: together they were refused.
     pub apart_until: i64,
+    /// Records from this age in milliseconds on wait until the target's topic is held open for them; `None`: it keeps them anyway.
+    pub too_old_ms: Option<i64>,
+    /// Old ones need not wait any more.
+    pub takes_old: bool,
+    /// The source's end up to which it has a backlog.
+    pub backlog_end: Option<i64>,
+    /// When it last stood at the source's end, where tombstones may be missed.
+    pub(super) current: Option<Current>,
+    /// What is to become of records that the target holds at first contact.
+    pub existing: Existing,
+    /// Target offsets in front of ours that were there before, from and to.
+    pub kept: Option<(i64, i64)>,
 
     /// The sequence of the next batch taken in.
     pub next_sequence: u64,
@@ -223,6 +236,12 @@ impl Partition {
             largest: usize::MAX,
             codec: None,
             apart_until: 0,
+            too_old_ms: None,
+            takes_old: false,
+            backlog_end: None,
+            current: None,
+            existing: Existing::Undecided,
+            kept: None,
             next_sequence: 0,
             run: None,
             queue: VecDeque::new(),
@@ -352,6 +371,20 @@ impl Partition {
                 .in_flight
                 .iter()
                 .all(|(item, _)| warmth.is_warm(item.max_timestamp, now_ms))
+    }
+
+    /// Is what is sent next too young for the target's own retention to delete it soon?
+    pub fn is_next_young(&self, now_ms: i64) -> bool {
+        self.queue.front().is_some_and(|next| {
+            let oldest = self.too_old_ms.map(|age| now_ms.saturating_sub(age));
+            // Without a time a broker goes by that of the file.
+            next.max_timestamp < 0 || oldest.is_none_or(|oldest| next.max_timestamp >= oldest)
+        })
+    }
+
+    /// Has the target's topic to be held open before the next batch is sent?
+    pub fn waits_to_be_held(&self, now_ms: i64) -> bool {
+        !self.takes_old && !self.queue.is_empty() && !self.is_next_young(now_ms)
     }
 
     /// Does sending the next batch, or waiting any longer, need another identity first? An old copy of ours may still be under way, and the

@@ -70,9 +70,16 @@ impl Session {
             self.lines.first = (self.lines.first + 1) % count;
             for index in 0..self.partitions.len() {
                 let index = (index + self.lines.first) % count;
-                let partition = &self.partitions[index];
+                let partition = &mut self.partitions[index];
                 if !partition.may_send(now, now_ms, self.shared.warmth, self.recorded) {
                     continue;
+                }
+                if partition.waits_to_be_held(now_ms) {
+                    let topic = &partition.name.topic;
+                    partition.takes_old = self.shared.holds.may_take_old(topic);
+                    if !partition.takes_old {
+                        continue;
+                    }
                 }
                 let Some((broker, _)) = self.shared.target.cached_leader(&partition.name) else {
                     leaderless = true;

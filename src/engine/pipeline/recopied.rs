@@ -7,7 +7,7 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-use super::{Done, Reason, Session};
+use super::{Done, Reason, Session, current::Current};
 use crate::engine::{
     ledger::{
         epochs::Epochs,
@@ -67,6 +67,8 @@ impl Session {
                     source_epoch: -1,
                 };
                 partition.origin = seam.source_start;
+                partition.kept = seam.kept();
+                partition.current = partition.current.take().map(Current::again);
                 // How far the old copy was is no measure of this one.
                 partition.durable = -1;
                 partition.last_stable = Some(seam.source_end);

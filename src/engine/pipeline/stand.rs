@@ -42,6 +42,7 @@ impl Session {
             let before = ways::Before {
                 here: partition.decided.iter().filter(here).count(),
                 recopies: partition.recopies,
+                kept: partition.kept,
             };
             self.shared.events.send(Event::PartitionStopped {
                 topic: partition.name.topic.to_string(),

@@ -7,9 +7,9 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-use super::{Assignment, Done, Partition, Phase, Reason, Session, still_there};
+use super::{Assignment, Done, Partition, Phase, Reason, Session, current::Current, still_there};
 use crate::{
-    cluster::{self, OffsetSpec, Source, Target},
+    clock,
     engine::{
         ledger::{
             record::{At, Entry, Seam},
@@ -19,15 +19,12 @@ use crate::{
         steps,
     },
     model::names::TopicPartition,
-    wire::batch::BatchHeader,
 };
 
 /// Tails read at once.
 const READING: usize = 4;
 /// Pause before a partition that could not be asked is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long a start waits for a source's epoch: without it a later cut may be overlooked, but others wait meanwhile.
-const EPOCH_PATIENCE: Duration = Duration::from_millis(300);
 
 /// A topic was deleted and made anew.
 pub const MADE_ANEW: &str = "K503";
@@ -67,6 +64,8 @@ impl Session {
             partition.wanted_end = assignment.wanted_end;
             partition.codec = assignment.takes.codec;
             partition.largest = assignment.takes.largest.unwrap_or(usize::MAX);
+            partition.existing = assignment.existing;
+            partition.too_old_ms = assignment.takes.too_old_ms;
             self.index.insert(assignment.name.clone(), index);
             let known = self.known.remove(&at);
             if let Some(known) = &known
@@ -74,9 +73,20 @@ impl Session {
             {
                 partition.checkpoint = known.checkpoint;
                 partition.origin = known.seam.map_or(position.source, |seam| seam.source_start);
+                partition.kept = known.seam.and_then(Seam::kept);
                 partition.source = position.source;
                 partition.durable = position.source;
                 partition.target = position.target;
+            }
+            if let Some(kept_ms) = assignment.tombstones_ms {
+                let told = known.as_ref().and_then(|known| known.current);
+                // One that was not compacted when it was met: it was looked after as long as an engine lived.
+                let met = known
+                    .as_ref()
+                    .is_some_and(|known| known.checkpoint.is_some());
+                let at_ms = told.or(self.lived_ms.filter(|_| met));
+                let at_ms = at_ms.unwrap_or_else(clock::unix_millis);
+                partition.current = Some(Current::new(kept_ms, at_ms, told.is_some()));
             }
             if let Some(known) = &known {
                 let gaps = known.gaps.iter().map(|gap| gap.from);
@@ -217,8 +227,7 @@ impl Session {
         if let Some(reason) = self.cannot_be_fenced(index) {
             return self.stop_partition(index, reason);
         }
-        let (source, target) = (self.shared.source.clone(), self.shared.target.clone());
-        let name = partition.name.clone();
+        let (target, name) = (self.shared.target.clone(), partition.name.clone());
         let fences: Vec<_> = self
             .fences
             .iter()
@@ -230,12 +239,7 @@ impl Session {
             loop {
                 // A turn for each try: partitions that cannot be read for the moment do not keep others waiting.
                 let turn = reading.acquire().await;
-                let mut tried = recover::recover(&target, &name, at, &known, &fences).await;
-                if let Ok(position) = &mut tried
-                    && position.source_epoch < 0
-                {
-                    position.source_epoch = epoch_before(&source, &name, position.source).await;
-                }
+                let tried = recover::recover(&target, &name, at, &known, &fences).await;
                 drop(turn);
                 match tried {
                     Err(Unclear::NotYet) => sleep(PAUSE).await,
@@ -313,80 +317,6 @@ impl Session {
             self.entries.push(Entry::Fenced { number });
         }
     }
-
-    /// Asks both clusters about partitions that the ledger does not know.
-    fn meet(&mut self, strangers: Vec<usize>) {
-        if strangers.is_empty() {
-            return;
-        }
-        let names: Vec<_> = strangers
-            .iter()
-            .map(|&index| self.partitions[index].name.clone())
-            .collect();
-        let (source, target) = (self.shared.source.clone(), self.shared.target.clone());
-        self.beside.push(Box::pin(async move {
-            let seams = seams(&source, &target, &names).await;
-            Done::Met {
-                met: strangers.into_iter().zip(seams).collect(),
-            }
-        }));
-    }
-
-    pub(super) fn met(&mut self, met: Vec<(usize, Result<Seam, cluster::Error>)>) {
-        let mut again = Vec::new();
-        for (index, seam) in met {
-            match seam {
-                Ok(seam) if seam.target_end > seam.target_start => {
-                    let text = format!(
-                        "the target's partition already holds offsets {} to {}, which this migration did not write: this version copies only into empty partitions",
-                        seam.target_start,
-                        seam.target_end - 1
-                    );
-                    self.stop_partition(index, Reason { code: "K520", text });
-                }
-                Ok(seam) => {
-                    let partition = &mut self.partitions[index];
-                    let position = Position {
-                        source: seam.source_start,
-                        target: seam.target_end,
-                        source_epoch: -1,
-                        target_runs: Vec::new(),
-                    };
-                    partition.origin = seam.source_start;
-                    partition.last_stable = Some(seam.source_end);
-                    partition.begin(position, 0);
-                    self.entries.push(Entry::Seam {
-                        at: partition.at,
-                        seam,
-                    });
-                }
-                Err(error) if error.is_passing() => again.push((index, error)),
-                Err(error) => {
-                    let text = error.to_string();
-                    self.stop_partition(index, Reason { code: "K521", text });
-                }
-            }
-        }
-        if again.is_empty() {
-            return;
-        }
-        let (source, target) = (self.shared.source.clone(), self.shared.target.clone());
-        let names: Vec<_> = again
-            .iter()
-            .map(|(index, _)| self.partitions[*index].name.clone())
-            .collect();
-        self.beside.push(Box::pin(async move {
-            sleep(PAUSE).await;
-            let seams = seams(&source, &target, &names).await;
-            Done::Met {
-                met: again
-                    .into_iter()
-                    .map(|(index, _)| index)
-                    .zip(seams)
-                    .collect(),
-            }
-        }));
-    }
 }
 
 fn not_seen_again(known: &state::Partition) -> Option<Reason> {
@@ -396,63 +326,4 @@ fn not_seen_again(known: &state::Partition) -> Option<Reason> {
         .find(|code| *code == stopped.code)?;
     let text = stopped.reason.clone();
     Some(Reason { code, text })
-}
-
-/// Leader epoch of the source's batch that holds the record before `offset`. The target's tail does not tell it, and a source that is cut
-/// off there shows that only to who asks under it. -1 where it cannot be had at once.
-async fn epoch_before(source: &Source, name: &TopicPartition, offset: i64) -> i32 {
-    let last = offset - 1;
-    if last < 0 || source.cached_leader(name).is_none() {
-        return -1;
-    }
-    // One byte: brokers serve the first batch whole.
-    let read = tokio::time::timeout(EPOCH_PATIENCE, source.read(name, last, 1)).await;
-    let Ok(Ok((batches, _))) = read else {
-        return -1;
-    };
-    let holds = |header: &&BatchHeader| (header.base_offset..header.next_offset()).contains(&last);
-    let mut headers = batches.iter().map(|batch| &batch.header);
-    headers.find(holds).map_or(-1, |header| header.leader_epoch)
-}
-
-/// Starts and ends of partitions on both sides, in the order asked for.
-async fn seams(
-    source: &Source,
-    target: &Target,
-    names: &[TopicPartition],
-) -> Vec<Result<Seam, cluster::Error>> {
-    let (mut source_start, mut source_end, mut target_start, mut target_end) = tokio::join!(
-        source.offsets(names, OffsetSpec::Earliest),
-        source.offsets(names, OffsetSpec::Stable),
-        target.offsets(names, OffsetSpec::Earliest),
-        target.offsets(names, OffsetSpec::End),
-    );
-    let mut seam = |name: &TopicPartition| -> Option<Result<Seam, cluster::Error>> {
-        let offsets = [
-            source_start.remove(name)?,
-            source_end.remove(name)?,
-            target_start.remove(name)?,
-            target_end.remove(name)?,
-        ];
-        let [source_start, source_end, target_start, target_end] = offsets;
-        Some((|| {
-            Ok(Seam {
-                source_start: source_start?,
-                source_end: source_end?,
-                target_start: target_start?,
-                target_end: target_end?,
-            })
-        })())
-    };
-    names
-        .iter()
-        .map(|name| {
-            seam(name).unwrap_or_else(|| {
-                Err(cluster::Error::NoLeader {
-                    side: source.side(),
-                    at: name.clone(),
-                })
-            })
-        })
-        .collect()
 }

@@ -21,6 +21,9 @@ impl Session {
         self.draining = Some(Instant::now());
         for partition in &mut self.partitions {
             partition.drop_unsent();
+            if let Some(current) = partition.current.as_mut().filter(|_| partition.is_placed) {
+                self.entries.extend(current.tell(partition.at, true));
+            }
         }
         if self.shard == 0 {
             self.shared.events.send(Event::Draining {

@@ -66,7 +66,7 @@ fn wear_out(kafka: &Kafka, id: &str, epoch: i16) -> i64 {
     let mut wire = kafka
         .wire_to_leader(topic, partition)
         .expect("it has a leader")
-        .as_admin();
+        .for_admin();
     let batch = codecs::encode(Envelope::PLAIN, &[record]);
     let written = wire.produce(topic, partition, &batch);
     written.expect("the broker answers").expect("it is taken");

@@ -16,11 +16,14 @@ mod limits;
 mod lossy;
 mod lost_answers;
 mod ordeal;
+mod retention;
+mod seam;
 mod stops;
 mod stops_lost;
 mod stops_past;
 mod times;
 mod tiny;
+mod tombstones;
 mod two_engines;
 mod typed;
 

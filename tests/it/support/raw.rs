@@ -150,7 +150,7 @@ impl Wire {
 
     /// Under the name that brokers let write to their own topics (`AdminUtils.ADMIN_CLIENT_ID`).
     #[must_use]
-    pub fn as_admin(mut self) -> Self {
+    pub fn for_admin(mut self) -> Self {
         self.client = "__admin_client";
         self
     }
@@ -296,6 +296,36 @@ impl Wire {
         answer.i32();
         answer.i64();
         Ok(check(answer.i16()))
+    }
+
+    /// DescribeConfigs v1: what is set on the topic itself; `None` where its broker decides.
+    pub fn topic_setting(&mut self, topic: &str, setting: &str) -> io::Result<Option<String>> {
+        let body = Body::default()
+            .i32(1)
+            .i8(2)
+            .text(topic)
+            .i32(1)
+            .text(setting)
+            .i8(0);
+        let mut answer = self.call(32, 1, body)?;
+        answer.i32();
+        let mut found = answer.array(|a| {
+            a.i16();
+            a.text();
+            a.i8();
+            a.text();
+            a.array(|a| {
+                a.text();
+                let value = a.text();
+                a.i8();
+                let source = a.i8();
+                a.i8();
+                a.array(|a| (a.text(), a.text(), a.i8()));
+                // `ConfigEntry.ConfigSource`: 1 is the topic.
+                value.filter(|_| source == 1)
+            })
+        });
+        Ok(found.pop().and_then(|mut entries| entries.pop()).flatten())
     }
 
     /// AlterClientQuotas v0: a quota of one client id, such as `producer_byte_rate` in bytes per second; `None` removes it.

@@ -1,7 +1,7 @@
 //! What counts in a ledger, and that a snapshot says the same again.
 
 use super::{
-    super::record::{Beyond, Epoch},
+    super::record::{Beyond, Epoch, HeldSetting, HeldStage},
     *,
 };
 
@@ -101,6 +101,20 @@ fn recopied() -> Entry {
         seam,
         checkpoint,
     }
+}
+
+fn held(topic: u32, stage: HeldStage) -> Entry {
+    let setting = HeldSetting {
+        name: "retention.ms".to_owned(),
+        before: None,
+        held: "-1".to_owned(),
+    };
+    let held = Held {
+        settings: vec![setting],
+        stage,
+        since_ms: 9,
+    };
+    Entry::Held { topic, held }
 }
 
 fn fold(records: Vec<Record>) -> State {
@@ -268,7 +282,11 @@ fn a_snapshot_says_what_the_ledger_said() {
                 epoch(5, 25),
                 run(1, 4, 30),
                 checkpoint(1, 5, 31),
+                Entry::Current { at: AT, at_ms: 17 },
                 Entry::Stopped { at: AT, stopped },
+                held(0, HeldStage::Restoring),
+                held(1, HeldStage::Holding),
+                Entry::LetGo { topic: 1 },
             ],
         ),
     ]);
@@ -282,6 +300,7 @@ fn a_snapshot_says_what_the_ledger_said() {
         assert_eq!(again.retired, state.retired);
         assert_eq!(again.topics, state.topics);
         assert_eq!(again.numbers, state.numbers);
+        assert_eq!(again.held, state.held);
         assert_eq!(again.partitions, state.partitions);
         assert_eq!(again.claim.map(|claim| claim.run), Some(11));
     }
@@ -382,4 +401,26 @@ fn a_fenced_identity_is_kept_out_until_it_need_not_be() {
     assert_eq!(marked(&state), Some(9));
     assert!(state.apply(record(1, 11, vec![retired(0, None)]), 3));
     assert_eq!(marked(&state), None);
+}
+
+#[test]
+fn settings_are_held_until_they_are_let_go() {
+    let mut state = fold(vec![claim(1, 11)]);
+    for stage in [
+        HeldStage::Intended,
+        HeldStage::Holding,
+        HeldStage::Restoring,
+    ] {
+        state.take(held(3, stage));
+        let known: Vec<_> = state
+            .held
+            .iter()
+            .map(|(topic, one)| (*topic, one.stage))
+            .collect();
+        assert_eq!(known, [(3, stage)]);
+    }
+    state.take(Entry::LetGo { topic: 4 });
+    assert_eq!(state.held.len(), 1);
+    state.take(Entry::LetGo { topic: 3 });
+    assert!(state.held.is_empty() && !format!("{:?}", state.entries()).contains("Held"));
 }
