@@ -13,6 +13,7 @@ mod holes;
 mod identities;
 mod kills;
 mod limits;
+mod lossy;
 mod lost_answers;
 mod ordeal;
 mod retention;
