@@ -100,6 +100,20 @@ pub enum Event {
         /// What was decided, with exact offsets.
         decision: String,
     },
+    /// A topic on the target keeps what arrives, whatever it kept before, until nothing old is left to come.
+    RetentionHeld {
+        /// The topic.
+        topic: String,
+        /// Its settings as they are now, each with what it was.
+        settings: Vec<String>,
+    },
+    /// A topic on the target keeps again what it kept before.
+    RetentionRestored {
+        /// The topic.
+        topic: String,
+        /// Settings that somebody else has changed meanwhile, and which were left as they are.
+        left: Vec<String>,
+    },
     /// The beat: where we are. At most once a second.
     Progress(Progress),
     /// Every partition reached the end offsets seen when the command began, and positions are durable.

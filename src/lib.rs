@@ -23,6 +23,12 @@ pub mod engine;
 
 pub mod config;
 
+pub mod observe;
+
+pub mod gates;
+
+pub mod explain;
+
 pub mod verify;
 
 pub mod ui;

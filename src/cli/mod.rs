@@ -5,12 +5,16 @@ mod completions;
 mod config;
 mod connect;
 mod differences;
+mod explain;
 mod journal;
 mod plan;
+mod preflight;
+mod ready;
 mod refusal;
 mod replicate;
 mod status;
 mod steer;
+mod verdicts;
 mod verify;
 
 use std::{
@@ -113,14 +117,17 @@ struct Given {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Preflight(preflight::Preflight),
     Plan(plan::PlanCommand),
     Replicate(replicate::Replicate),
     Pause(steer::Pause),
     Resume(steer::Resume),
     Throttle(steer::Throttle),
     Status(status::Status),
+    Ready(ready::Ready),
     Verify(verify::Verify),
     Config(config::Config),
+    Explain(explain::Explain),
     Completions(completions::Completions),
     Man(completions::Man),
 }
@@ -185,14 +192,17 @@ impl Start {
             crate::ui::log();
         }
         let ended = match &command {
+            Command::Preflight(command) => command.run(&global, &screen).await,
             Command::Plan(command) => command.run(&global, &screen).await,
             Command::Replicate(command) => command.run(&global, &screen).await,
             Command::Pause(command) => command.run(&global, &screen).await,
             Command::Resume(command) => command.run(&global, &screen).await,
             Command::Throttle(command) => command.run(&global, &screen).await,
             Command::Status(command) => command.run(&global, &screen).await,
+            Command::Ready(command) => command.run(&global, &screen).await,
             Command::Verify(command) => command.run(&global, &screen).await,
             Command::Config(command) => command.run(&global, &screen),
+            Command::Explain(command) => command.run(&global, &screen),
             Command::Completions(command) => Ok(command.run(Line::command(), &screen)),
             Command::Man(command) => command.run(Line::command(), &screen),
         };

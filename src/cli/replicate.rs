@@ -211,6 +211,7 @@ pub fn engine_settings(settings: &config::Settings, until: engine::Until) -> eng
     engine::Settings {
         migration: settings.name.clone(),
         scope: settings.scope.clone(),
+        keep: settings.keep.clone(),
         shards: settings.shards,
         pace: settings.pace,
         memory: settings.memory,

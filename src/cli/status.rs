@@ -8,7 +8,7 @@ use crate::{
     clock,
     engine::{
         self,
-        status::{Decided, EngineState, OpenTransaction, Status as Seen},
+        status::{Decided, EngineState, HeldStatus, OpenTransaction, SeamStatus, Status as Seen},
     },
     error::Failure,
     exit::Exit,
@@ -26,6 +26,11 @@ pub struct Status {}
 const WAYS_SHOWN: usize = 10;
 /// Open transactions shown to a person, the oldest.
 const TRANSACTIONS_SHOWN: usize = 10;
+
+/// Kept partitions shown to a person.
+const SEAMS_SHOWN: usize = 10;
+/// Held settings shown to a person.
+const HELD_SHOWN: usize = 10;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -125,6 +130,14 @@ fn text(status: &Seen, now: i64) -> String {
             );
         }
     }
+    if !status.seams.is_empty() {
+        text += "\nkept on the target, in front of ours\n";
+        text += &seams(&status.seams);
+    }
+    if !status.held.is_empty() {
+        text += "\nheld on the target until nothing old is left to come, then put back\n";
+        text += &held(&status.held);
+    }
     match &status.open_transactions {
         Some(open) if open.is_empty() => {}
         Some(open) => {
@@ -172,6 +185,56 @@ fn transactions(open: &[OpenTransaction], now: i64) -> String {
         ],
         &rows,
     )
+}
+
+/// Partitions whose target held records before, the first of them.
+fn seams(all: &[SeamStatus]) -> String {
+    let rows: Vec<[String; 4]> = all
+        .iter()
+        .take(SEAMS_SHOWN)
+        .map(|one| {
+            [
+                format!("{}-{}", one.topic, one.partition),
+                format!("{} to {}", one.kept_from, one.target_offset - 1),
+                one.target_offset.to_string(),
+                one.source_offset.to_string(),
+            ]
+        })
+        .collect();
+    let header = [
+        "partition",
+        "target offsets of before",
+        "ours from",
+        "source from",
+    ];
+    let mut text = tables::grid(&header, &rows);
+    if all.len() > SEAMS_SHOWN {
+        text += &format!("and {} more (--json for all)\n", all.len() - SEAMS_SHOWN);
+    }
+    text
+}
+
+/// Settings that are not as they were, the first of them.
+fn held(all: &[HeldStatus]) -> String {
+    let rows: Vec<[String; 5]> = all
+        .iter()
+        .take(HELD_SHOWN)
+        .map(|one| {
+            let before = one.before.as_deref().unwrap_or("the broker's own");
+            [
+                one.topic.clone(),
+                one.setting.clone(),
+                one.held.clone(),
+                before.to_owned(),
+                numbers::stamp(one.since_ms),
+            ]
+        })
+        .collect();
+    let mut text = tables::grid(&["topic", "setting", "now", "before", "since"], &rows);
+    if all.len() > HELD_SHOWN {
+        text += &format!("and {} more (--json for all)\n", all.len() - HELD_SHOWN);
+    }
+    text
 }
 
 /// What persons decided about partitions that had stopped.
@@ -275,7 +338,7 @@ fn next(status: &Seen) -> String {
 mod tests {
     use super::*;
     use crate::{
-        engine::status::{StoppedPartition, TopicStatus},
+        engine::status::{Batches, StoppedPartition, TopicStatus},
         events::Choice,
     };
 
@@ -323,6 +386,20 @@ mod tests {
                 by: "ann on ferry".into(),
                 at_ms: 1_769_868_000_000,
             }],
+            seams: vec![SeamStatus {
+                topic: "orders".into(),
+                partition: 4,
+                kept_from: 20,
+                target_offset: 1_020,
+                source_offset: 7,
+            }],
+            held: vec![HeldStatus {
+                topic: "orders".into(),
+                setting: "retention.ms".into(),
+                held: "-1".into(),
+                before: Some("604800000".into()),
+                since_ms: 1_769_868_000_000,
+            }],
             open_transactions: Some(vec![OpenTransaction {
                 topic: "payments".into(),
                 partition: 2,
@@ -337,6 +414,7 @@ mod tests {
             records_per_second: 96_204.0,
             bytes_per_second: 412e6,
             throttled_by: Some("the target throttles us (quota)".into()),
+            batches: Batches::default(),
         }
     }
 
@@ -361,6 +439,14 @@ mod tests {
     ways on for orders-3
       give up source offsets 12 to 39, and go on at 40
         kafka-migrate replicate --accept-gap orders:3@12
+
+    kept on the target, in front of ours
+    partition  target offsets of before  ours from  source from
+    orders-4   20 to 1019                     1020            7
+
+    held on the target until nothing old is left to come, then put back
+    topic   setting       now  before     since
+    orders  retention.ms  -1   604800000  2026-01-31T14:00:00.000Z
 
     1 transaction open on the source; what lies behind is copied once they end
     partition   transactional id  producer  from offset  held back  open for

@@ -11,7 +11,7 @@ use crate::{
     exit::Exit,
     run::signals::Signals,
     ui::{Follow, Screen, numbers},
-    verify::{self, Report, Settings, Verdict},
+    verify::{self, Report, Seams, Settings, Verdict},
 };
 
 /// Compare source and target, record by record
@@ -87,7 +87,17 @@ impl Verify {
     ) -> Result<(Report, Vec<Decided>), Failure> {
         let (source, target) = connect::both(settings).await?;
         let migration = engine_settings(settings, engine::Until::Stopped);
-        let decided = engine::status::decided(&migration, &target).await?;
+        let mut decided = Vec::new();
+        let ledger = target.clone();
+        let seams = async {
+            let said = engine::status::said(&migration, &ledger).await?;
+            decided = said.decided;
+            Ok(Seams {
+                ledger: said.ledger,
+                begins: said.begins,
+                keep: settings.keep.clone(),
+            })
+        };
         let asked = Settings {
             migration: settings.name.clone(),
             scope: settings.scope.clone(),
@@ -97,14 +107,17 @@ impl Verify {
             at_once: usize::from(self.at_once),
         };
         let (events, mut feed) = Events::channel();
-        let mut comparing = std::pin::pin!(verify::run(asked, source, target, events));
-        loop {
-            tokio::select! {
-                report = &mut comparing => return Ok((report?, decided)),
-                // A program waits for one document; it is told nothing before.
-                Some(event) = feed.recv() => if !screen.is_json() { follow.event(&event) },
+        let report = {
+            let mut comparing = std::pin::pin!(verify::run(asked, source, target, seams, events));
+            loop {
+                tokio::select! {
+                    report = &mut comparing => break report?,
+                    // A program waits for one document; it is told nothing before.
+                    Some(event) = feed.recv() => if !screen.is_json() { follow.event(&event) },
+                }
             }
-        }
+        };
+        Ok((report, decided))
     }
 }
 

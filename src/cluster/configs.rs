@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use kafka_protocol::messages::{
-    DescribeConfigsRequest,
+    DescribeConfigsRequest, IncrementalAlterConfigsRequest,
     describe_configs_request::DescribeConfigsResource,
     describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsResult},
+    incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig},
 };
 
 use super::{
-    Cluster, Error, Result,
+    Cluster, Error, Result, Target,
     pool::{Lane, text},
 };
 use crate::{
@@ -188,6 +189,92 @@ impl Cluster {
         let entries = result.configs.into_iter();
         let entries = entries.map(|entry| ConfigEntry::read(entry, set_here));
         (name, Ok(entries.collect()))
+    }
+}
+
+/// `AlterConfigOp.OpType`.
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+
+/// Settings and what they become; `None` gives one back to the broker.
+pub type Changes = Vec<(String, Option<String>)>;
+
+impl Target {
+    /// Changes some settings of topics and leaves their others (KIP-339); `None` gives a setting back to the broker. A topic's changes are made
+    /// together or not at all. One result per topic, in order.
+    pub async fn alter_topics(&self, topics: &[(TopicName, Changes)]) -> Result<Vec<Result<()>>> {
+        let api = IncrementalAlterConfigsRequest::API.name;
+        let change = |(name, value): &(String, Option<String>)| {
+            AlterableConfig::default()
+                .with_name(text(name))
+                .with_config_operation(if value.is_some() { SET } else { DELETE })
+                .with_value(value.as_deref().map(text))
+        };
+        let mut done: HashMap<TopicName, Result<()>> = HashMap::with_capacity(topics.len());
+        let mut patience = self.patience(api);
+        loop {
+            let open = topics.iter().filter(|(name, _)| {
+                done.get(name)
+                    .is_none_or(|answer| passing(Some(answer)).is_some())
+            });
+            let resource = |(name, changes): &(TopicName, Changes)| {
+                AlterConfigsResource::default()
+                    .with_resource_type(TOPIC)
+                    .with_resource_name(text(name))
+                    .with_configs(changes.iter().map(change).collect())
+            };
+            let request = IncrementalAlterConfigsRequest::default()
+                .with_resources(open.map(resource).collect());
+            let tried = async {
+                let conn = self.any().await?;
+                Ok((self.ask(&conn, &request).await?, conn))
+            };
+            let error = match tried.await {
+                Err(error) => error,
+                Ok((answer, conn)) => {
+                    for one in answer.responses {
+                        let name = TopicName::from(&*one.resource_name);
+                        let result = match one.error_code {
+                            0 => Ok(()),
+                            code => Err(Error::Kafka {
+                                side: self.side(),
+                                broker: Some(conn.address().clone()),
+                                api,
+                                topic: Some(name.clone()),
+                                partition: None,
+                                code,
+                                message: one.error_message.map(|message| message.to_string()),
+                            }),
+                        };
+                        done.insert(name, result);
+                    }
+                    let left_out = || Error::Incomplete {
+                        side: self.side(),
+                        broker: conn.address().clone(),
+                        api,
+                        what: "a topic".to_owned(),
+                    };
+                    let open = topics.iter().find_map(|(name, _)| match done.get(name) {
+                        None => Some(left_out()),
+                        answer => passing(answer).cloned(),
+                    });
+                    match open {
+                        Some(error) => error,
+                        None => break,
+                    }
+                }
+            };
+            if let Err(error) = patience.after(error).await {
+                if topics.iter().all(|(name, _)| done.contains_key(name)) {
+                    break;
+                }
+                return Err(error);
+            }
+        }
+        Ok(topics
+            .iter()
+            .map(|(name, _)| done.get(name).cloned().unwrap_or(Ok(())))
+            .collect())
     }
 }
 

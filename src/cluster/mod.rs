@@ -1,31 +1,39 @@
 //! One cluster as questions and commands: `Source` can only be read, `Target` can be written too.
 
+mod clock;
 mod configs;
 mod describe;
 mod error;
 pub mod failure;
 mod fetch;
+mod groups;
 mod offsets;
 mod open;
 mod own;
 mod patience;
 mod pool;
 mod produce;
+mod reach;
 mod records;
+mod rights;
 mod topics;
 mod transactions;
 
 use std::{ops::Deref, sync::Arc};
 
 pub use self::{
+    clock::ClockReading,
     configs::ConfigEntry,
     describe::{ActiveProducer, PartitionInfo, TopicInfo},
     error::{Error, Result},
     fetch::{FetchAnswer, FetchPosition, FetchedPartition, Fetcher, Isolation},
+    groups::{Group, GroupMember},
     offsets::OffsetSpec,
     open::{OpenTransaction, Owner as TransactionOwner},
     own::JournalTopic,
     produce::{PendingProduce, ProduceAnswer, ProducePart, Producer},
+    reach::{Reach, Reached},
+    rights::{Operation, Operations, Probe},
     topics::NewTopic,
     transactions::{End, ProducerIdentity},
 };

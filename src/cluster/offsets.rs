@@ -26,6 +26,8 @@ pub enum OffsetSpec {
     End,
     /// last stable offset (read_committed end)
     Stable,
+    /// the first record that is as young as this, in milliseconds since 1970; `i64::MAX` where there is none
+    Since(i64),
 }
 
 impl OffsetSpec {
@@ -34,6 +36,7 @@ impl OffsetSpec {
         match self {
             Self::Earliest => -2,
             Self::End | Self::Stable => -1,
+            Self::Since(time) => time.max(0),
         }
     }
 
@@ -133,6 +136,8 @@ impl Cluster {
                         code: partition.error_code,
                         message: None,
                     })
+                } else if matches!(spec, OffsetSpec::Since(_)) && partition.offset < 0 {
+                    Ok(i64::MAX)
                 } else if partition.offset < 0 {
                     Err(self.left_out(&conn, &at))
                 } else {

@@ -210,3 +210,37 @@ fn encode(
 pub fn decode(mut frame: Bytes, version: i16) -> Result<ProduceResponse, String> {
     conn::decode(&mut frame, version)
 }
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::{messages::produce_response::TopicProduceResponse, protocol::StrBytes};
+
+    use super::*;
+
+    #[test]
+    fn answers_belong_to_partitions_whatever_their_order() {
+        let of = |topic: &'static str, partitions: &[(i32, i64)]| {
+            let answers = partitions.iter().map(|&(index, offset)| {
+                PartitionProduceResponse::default()
+                    .with_index(index)
+                    .with_base_offset(offset)
+            });
+            TopicProduceResponse::default()
+                .with_name(TopicName(StrBytes::from_static_str(topic)))
+                .with_partition_responses(answers.collect())
+        };
+        // As seen from real brokers: neither topics nor partitions in the order of the request.
+        let answer = ProduceResponse::default()
+            .with_responses(vec![of("b", &[(2, 20), (0, 10)]), of("a", &[(1, 5)])]);
+        let at = |topic: &str, partition| TopicPartition::new(topic, partition);
+        let sent = vec![at("a", 1), at("b", 0), at("b", 2)];
+        let offsets: Vec<i64> = match_answers(answer.clone(), sent.clone())
+            .expect("all are answered")
+            .iter()
+            .map(|answer| answer.base_offset)
+            .collect();
+        assert_eq!(offsets, [5, 10, 20]);
+        let one_more = [sent, vec![at("b", 1)]].concat();
+        assert_eq!(match_answers(answer, one_more).err(), Some(at("b", 1)));
+    }
+}

@@ -4,8 +4,9 @@ use std::{collections::HashMap, time::Duration};
 
 use kafka_protocol::{
     messages::{
-        AddPartitionsToTxnRequest, EndTxnRequest, FindCoordinatorRequest, InitProducerIdRequest,
-        ProducerId, TransactionalId, add_partitions_to_txn_request::AddPartitionsToTxnTopic,
+        AddPartitionsToTxnRequest, DescribeTransactionsRequest, EndTxnRequest,
+        FindCoordinatorRequest, InitProducerIdRequest, ProducerId, TransactionalId,
+        add_partitions_to_txn_request::AddPartitionsToTxnTopic,
     },
     protocol::StrBytes,
 };
@@ -30,6 +31,7 @@ const REQUEST_TIMEOUTS: u32 = 4;
 const PARTITIONS_AT_ONCE: usize = 1_000;
 /// The answer for partitions that were fine while another of the same request was not.
 const OPERATION_NOT_ATTEMPTED: i16 = 55;
+const TRANSACTIONAL_ID_NOT_FOUND: i16 = 105;
 
 /// A producer id and its epoch, as the transaction coordinator handed it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +74,37 @@ impl Target {
             };
             match tried.await {
                 Ok(identity) => return Ok(identity),
+                Err(error) => {
+                    self.coordinator_failed(transactional_id, &mut patience, error)
+                        .await?
+                }
+            }
+        }
+    }
+
+    /// Does its coordinator know a transactional id? `None` where brokers do not tell (before Apache Kafka 3.0, or a missing right).
+    pub async fn knows_transactional_id(&self, transactional_id: &str) -> Result<Option<bool>> {
+        let api = DescribeTransactionsRequest::API.name;
+        let request = DescribeTransactionsRequest::default()
+            .with_transactional_ids(vec![TransactionalId(text(transactional_id))]);
+        let mut patience = self.long_patience(api);
+        loop {
+            let tried = async {
+                let conn = self.coordinator(transactional_id, api).await?;
+                let answer = self.ask(&conn, &request).await?;
+                let code = answer.transaction_states.first().map(|one| one.error_code);
+                match code {
+                    Some(TRANSACTIONAL_ID_NOT_FOUND) => Ok(Some(false)),
+                    Some(code) => self.check(&conn, api, code).map(|()| Some(true)),
+                    None => Ok(None),
+                }
+            };
+            match tried.await {
+                Ok(known) => return Ok(known),
+                Err(error) if error.passes().is_none() => {
+                    tracing::debug!(%error, transactional_id, "a coordinator does not tell");
+                    return Ok(None);
+                }
                 Err(error) => {
                     self.coordinator_failed(transactional_id, &mut patience, error)
                         .await?

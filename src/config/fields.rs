@@ -246,36 +246,36 @@ pub const FIELDS: &[Field] = &[
         "scope.groups",
         Kind::Globs,
         Absent,
-        Later,
+        Used,
         "groups to carry, by name or glob",
     ),
     field(
         "scope.exclude_groups",
         Kind::Globs,
         Absent,
-        Later,
+        Used,
         "groups to leave out all the same",
     ),
     field(
         "topic",
         Kind::Tables,
         Absent,
-        Later,
+        Used,
         "exceptions, by name or glob",
     ),
     field(
         "topic[].match",
         Kind::Text,
         Required,
-        Later,
-        "topics this exception is for",
+        Used,
+        "topics this exception is for, by name or glob",
     ),
     field(
         "topic[].existing",
         Kind::Choice(&["keep", "merge"]),
         Absent,
-        Only(&[]),
-        "what becomes of data the target holds",
+        Only(&["keep"]),
+        "what becomes of records that the target's topic already holds",
     ),
     field("replication", Kind::Table, Absent, Used, "how to copy"),
     field(
@@ -365,15 +365,15 @@ pub const FIELDS: &[Field] = &[
             min: 0,
             max: i64::MAX,
         },
-        Absent,
-        Later,
+        Value("1000"),
+        Used,
         "offsets behind",
     ),
     field(
         "ready.replication_latency",
         Kind::Duration,
-        Absent,
-        Later,
+        Value("90s"),
+        Used,
         "time behind",
     ),
     field(
@@ -382,50 +382,44 @@ pub const FIELDS: &[Field] = &[
             min: 0,
             max: i64::MAX,
         },
-        Absent,
-        Later,
+        Value("1000"),
+        Used,
         "offsets the groups are behind",
     ),
     field(
         "ready.hold",
         Kind::Duration,
-        Absent,
-        Later,
+        Value("60s"),
+        Used,
         "how long a gate must have been open",
     ),
     field(
         "application",
         Kind::Tables,
         Absent,
-        Later,
+        Used,
         "applications that move as one",
     ),
-    field(
-        "application[].name",
-        Kind::Name,
-        Required,
-        Later,
-        "its name",
-    ),
+    field("application[].name", Kind::Name, Required, Used, "its name"),
     field(
         "application[].reads",
         Kind::Globs,
         Absent,
-        Later,
+        Used,
         "topics it reads",
     ),
     field(
         "application[].writes",
         Kind::Globs,
         Absent,
-        Later,
+        Used,
         "topics it writes",
     ),
     field(
         "application[].groups",
         Kind::Globs,
         Absent,
-        Later,
+        Used,
         "its consumer groups",
     ),
     field(
@@ -606,6 +600,17 @@ pub const FIELDS: &[Field] = &[
         "tags of what we make",
     ),
 ];
+
+/// Why a value has to wait, where there is more to say than that it does.
+pub fn why_later(path: &str, value: &str) -> Option<(&'static str, &'static str)> {
+    match (path, value) {
+        ("topic[].existing", "merge") => Some((
+            "it comes with two-way copying (replication.two_way), which this version does not have",
+            "\"keep\" leaves the target's records where they are, and copies behind them",
+        )),
+        _ => None,
+    }
+}
 
 /// The key of that path.
 pub fn find(path: &str) -> Option<&'static Field> {

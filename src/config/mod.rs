@@ -1,5 +1,6 @@
 //! What the user asked for: the migration file, the environment and the flags, resolved to settings.
 
+mod applications;
 mod credentials;
 mod fault;
 mod fields;

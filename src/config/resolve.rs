@@ -19,9 +19,12 @@ use crate::{
     error::Failure,
     exit::Exit,
     model::{
+        application::Application,
         connection::{Auth, Connection, ScramHash, Tls},
+        limits::Limits,
         names::Side,
         pace::Pace,
+        patterns::Patterns,
         scope::Scope,
         secret::Secret,
     },
@@ -40,6 +43,8 @@ pub struct Settings {
     pub target: Connection,
     /// Which topics.
     pub scope: Scope,
+    /// Topics whose records on the target stay there, and are copied behind.
+    pub keep: GlobSet,
     /// Ledger partitions.
     pub shards: u32,
     /// Bytes per second.
@@ -48,6 +53,16 @@ pub struct Settings {
     pub memory: usize,
     /// Of topics we create; `None` is the broker's default.
     pub replication_factor: Option<i16>,
+    /// Whether what is written on the target is copied back.
+    pub two_way: bool,
+    /// Groups to carry.
+    pub groups: Patterns,
+    /// Groups to leave out all the same.
+    pub exclude_groups: Patterns,
+    /// Limits of the gates.
+    pub ready: Limits,
+    /// Applications that move as one.
+    pub applications: Vec<Application>,
     /// Where local state lives.
     pub state: PathBuf,
     /// The settings in force, in the order of the format.
@@ -119,6 +134,9 @@ const OTHER_VARIABLES: [&str; 5] = [
     "KAFKA_MIGRATE_SEED",
 ];
 
+/// Characters that make a glob of a name.
+const GLOB: [char; 5] = ['*', '?', '[', '{', '\\'];
+
 /// Reads the migration file and everything it refers to. All faults come back as one failure.
 pub fn resolve(
     path: &Path,
@@ -181,7 +199,7 @@ struct Setting {
     order: usize,
 }
 
-struct Resolving<'a> {
+pub(super) struct Resolving<'a> {
     shown: String,
     base: PathBuf,
     environment: &'a BTreeMap<String, String>,
@@ -316,7 +334,13 @@ impl Resolving<'_> {
     }
 
     /// A fault of a setting that is there, placed where it was written.
-    fn fault_of(&mut self, path: &str, code: &'static str, message: String, hint: Option<String>) {
+    pub(super) fn fault_of(
+        &mut self,
+        path: &str,
+        code: &'static str,
+        message: String,
+        hint: Option<String>,
+    ) {
         let (order, place) = match self
             .settings
             .get(path)
@@ -332,7 +356,12 @@ impl Resolving<'_> {
         self.fault(order, place, code, format!("{path}: {message}"), hint);
     }
 
-    fn value(&self, path: &str) -> Option<&Value> {
+    /// Every path that has a value.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &String> {
+        self.settings.keys()
+    }
+
+    pub(super) fn value(&self, path: &str) -> Option<&Value> {
         self.settings.get(path).map(|setting| &setting.value)
     }
 
@@ -343,21 +372,21 @@ impl Resolving<'_> {
         }
     }
 
-    fn texts(&self, path: &str) -> Option<Vec<String>> {
+    pub(super) fn texts(&self, path: &str) -> Option<Vec<String>> {
         match self.value(path)? {
             Value::Texts(texts) => Some(texts.clone()),
             _ => None,
         }
     }
 
-    fn number(&self, path: &str) -> Option<i64> {
+    pub(super) fn number(&self, path: &str) -> Option<i64> {
         match self.value(path)? {
             Value::Number(number) => Some(*number),
             _ => None,
         }
     }
 
-    fn duration(&self, path: &str) -> Option<Duration> {
+    pub(super) fn duration(&self, path: &str) -> Option<Duration> {
         match self.value(path)? {
             Value::Duration(duration) => Some(*duration),
             _ => None,
@@ -391,7 +420,8 @@ impl Resolving<'_> {
         let source = self.connection(Side::Source);
         let target = self.connection(Side::Target);
         let scope = self.scope();
-        self.applications();
+        let applications = self.applications();
+        let keep = scope.as_ref().and_then(|scope| self.keep(scope));
         if !self.document.faults.is_empty() {
             return None;
         }
@@ -426,12 +456,18 @@ impl Resolving<'_> {
             source: source?,
             target: target?,
             scope: scope?,
+            keep: keep?,
             shards: u32::try_from(self.number("replication.shards")?).ok()?,
             pace: self.pace(),
             memory: usize::try_from(self.bytes("replication.memory")?).ok()?,
             replication_factor: self
                 .number("replication.replication_factor")
                 .and_then(|factor| i16::try_from(factor).ok()),
+            two_way: matches!(self.value("replication.two_way"), Some(Value::Flag(true))),
+            groups: self.patterns("scope.groups")?,
+            exclude_groups: self.patterns("scope.exclude_groups")?,
+            ready: self.limits()?,
+            applications,
             state: state_path,
             file: path.to_path_buf(),
             notes: self.notes(),
@@ -563,7 +599,7 @@ impl Resolving<'_> {
         }
         let literal_topics: Vec<String> = topics
             .iter()
-            .filter(|topic| !topic.contains(['*', '?', '[', '{', '\\']))
+            .filter(|topic| !topic.contains(GLOB))
             .cloned()
             .collect();
         for literal in &literal_topics {
@@ -604,30 +640,35 @@ impl Resolving<'_> {
         Some(scope)
     }
 
-    /// Two applications of one name could not be told apart.
-    fn applications(&mut self) {
-        let mut seen = BTreeMap::new();
-        let names: Vec<(String, String)> = self
+    /// What `[[topic]]` says of topics by name or glob; a name that is nobody's is a mistake.
+    fn keep(&mut self, scope: &Scope) -> Option<GlobSet> {
+        let matches: Vec<(String, String)> = self
             .settings
             .iter()
-            .filter(|(path, setting)| {
-                setting.field.path == "application[].name" && path.ends_with(".name")
-            })
+            .filter(|(_, setting)| setting.field.path == "topic[].match")
             .map(|(path, setting)| (path.clone(), setting.value.to_string()))
             .collect();
-        for (path, name) in names {
-            if let Some(first) = seen.insert(name.clone(), path.clone()) {
-                self.fault_of(
-                    &path,
-                    fault::BAD_VALUE,
-                    format!(
-                        "{name:?} is the name of {} already",
-                        first.trim_end_matches(".name")
-                    ),
-                    Some("give each application a name of its own".into()),
-                );
+        let mut kept = Vec::new();
+        for (path, text) in matches {
+            let is_glob = text.contains(GLOB);
+            let wrong = match GlobBuilder::new(&text).build() {
+                Err(error) => Some(format!("{text:?} is no glob: {}", error.kind())),
+                Ok(_) if !is_glob && !scope.has_topic(&text, false) => {
+                    Some(format!("{text:?} is no topic of scope.topics"))
+                }
+                Ok(_) => None,
+            };
+            if let Some(wrong) = wrong {
+                let hint = "name a topic that is copied, or a glob".to_owned();
+                self.fault_of(&path, fault::BAD_VALUE, wrong, Some(hint));
+                continue;
+            }
+            let existing = path.replace(".match", ".existing");
+            if self.text(&existing).as_deref() == Some("keep") {
+                kept.push(text);
             }
         }
+        globs(&kept)
     }
 
     fn listing(&self) -> Vec<Listed> {

@@ -5,7 +5,10 @@
 //! 3. A fence is done in a partition when its marker is seen there, and done in all when all were seen; it is redone otherwise.
 //! 4. The coordinator is touched only after the ledger has just taken a word from us.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use tokio::time::sleep;
 
@@ -20,7 +23,7 @@ use super::{
     steps,
 };
 use crate::{
-    cluster::{self, End, ProducerIdentity, Source, Target},
+    cluster::{self, End, OffsetSpec, ProducerIdentity, Source, Target},
     model::names::{TopicName, TopicPartition},
 };
 
@@ -81,6 +84,8 @@ pub struct Fence {
     pub marker_epoch: Option<i16>,
     /// The partitions it may have written to.
     pub partitions: Vec<At>,
+    /// Where these ended before a marker of ours stood there, which would hide that as much was lost; those that could be asked.
+    pub ends: HashMap<At, i64>,
     /// Partitions that could take no marker, and why.
     pub impossible: Vec<(At, cluster::Error)>,
 }
@@ -169,6 +174,14 @@ async fn bump(
 ) -> Result<Fence, NotEstablished> {
     let identity = ledger.state().identities[&number];
     let id = data_id(ledger.migration(), ledger.shard(), number);
+    let partitions: Vec<At> = ledger
+        .state()
+        .partitions
+        .iter()
+        .filter(|(_, partition)| partition.has_run(number))
+        .map(|(&at, _)| at)
+        .collect();
+    let ends = ends(ledger, target, &partitions).await;
     let now = target.init_producer(&id).await?;
     steps::reached("predecessor-bumped");
     let marker_epoch = (now.producer_id == identity.producer_id
@@ -179,20 +192,27 @@ async fn bump(
         // over, and no request of its can still be under way.
         sleep(lease::TERM + patience).await;
     }
-    let partitions = ledger
-        .state()
-        .partitions
-        .iter()
-        .filter(|(_, partition)| partition.has_run(number))
-        .map(|(&at, _)| at)
-        .collect();
     Ok(Fence {
         number,
         identity,
         marker_epoch,
         partitions,
+        ends,
         impossible: Vec::new(),
     })
+}
+
+async fn ends(ledger: &Ledger, target: &Target, partitions: &[At]) -> HashMap<At, i64> {
+    let named = partitions
+        .iter()
+        .filter_map(|&at| Some((at, ledger.state().name(at)?)))
+        // An offline partition would be asked for half a minute.
+        .filter(|(_, name)| target.cached_leader(name).is_some());
+    let (ats, names): (Vec<At>, Vec<TopicPartition>) = named.unzip();
+    let ends = target.offsets(&names, OffsetSpec::End).await;
+    let of = ats.into_iter().zip(&names);
+    of.filter_map(|(at, name)| Some((at, *ends.get(name)?.as_ref().ok()?)))
+        .collect()
 }
 
 /// Asks the coordinator for an abort marker in every partition of a fence. The markers come later.

@@ -1,6 +1,7 @@
 //! The embedded replication engine: one direction, from one cluster to another, exactly once and in order.
 
 pub mod budget;
+pub mod held;
 pub mod identity;
 pub mod lease;
 pub mod ledger;
@@ -12,6 +13,7 @@ pub mod pipeline;
 pub mod recopy;
 pub mod recover;
 pub mod scope;
+pub mod seam;
 pub mod settings;
 pub mod shard;
 pub mod status;

@@ -26,6 +26,8 @@ use crate::{
 /// How long a silent owner's ledger is watched: two heartbeats and what a busy machine adds.
 const WATCH: Duration = Duration::from_millis(2500);
 const WATCH_PAUSE: Duration = Duration::from_millis(100);
+/// What lies below a snapshot is given back to the disk by whole segments, which are 1 GiB for each shard where nobody says otherwise.
+const SEGMENT_BYTES: usize = 16 << 20;
 /// Replicas of a ledger, where there are so many brokers.
 const REPLICAS: usize = 3;
 
@@ -55,6 +57,7 @@ pub fn check_header(
 ) -> Result<(), Failure> {
     let wanted = Header {
         migration_id: found.migration_id,
+        after_loss: found.after_loss.clone(),
         migration: settings.migration.clone(),
         source_cluster: source.to_owned(),
         target_cluster: target.to_owned(),
@@ -125,7 +128,12 @@ async fn make_ledger(target: &Target, name: &TopicName, shards: u32) -> Result<(
     if replicas == REPLICAS {
         configs.push(("min.insync.replicas".to_owned(), "2".to_owned()));
     }
-    let topic = NewTopic {
+    // Brokers that do not take the setting get the topic without it.
+    let with_segments = configs
+        .iter()
+        .cloned()
+        .chain([("segment.bytes".to_owned(), SEGMENT_BYTES.to_string())]);
+    let topic = |configs| NewTopic {
         name: name.clone(),
         partitions: i32::try_from(shards).unwrap_or(1),
         replication: i16::try_from(replicas).unwrap_or(1),
@@ -136,15 +144,51 @@ async fn make_ledger(target: &Target, name: &TopicName, shards: u32) -> Result<(
             .failure()
             .cause(format!("while making the ledger topic {name}"))
     };
-    let made = target
-        .create_topics(&[topic], false)
+    let mut made = target
+        .create_topics(&[topic(with_segments.collect())], false)
         .await
         .map_err(refused)?;
+    if made.iter().any(Result::is_err) {
+        made = target
+            .create_topics(&[topic(configs)], false)
+            .await
+            .map_err(refused)?;
+    }
     for made in made {
         // Made by somebody else meanwhile is as good.
         let _ = made.map_err(refused)?;
     }
     Ok(())
+}
+
+/// Was there a ledger of this migration before, of which nothing is left? A shard that nobody ever claimed has no writers yet: if the target's
+/// coordinator knows its first one, it is from before. Coordinators forget after a while (seven days by default), and old ones do not tell.
+pub async fn lost_ledger(
+    target: &Target,
+    readers: &[Reader],
+    wanted: &Header,
+) -> Result<bool, Failure> {
+    let mut asking = JoinSet::new();
+    for (shard, reader) in (0..).zip(readers) {
+        if reader
+            .state
+            .header
+            .as_ref()
+            .is_some_and(|one| one.after_loss)
+        {
+            return Ok(true);
+        }
+        if reader.next > 0 {
+            continue;
+        }
+        let (target, id) = (target.clone(), ledger::data_id(&wanted.migration, shard, 0));
+        asking.spawn(async move { target.knows_transactional_id(&id).await });
+    }
+    let mut lost = false;
+    for known in asking.join_all().await {
+        lost |= known.map_err(|error| error.failure())?.unwrap_or(false);
+    }
+    Ok(lost)
 }
 
 /// Every shard's ledger must be of this migration, between these clusters. Answers the header in force.

@@ -47,7 +47,8 @@ pub async fn empty(
         .iter()
         .filter(|fence| fence.partitions.contains(&at))
         .filter_map(|fence| Some((fence.identity.producer_id, fence.marker_epoch?)));
-    wait_for_markers(target, name, known, markers.collect())
+    let before = fences.iter().filter_map(|fence| fence.ends.get(&at)).min();
+    wait_for_markers(target, name, known, before.copied(), markers.collect())
         .await
         .map_err(refused("the target cannot be read"))?;
     let ask = async |cluster: &cluster::Cluster, spec| {
@@ -86,11 +87,12 @@ fn not_emptied(what: &'static str, error: cluster::Error) -> NotEmptied {
     }
 }
 
-/// Reads the log from where the ledger last knew it to end, or from its start where it is shorter or another.
+/// Reads the log from where the ledger last knew it to end, or where it ended before the markers, or from its start where it is another.
 async fn wait_for_markers(
     target: &Target,
     name: &TopicPartition,
     known: &Partition,
+    before: Option<i64>,
     mut open: Vec<(i64, i16)>,
 ) -> Result<(), cluster::Error> {
     if open.is_empty() {
@@ -98,6 +100,7 @@ async fn wait_for_markers(
     }
     let names = std::slice::from_ref(name);
     let mut next = known.checkpoint.map_or(0, |checkpoint| checkpoint.target);
+    next = before.map_or(next, |before| before.min(next));
     let end = target.offsets(names, OffsetSpec::End).await.remove(name);
     if end.transpose()?.is_none_or(|end| end < next) {
         next = 0;

@@ -106,9 +106,9 @@ pub async fn recover(
             "the ledger has a run of it and no first contact".to_owned(),
         ));
     };
+    let fences = fences.iter().filter(|fence| fence.partitions.contains(&at));
+    let before = fences.clone().filter_map(|fence| fence.ends.get(&at)).min();
     let fences: Vec<_> = fences
-        .iter()
-        .filter(|fence| fence.partitions.contains(&at))
         .map(|fence| (fence, fence.marker_epoch.is_none()))
         .collect();
     let mut tail = Tail {
@@ -121,8 +121,10 @@ pub async fn recover(
     };
     // Without a marker to wait for, the tail ends where the log ends now.
     let end = end_of(target, name).await?;
-    if end < known.target {
-        return Err(Unclear::Lost(end, known.target));
+    // Not only now: what was lost may have been as long as the markers.
+    let held = before.map_or(end, |&before| before.min(end));
+    if held < known.target {
+        return Err(Unclear::Lost(held, known.target));
     }
     let mut idle = Instant::now();
     while !(tail.fences.iter().all(|(_, seen)| *seen) && tail.next >= end) {
@@ -228,7 +230,9 @@ impl Tail<'_> {
                         "the target holds sequence {sequence} of identity {identity}, for which the ledger has no run"
                     ))
                 })?;
-                source_epoch = -1;
+                if last >= known.source {
+                    source_epoch = self.partition.epochs.below(last + 1).unwrap_or(-1);
+                }
                 (last + 1).max(known.source)
             }
         };

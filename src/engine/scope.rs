@@ -9,6 +9,7 @@ use super::{
     Settings, Until,
     ledger::state::State,
     pipeline::{Assignment, MADE_ANEW, Reason, Shared, made_anew},
+    seam::Existing,
     topics::{self, Prepared, Takes},
 };
 use crate::{
@@ -27,17 +28,20 @@ pub struct Scope {
     senders: Vec<mpsc::UnboundedSender<Vec<Assignment>>>,
     /// The trouble told last, so that it is told once.
     trouble: Option<String>,
+    /// This migration had a ledger before, which is gone.
+    lost_ledger: bool,
 }
 
 impl Scope {
     /// Nothing handed out yet.
-    pub fn new(shared: Shared, settings: Settings) -> Self {
+    pub fn new(shared: Shared, settings: Settings, lost_ledger: bool) -> Self {
         Self {
             shared,
             settings,
             known: HashMap::new(),
             senders: Vec::new(),
             trouble: None,
+            lost_ledger,
         }
     }
 
@@ -100,6 +104,8 @@ impl Scope {
             let from = self.handed_out(&topic.name);
             self.known
                 .insert(topic.name.clone(), (count(topic), topic.id));
+            let partitions = topic.partitions.len();
+            self.shared.holds.expect(&topic.name, partitions);
             let refused = prepared.refused.map(|(code, text)| Reason { code, text });
             for partition in from..count(topic) {
                 let name = TopicPartition {
@@ -112,11 +118,24 @@ impl Scope {
                     source_id: topic.id,
                     target_id: prepared.target_id,
                     takes: prepared.takes,
+                    tombstones_ms: prepared.tombstones_ms,
+                    existing: self.existing(&topic.name, partition >= prepared.made_from),
                     refused: refused.clone(),
                 });
             }
         }
         Ok(sorted)
+    }
+
+    fn existing(&self, topic: &TopicName, is_new: bool) -> Existing {
+        if !self.settings.keep.is_match(&**topic) {
+            return Existing::Undecided;
+        }
+        match (is_new, self.lost_ledger) {
+            (true, _) => Existing::New,
+            (false, true) => Existing::MayBeOurs,
+            (false, false) => Existing::Keep,
+        }
     }
 
     fn handed_out(&self, topic: &TopicName) -> i32 {
@@ -146,7 +165,9 @@ impl Scope {
                     source_id: topic.id,
                     target_id: Uuid::nil(),
                     takes: Takes::default(),
+                    tombstones_ms: None,
                     wanted_end: None,
+                    existing: Existing::Undecided,
                     refused: Some(Reason {
                         code: MADE_ANEW,
                         text: made_anew("source"),
@@ -222,7 +243,9 @@ pub fn gone(topics: &HashSet<TopicName>, state: &State) -> Vec<Assignment> {
             source_id: topic.source_id,
             target_id: Uuid::nil(),
             takes: Takes::default(),
+            tombstones_ms: None,
             wanted_end: None,
+            existing: Existing::Undecided,
             refused: Some(Reason {
                 code: "K525",
                 text: "the source does not show the topic any more: it was deleted, or this login may not see it".to_owned(),

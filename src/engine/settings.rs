@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use globset::GlobSet;
 use tokio::sync::watch;
 
 use super::ways::Asked;
@@ -14,6 +15,8 @@ pub struct Settings {
     pub migration: String,
     /// Topics to copy.
     pub scope: Scope,
+    /// Topics whose records on the target stay there, and are copied behind.
+    pub keep: GlobSet,
     /// Ledger partitions; fixed when the ledger is created.
     pub shards: u32,
     /// Bytes per second read from the source.

@@ -154,7 +154,7 @@ impl Shard {
         let decisions = self.decisions.clone();
         for decision in &decisions {
             if ways::still_holds(decision, ledger.state()) {
-                ledger.append(vec![decision.entry()]).await?;
+                ledger.append(decision.entries()).await?;
                 steps::reached("decision-recorded");
                 self.shared.events.send(decision.event());
             }

@@ -12,10 +12,11 @@ use uuid::Uuid;
 use super::{
     Settings, Stop, StopSignal, Summary, Until,
     budget::{Budget, Rate},
+    held::Holds,
     ledger::record::{Header, Steer},
     manners::{Manners, Signs},
     metrics::{Numbers, Rates},
-    opening::{check_headers, has_ledger, nobody_else, open_ledger},
+    opening::{check_headers, has_ledger, lost_ledger, nobody_else, open_ledger},
     owner,
     pipeline::{Shared, Warmth},
     scope::{self, Scope},
@@ -65,9 +66,11 @@ pub async fn run(
         target_cluster: target.id().to_owned(),
         direction: "forward".to_owned(),
         shards: settings.shards,
+        after_loss: false,
     };
     let readers = open_ledger(&target, &wanted).await?;
-    let header = check_headers(&readers, &wanted)?;
+    let mut header = check_headers(&readers, &wanted)?;
+    header.after_loss = lost_ledger(&target, &readers, &wanted).await?;
     let readers = nobody_else(&target, readers, &us).await?;
     gone.retain(|name| {
         readers
@@ -77,7 +80,8 @@ pub async fn run(
     topics::check_scope(&found, &settings.scope, &gone)?;
     let states: Vec<_> = readers.iter().map(|reader| &reader.state).collect();
     let by = format!("{} on {}", settings.asked_by, us.host);
-    let mut decisions = ways::decide(&settings.asked, &by, clock::unix_millis(), &states)?;
+    let now_ms = clock::unix_millis();
+    let mut decisions = ways::decide(&settings.asked, &by, now_ms, &states, &settings.keep)?;
     ways::renew(&mut decisions, &source).await?;
 
     let steering = Steering::new(settings.pace);
@@ -105,6 +109,7 @@ pub async fn run(
         steering,
         signs: Signs::default(),
         numbers: Numbers::new(settings.shards as usize),
+        holds: Holds::new(settings.shards),
         warmth,
         stop: inner.listen(),
         patience: settings.request_timeout,
@@ -115,7 +120,7 @@ pub async fn run(
     for text in std::mem::take(&mut decisions.notes) {
         shared.events.send(Event::Trouble { text });
     }
-    let mut scope = Scope::new(shared.clone(), settings.clone());
+    let mut scope = Scope::new(shared.clone(), settings.clone(), header.after_loss);
     let mut first = scope.take_on(found, settings.until).await?;
     for (assigned, reader) in first.iter_mut().zip(&readers) {
         assigned.extend(scope::gone(&gone, &reader.state));
@@ -239,7 +244,8 @@ async fn supervise(
                 shared.events.send(Event::Progress(sum));
             }
             _ = look.tick(), if !ending && until == Until::CaughtUp => {
-                if shared.numbers.caught_up() {
+                // What a topic keeps is put back before it ends.
+                if shared.numbers.caught_up() && !shared.holds.is_due() {
                     ending = true;
                     shared.events.send(Event::CaughtUp { records: shared.numbers.sum().records });
                     inner.drain();

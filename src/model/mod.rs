@@ -1,7 +1,11 @@
 //! The nouns; no I/O, no async, no clocks.
 
+pub mod application;
 pub mod connection;
+pub mod limits;
 pub mod names;
+pub mod numbers;
 pub mod pace;
+pub mod patterns;
 pub mod scope;
 pub mod secret;

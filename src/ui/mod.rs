@@ -7,7 +7,6 @@ mod json;
 mod lines;
 mod log;
 mod news;
-pub mod numbers;
 mod pace;
 pub mod tables;
 mod theme;
@@ -21,6 +20,7 @@ pub use follow::Follow;
 pub use log::log;
 pub use theme::{Color, Theme};
 
+pub use crate::model::numbers;
 use crate::{clock, error::Failure};
 
 /// Causes shown to a person before the rest is counted.
@@ -85,6 +85,18 @@ impl Screen {
     /// A line on stderr, whatever the volume.
     pub fn aside(&self, line: &str) {
         writeln!(io::stderr().lock(), "{line}").ok();
+    }
+
+    /// Colours for what goes to stdout: none where that is no terminal, whatever stderr is.
+    pub fn data_theme(&self) -> Theme {
+        self.theme.of_stdout()
+    }
+
+    /// A line on stderr about how it goes, unless nobody wants to hear of that.
+    pub fn progress(&self, line: &str) {
+        if self.volume >= 0 && !self.json {
+            self.aside(line);
+        }
     }
 
     /// Something worth knowing that is no failure.

@@ -176,6 +176,21 @@ impl News {
                 code,
                 decision,
             } => Line::new("decided", format!("{topic}-{partition}: {decision}  {code}")),
+            Event::RetentionHeld { topic, settings } => Line::new(
+                "held",
+                format!("{topic} on the target, while old records arrive: {}", settings.join(", ")),
+            ),
+            Event::RetentionRestored { topic, left } if left.is_empty() => Line::new(
+                "restored",
+                format!("{topic} on the target keeps again what it kept before"),
+            ),
+            Event::RetentionRestored { topic, left } => Line::bad(
+                "restored",
+                format!(
+                    "{topic} on the target, but for what somebody has changed meanwhile, which is left as it is: {}",
+                    left.join(", ")
+                ),
+            ),
             Event::CaughtUp { records } => Line::new(
                 "caught up",
                 format!(

@@ -17,6 +17,8 @@ pub enum Color {
 #[derive(Debug, Clone, Copy)]
 pub struct Theme {
     colored: bool,
+    /// Whatever is written to.
+    forced: bool,
     redraws: bool,
 }
 
@@ -37,7 +39,17 @@ impl Theme {
         };
         Self {
             colored,
+            forced: colored && (color == Color::Always || set("CLICOLOR_FORCE")),
             redraws: terminal,
+        }
+    }
+
+    /// The same choice for stdout, which may be a file while stderr is a terminal.
+    #[must_use]
+    pub fn of_stdout(self) -> Self {
+        Self {
+            colored: self.colored && (self.forced || io::stdout().is_terminal()),
+            ..self
         }
     }
 

@@ -19,6 +19,7 @@ mod tally;
 mod witness;
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -26,6 +27,7 @@ use std::{
     time::Duration,
 };
 
+use globset::GlobSet;
 pub use report::{
     Content, Counts, Difference, Kind, Report, SAMPLES, Shape, TopicReport, Verdict, Witness,
 };
@@ -41,7 +43,7 @@ use crate::{
     error::Failure,
     events::{Event, Events},
     exit::Exit,
-    model::{connection::Connection, scope::Scope},
+    model::{connection::Connection, names::TopicPartition, scope::Scope},
 };
 
 /// How often progress is told.
@@ -64,17 +66,54 @@ pub struct Settings {
     pub at_once: usize,
 }
 
+/// Where copies begin in partitions of the target, as the ledger has it.
+#[derive(Debug, Clone)]
+pub struct Seams {
+    /// There is a ledger.
+    pub ledger: bool,
+    /// The target offset at which copies begin, of every partition that was met.
+    pub begins: HashMap<TopicPartition, i64>,
+    /// Topics whose records on the target stay there, and are copied behind.
+    pub keep: GlobSet,
+}
+
+impl Seams {
+    /// Target offsets below are no copies.
+    fn kept(&self, at: &TopicPartition, target_end: i64) -> i64 {
+        match self.begins.get(at) {
+            Some(begin) => *begin,
+            // Not met yet: all that was there is of before.
+            None if self.ledger && self.keep.is_match(&*at.topic) => target_end,
+            None => 0,
+        }
+    }
+
+    fn is_unknown(&self, task: &Task) -> bool {
+        !self.ledger && task.target_end > 0 && self.keep.is_match(&*task.at.topic)
+    }
+}
+
 /// Compares all topics in scope, from the source to the target, up to the ends seen when it begins.
+///
+/// `seams` is asked after these ends were seen: whoever copies writes a partition's seam before its first batch, so that of a partition
+/// without one nothing below its end is a copy.
 ///
 /// A report comes back only if everything could be read; whether both sides are the same is its verdict.
 pub async fn run(
     settings: Settings,
     source: Source,
     target: Target,
+    seams: impl Future<Output = Result<Seams, Failure>>,
     events: Events,
 ) -> Result<Report, Failure> {
     let begun = Instant::now();
-    let scope = scope::look(&settings.scope, &source, &target).await?;
+    let mut scope = scope::look(&settings.scope, &source, &target).await?;
+    let seams = seams.await?;
+    for task in &mut scope.tasks {
+        task.kept = seams.kept(&task.at, task.target_end);
+    }
+    let unknown = scope.tasks.iter().filter(|task| seams.is_unknown(task));
+    let unknown = unknown.count();
     let shared = Arc::new(Shared {
         records: AtomicU64::new(0),
         source_bytes: AtomicU64::new(0),
@@ -96,6 +135,11 @@ pub async fn run(
         outcomes,
     );
     report.source_bytes = shared.source_bytes.load(Relaxed);
+    if unknown > 0 {
+        report.notes.push(format!(
+            "there is no ledger of this migration, so where copies begin cannot be known: in {unknown} partitions set to `existing = \"keep\"` all that the target holds was compared"
+        ));
+    }
     if settings.show_values {
         show::contents(&mut report.samples, &source, &target).await;
     }

@@ -55,6 +55,8 @@ pub struct Task {
     pub source_end: i64,
     /// Target offset up to which it is read.
     pub target_end: i64,
+    /// Target offsets below were there before anything was copied, and are not compared.
+    pub kept: i64,
 }
 
 /// What was found in one partition.
@@ -181,9 +183,13 @@ impl Lane {
             if moves == 0 {
                 noted.passed = starts[0];
             }
-            if let Some(witness) = &mut self.witness {
+            // Of what is not there librdkafka would wait for a while.
+            if let Some(witness) = &mut self.witness
+                && task.target.is_some()
+            {
+                let from = starts[1].max(task.kept);
                 witness
-                    .begin(&task.at, starts[1], task.target_end, task.target_compacted)
+                    .begin(&task.at, from, task.target_end, task.target_compacted)
                     .await;
             }
             match self.attempt(task, starts, &mut noted).await {
@@ -208,6 +214,7 @@ impl Lane {
             ..Outcome::default()
         };
         outcome.counts.not_yet_copied = behind.map_or(0, |offset| (task.required - offset) as u64);
+        outcome.counts.kept = (task.kept.min(task.target_end) - starts[1]).max(0) as u64;
         outcome.counts.corrupt = noted.corrupt.len() as u64;
         let side = |target| if target { Side::Target } else { Side::Source };
         outcome.corrupt = noted
@@ -281,9 +288,11 @@ impl Lane {
         starts: [i64; 2],
         noted: &mut Noted,
     ) -> Result<(Tally, Option<i64>), Stop> {
-        let (mut from, mut lockstep) = (starts, Lockstep::default());
-        if starts != [0, 0] {
-            match self.front(task, starts, noted).await? {
+        // Retention took something where a side begins behind the place at which it should.
+        let (mut from, mut lockstep) = ([starts[0], starts[1].max(task.kept)], Lockstep::default());
+        let retired = [starts[0] > 0, starts[1] > task.kept];
+        if retired.contains(&true) {
+            match self.front(task, from, retired, noted).await? {
                 Front::Meets(meeting) => {
                     from = [meeting.source, meeting.target];
                     lockstep.tally.counts.retired = meeting.source_passed + meeting.target_passed;
@@ -339,10 +348,11 @@ impl Lane {
         &mut self,
         task: &Task,
         starts: [i64; 2],
+        retired: [bool; 2],
         noted: &mut Noted,
     ) -> Result<Front, Stop> {
         // What one side's retention removed, the other may still hold.
-        let [may_pass_target, may_pass_source] = starts.map(|start| start > 0);
+        let [may_pass_target, may_pass_source] = retired;
         let mut search = Search::new(may_pass_source, may_pass_target, u64::MAX);
         let mut read = [0u64; 2];
         let mut pair = self.open(task, starts, noted);

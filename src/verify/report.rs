@@ -144,6 +144,8 @@ pub struct Counts {
     pub excused: u64,
     /// Records at the front of one side that the other side's retention has removed.
     pub retired: u64,
+    /// Offsets of the target in front of the copies, which were there before: at most so many records were left out.
+    pub kept: u64,
 }
 
 impl Counts {
@@ -165,6 +167,7 @@ impl Counts {
         self.not_yet_copied += other.not_yet_copied;
         self.excused += other.excused;
         self.retired += other.retired;
+        self.kept += other.kept;
     }
 }
 

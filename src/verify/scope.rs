@@ -79,6 +79,7 @@ pub async fn look(scope: &Scope, source: &Source, target: &Target) -> Result<Com
                 required: 0,
                 source_end: 0,
                 target_end: 0,
+                kept: 0,
             });
         }
     }

@@ -94,6 +94,13 @@ fn notes(report: &mut Report) {
             ),
         ),
         (
+            totals.kept > 0,
+            format!(
+                "at most {} records that the target held before are kept in front of the copies, and were not compared",
+                totals.kept
+            ),
+        ),
+        (
             totals.excused > 0,
             format!(
                 "{} records of compacted topics were not compared, because a later record of their key, or nothing, takes their place",

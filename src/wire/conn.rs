@@ -50,6 +50,7 @@ struct Inner {
     /// Held for writing while the connection logs in again (KIP-368): nothing else may be sent between those steps.
     turn: RwLock<()>,
     versions: OnceLock<Versions>,
+    certificate_ends: OnceLock<i64>,
 }
 
 struct Shared {
@@ -120,6 +121,7 @@ impl Conn {
             queue,
             turn: RwLock::new(()),
             versions: OnceLock::new(),
+            certificate_ends: OnceLock::new(),
         }))
     }
 
@@ -139,6 +141,15 @@ impl Conn {
 
     pub(super) fn set_versions(&self, versions: Versions) {
         let _ = self.0.versions.set(versions);
+    }
+
+    /// When the first certificate of the broker's chain ends, in seconds since 1970; `None` without TLS or where it cannot be read.
+    pub fn certificate_ends(&self) -> Option<i64> {
+        self.0.certificate_ends.get().copied()
+    }
+
+    pub(super) fn set_certificate_ends(&self, ends: i64) {
+        let _ = self.0.certificate_ends.set(ends);
     }
 
     /// The highest version of an API that both sides speak.

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    Error, auth,
+    Error, auth, certificate,
     conn::{Conn, Gated, MaySend, Socket},
     error::Stage,
     tls,
@@ -68,8 +68,18 @@ impl Dialer {
             Some(config) => {
                 let handshake =
                     tls::handshake(config.clone(), host, address, Socket { read, write });
-                let (read, write) = tokio::io::split(within(Stage::Handshake).of(handshake).await?);
-                Conn::start(shared_address, read, write)
+                let stream = within(Stage::Handshake).of(handshake).await?;
+                let ends = stream
+                    .get_ref()
+                    .1
+                    .peer_certificates()
+                    .and_then(certificate::first_end);
+                let (read, write) = tokio::io::split(stream);
+                let conn = Conn::start(shared_address, read, write);
+                if let Some(ends) = ends {
+                    conn.set_certificate_ends(ends);
+                }
+                conn
             }
         };
         within(Stage::Greeting)

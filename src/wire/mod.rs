@@ -3,6 +3,7 @@
 mod auth;
 pub mod batch;
 mod buffers;
+mod certificate;
 pub mod codec;
 mod compress;
 pub mod conn;

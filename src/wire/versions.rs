@@ -4,15 +4,19 @@ use std::collections::HashMap;
 
 use kafka_protocol::{
     messages::{
-        AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, CreatePartitionsRequest,
-        CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest,
-        DeleteRecordsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-        DescribeProducersRequest, DescribeProducersResponse, DescribeTransactionsRequest,
-        DescribeTransactionsResponse, EndTxnRequest, EndTxnResponse, FindCoordinatorRequest,
-        FindCoordinatorResponse, InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest,
+        AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, ConsumerGroupDescribeRequest,
+        ConsumerGroupDescribeResponse, CreatePartitionsRequest, CreatePartitionsResponse,
+        CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse,
+        DescribeClusterRequest, DescribeClusterResponse, DescribeConfigsRequest,
+        DescribeConfigsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+        DescribeProducersRequest, DescribeProducersResponse, DescribeQuorumRequest,
+        DescribeQuorumResponse, DescribeTransactionsRequest, DescribeTransactionsResponse,
+        EndTxnRequest, EndTxnResponse, FindCoordinatorRequest, FindCoordinatorResponse,
+        IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, InitProducerIdRequest,
+        InitProducerIdResponse, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest,
         ListOffsetsResponse, ListTransactionsRequest, ListTransactionsResponse, MetadataRequest,
-        MetadataResponse, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
-        SaslHandshakeResponse,
+        MetadataResponse, OffsetFetchRequest, OffsetFetchResponse, SaslAuthenticateRequest,
+        SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
     },
     protocol::{Decodable, Encodable, HeaderVersion},
 };
@@ -76,7 +80,11 @@ macro_rules! asks {
 asks! {
     2 "ListOffsets" ListOffsetsRequest ListOffsetsResponse 4..=7 32 * MIB;
     3 "Metadata" MetadataRequest MetadataResponse 9..=12 32 * MIB;
+    // One group a request up to 7; the batched form of 8 is not needed.
+    9 "OffsetFetch" OffsetFetchRequest OffsetFetchResponse 5..=7 32 * MIB;
     10 "FindCoordinator" FindCoordinatorRequest FindCoordinatorResponse 3..=3 64 * KIB;
+    15 "DescribeGroups" DescribeGroupsRequest DescribeGroupsResponse 3..=5 32 * MIB;
+    16 "ListGroups" ListGroupsRequest ListGroupsResponse 2..=5 32 * MIB;
     17 "SaslHandshake" SaslHandshakeRequest SaslHandshakeResponse 1..=1 64 * KIB;
     19 "CreateTopics" CreateTopicsRequest CreateTopicsResponse 5..=7 32 * MIB;
     21 "DeleteRecords" DeleteRecordsRequest DeleteRecordsResponse 2..=2 MIB;
@@ -88,9 +96,13 @@ asks! {
     32 "DescribeConfigs" DescribeConfigsRequest DescribeConfigsResponse 1..=4 32 * MIB;
     36 "SaslAuthenticate" SaslAuthenticateRequest SaslAuthenticateResponse 1..=2 64 * KIB;
     37 "CreatePartitions" CreatePartitionsRequest CreatePartitionsResponse 2..=3 MIB;
+    44 "IncrementalAlterConfigs" IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse 0..=1 32 * MIB;
+    55 "DescribeQuorum" DescribeQuorumRequest DescribeQuorumResponse 1..=2 MIB;
+    60 "DescribeCluster" DescribeClusterRequest DescribeClusterResponse 0..=0 4 * MIB;
     61 "DescribeProducers" DescribeProducersRequest DescribeProducersResponse 0..=0 32 * MIB;
     65 "DescribeTransactions" DescribeTransactionsRequest DescribeTransactionsResponse 0..=0 32 * MIB;
     66 "ListTransactions" ListTransactionsRequest ListTransactionsResponse 0..=0 32 * MIB;
+    69 "ConsumerGroupDescribe" ConsumerGroupDescribeRequest ConsumerGroupDescribeResponse 0..=1 32 * MIB;
 }
 
 /// What one broker offers.

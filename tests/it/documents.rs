@@ -430,11 +430,83 @@ fn every_page_stands_in_the_map() {
     let map = read("docs/index.md");
     let missing: Vec<String> = files("docs", "md")
         .into_iter()
-        // One line of the map speaks for all decisions.
+        // One line of the map speaks for all decisions, and one for the pages of all codes.
         .filter(|page| page != "docs/index.md" && !page.starts_with("docs/decisions/"))
+        .filter(|page| !page.starts_with("docs/errors/"))
         .filter(|page| !map.contains(&format!("]({})", page.trim_start_matches("docs/"))))
         .collect();
     assert!(missing.is_empty(), "docs/index.md lacks {missing:?}");
+}
+
+/// The file that a test's path of modules leads to, and whether it holds a test of that name.
+fn has_test(path: &str) -> bool {
+    let mut modules: Vec<&str> = path.split("::").collect();
+    let Some(name) = modules.pop() else {
+        return false;
+    };
+    let mut places = vec![modules.clone()];
+    if modules.last() == Some(&"tests") {
+        // Most stand in the file that they test.
+        modules.pop();
+        places.push(modules);
+    }
+    let files = places.iter().flat_map(|modules| {
+        let path = modules.join("/");
+        ["tests/it", "src"]
+            .map(|root| [format!("{root}/{path}.rs"), format!("{root}/{path}/mod.rs")])
+            .concat()
+    });
+    files
+        .filter_map(|file| fs::read_to_string(root().join(file)).ok())
+        .any(|text| {
+            let function = format!("fn {name}(");
+            let before = text.split(&function).next().unwrap_or_default();
+            // Property tests stand in a block of their own, where the attribute is the macro's to see.
+            text.contains(&function)
+                && before
+                    .lines()
+                    .rev()
+                    .take(6)
+                    .any(|line| line.contains("#[test]"))
+        })
+}
+
+#[test]
+fn every_test_that_the_page_of_proof_names_is_one() {
+    let page = read("docs/proof.md");
+    let named: BTreeSet<&str> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| word.matches("::").count() > 1)
+        .collect();
+    assert!(named.len() > 50, "only {} are named", named.len());
+    let missing: Vec<&&str> = named.iter().filter(|path| !has_test(path)).collect();
+    assert!(missing.is_empty(), "no such tests: {missing:#?}");
+    for known in ["D", "N", "C", "★"] {
+        let rows = page.lines().filter(|line| {
+            let number = line.strip_prefix(&format!("| {known}"));
+            number.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        });
+        let wanted = match known {
+            "D" => 10,
+            "N" => 9,
+            "C" => 15,
+            _ => 14,
+        };
+        assert_eq!(rows.count(), wanted, "rows {known}1 and so on");
+    }
+}
+
+#[test]
+fn every_code_of_the_fine_print_stands_on_the_page_of_proof() {
+    let (print, proof) = (read("docs/fine-print.md"), read("docs/proof.md"));
+    let rows = print.lines().filter_map(|line| line.strip_prefix("| K5"));
+    let missing: Vec<String> = rows
+        .map(|row| format!("K5{}", &row[..2]))
+        .filter(|code| !proof.contains(code) && !code.starts_with("K55"))
+        .collect();
+    assert!(missing.is_empty(), "docs/proof.md lacks {missing:?}");
 }
 
 /// The README's screen is what the first-copy example printed, from the first command on.

@@ -38,6 +38,12 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("config", &["model"]),
     (
+        "observe",
+        &["model", "cluster", "engine", "wire::batch", "wire::record"],
+    ),
+    ("gates", &["model", "cluster", "engine", "observe"]),
+    ("explain", &["gates"]),
+    (
         "verify",
         &[
             "model",
@@ -53,7 +59,8 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "model", "events", "run", "cluster", "engine", "config", "verify", "ui",
+            "model", "events", "run", "cluster", "engine", "config", "observe", "gates", "explain",
+            "verify", "ui",
         ],
     ),
 ];

@@ -3,6 +3,7 @@
 mod cli;
 mod documents;
 mod faults;
+mod gates;
 mod hostile;
 mod layers;
 mod model;

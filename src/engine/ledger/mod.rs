@@ -2,6 +2,7 @@
 
 use crate::{error::Failure, exit::Exit};
 
+pub mod epochs;
 pub mod read;
 pub mod record;
 pub mod state;

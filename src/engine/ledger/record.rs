@@ -153,6 +153,32 @@ pub enum Entry {
         /// Where it begins.
         checkpoint: Checkpoint,
     },
+    /// What was read from a source offset on came under this leader epoch. Stands before the first batch it concerns.
+    Epoch {
+        /// The partition.
+        at: At,
+        /// The epoch.
+        epoch: Epoch,
+    },
+    /// Settings of a topic on the target that are changed while old records arrive; stands before each step.
+    Held {
+        /// The topic's number.
+        topic: u32,
+        /// Which, and how far it is.
+        held: Held,
+    },
+    /// They are as they were before, or as somebody else has set them meanwhile.
+    LetGo {
+        /// The topic's number.
+        topic: u32,
+    },
+    /// When a partition of a compacted topic last stood at the source's end.
+    Current {
+        /// The partition.
+        at: At,
+        /// In milliseconds since the epoch, by the engine's clock.
+        at_ms: i64,
+    },
     /// Somebody who is no engine asks for something. It counts whoever wrote it; a record that holds one holds nothing else.
     Request(Request),
     /// A request that stands, said once more by a snapshot.
@@ -164,6 +190,39 @@ pub enum Entry {
     },
     /// The owner has done what was asked.
     Answer(Answer),
+}
+
+/// Settings of a topic on the target that are not as they were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The settings.
+    pub settings: Vec<HeldSetting>,
+    /// How far it is.
+    pub stage: HeldStage,
+    /// Milliseconds since 1970.
+    pub since_ms: i64,
+}
+
+/// How far a change of settings is, and back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HeldStage {
+    /// They are about to be changed.
+    Intended,
+    /// They are changed.
+    Holding,
+    /// They are about to be put back.
+    Restoring,
+}
+
+/// One setting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldSetting {
+    /// Kafka's name for it.
+    pub name: String,
+    /// What was set on the topic itself, if anything.
+    pub before: Option<String>,
+    /// What is set meanwhile.
+    pub held: String,
 }
 
 /// What somebody asks of a running engine.
@@ -240,6 +299,9 @@ pub struct Header {
     pub direction: String,
     /// Partitions of the ledger.
     pub shards: u32,
+    /// When it was made, the target still knew writers of an earlier ledger of this migration, which is gone: what the target holds may be
+    /// what that one had copied.
+    pub after_loss: bool,
 }
 
 /// Who claims a ledger.
@@ -270,6 +332,13 @@ pub struct Seam {
     pub target_end: i64,
 }
 
+impl Seam {
+    /// Target offsets that were there before and stay, from and to; `None` where ours are the first.
+    pub fn kept(self) -> Option<(i64, i64)> {
+        (self.target_end > self.target_start).then_some((self.target_start, self.target_end))
+    }
+}
+
 /// Where a sequence of an identity meets an offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -295,6 +364,15 @@ pub struct Checkpoint {
     /// Leader epoch of the last source batch below `source`, -1 if unknown: asked with the next fetch, so that a source whose log was cut
     /// off and grew again meanwhile says so (KIP-320, KIP-595).
     pub source_epoch: i32,
+}
+
+/// Where a leader epoch of the source begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Its number.
+    pub number: i32,
+    /// The source offset of the first record that was read under it.
+    pub source: i64,
 }
 
 /// Why a partition waits.
@@ -456,7 +534,59 @@ mod tests {
         assert_eq!(Record::decode(b""), Err(Unreadable::Foreign));
     }
 
+    fn at() -> impl Strategy<Value = At> {
+        (any::<u32>(), any::<i32>()).prop_map(|(topic, partition)| At { topic, partition })
+    }
+
+    fn setting() -> impl Strategy<Value = HeldSetting> {
+        (any::<String>(), any::<Option<String>>(), any::<String>())
+            .prop_map(|(name, before, held)| HeldSetting { name, before, held })
+    }
+
+    fn stage() -> impl Strategy<Value = HeldStage> {
+        prop_oneof![
+            Just(HeldStage::Intended),
+            Just(HeldStage::Holding),
+            Just(HeldStage::Restoring)
+        ]
+    }
+
+    fn held() -> impl Strategy<Value = Held> {
+        let settings = proptest::collection::vec(setting(), 0..4);
+        (settings, stage(), any::<i64>()).prop_map(|(settings, stage, since_ms)| Held {
+            settings,
+            stage,
+            since_ms,
+        })
+    }
+
+    fn seam() -> impl Strategy<Value = Seam> {
+        any::<[i64; 4]>().prop_map(
+            |[source_start, source_end, target_start, target_end]| Seam {
+                source_start,
+                source_end,
+                target_start,
+                target_end,
+            },
+        )
+    }
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        prop_oneof![
+            (at(), seam()).prop_map(|(at, seam)| Entry::Seam { at, seam }),
+            (at(), any::<i64>()).prop_map(|(at, at_ms)| Entry::Current { at, at_ms }),
+            (any::<u32>(), held()).prop_map(|(topic, held)| Entry::Held { topic, held }),
+            any::<u32>().prop_map(|topic| Entry::LetGo { topic }),
+        ]
+    }
+
     proptest! {
+        #[test]
+        fn what_is_written_is_read(entries in proptest::collection::vec(entry(), 0..9)) {
+            let record = Record { generation: 1, run: 2, entries };
+            prop_assert_eq!(Record::decode(&record.encode()), Ok(record));
+        }
+
         #[test]
         fn any_bytes_are_read_or_refused(mut bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             drop(Record::decode(&bytes));

@@ -13,9 +13,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use uuid::Uuid;
 
-use super::record::{
-    Answer, At, Checkpoint, Entry, Gap, Header, Heartbeat, Owner, Recopy, Record, Request, Retired,
-    Run, Seam, Steer, Stopped,
+use super::{
+    epochs::Epochs,
+    record::{
+        Answer, At, Checkpoint, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record,
+        Request, Retired, Run, Seam, Steer, Stopped,
+    },
 };
 use crate::model::names::{TopicName, TopicPartition};
 
@@ -41,6 +44,8 @@ pub struct State {
     pub topics: Vec<Topic>,
     /// Numbers of topics by name; a topic that was made anew has a new number.
     pub numbers: HashMap<TopicName, u32>,
+    /// Settings of topics on the target that are not as they were, by the topic's number.
+    pub held: BTreeMap<u32, Held>,
     /// What is known of partitions.
     pub partitions: HashMap<At, Partition>,
     /// The last sign of life.
@@ -119,6 +124,8 @@ pub struct Partition {
     pub runs: VecDeque<Run>,
     /// Sequence to target offset.
     pub target_runs: VecDeque<Run>,
+    /// Under which leader epochs of the source it was read.
+    pub epochs: Epochs,
     /// Where it stands.
     pub checkpoint: Option<Checkpoint>,
     /// Why it waits.
@@ -129,6 +136,8 @@ pub struct Partition {
     pub recopies: Vec<Recopy>,
     /// The last of these is not begun yet.
     pub recopying: bool,
+    /// When it last stood at the source's end, in milliseconds since the epoch, where that matters.
+    pub current: Option<i64>,
 }
 
 impl Partition {
@@ -158,6 +167,7 @@ impl Partition {
         {
             checkpoint.source = gap.to.source;
             checkpoint.source_epoch = gap.to.epoch;
+            self.epochs.cut_off(gap.to.source);
         }
         self.stopped = None;
         self.gaps.push(gap);
@@ -329,6 +339,7 @@ impl State {
                 partition.checkpoint = Some(checkpoint);
                 partition.trim();
             }
+            Entry::Current { at, at_ms } => self.at(at).current = Some(at_ms),
             Entry::Stopped { at, stopped } => self.at(at).stopped = Some(stopped),
             Entry::Resumed { at } => self.at(at).stopped = None,
             Entry::Gap { at, gap } => self.at(at).give_up(gap),
@@ -346,9 +357,13 @@ impl State {
                 // What was said of the old copy is over.
                 partition.runs.clear();
                 partition.target_runs.clear();
+                partition.epochs = Epochs::default();
                 partition.seam = Some(seam);
                 partition.checkpoint = Some(checkpoint);
             }
+            Entry::Epoch { at, epoch } => self.at(at).epochs.push(epoch),
+            Entry::Held { topic, held } => drop(self.held.insert(topic, held)),
+            Entry::LetGo { topic } => drop(self.held.remove(&topic)),
             Entry::Heartbeat(heartbeat) => self.heartbeat = Some(heartbeat),
             Entry::Retired {
                 number,
@@ -475,6 +490,10 @@ impl State {
                 target_id: topic.target_id,
             });
         }
+        for (&topic, held) in &self.held {
+            let held = held.clone();
+            entries.push(Entry::Held { topic, held });
+        }
         // Answers first: a request that they are of is not asked again.
         entries.extend(self.answers.iter().cloned().map(Entry::Answer));
         let standing = self.pause.iter().chain(&self.throttle);
@@ -489,11 +508,13 @@ impl State {
                 seam,
                 runs,
                 target_runs,
+                epochs,
                 checkpoint,
                 stopped,
                 gaps,
                 recopies,
                 recopying,
+                current,
             } = partition;
             let gaps = gaps.iter().cloned();
             entries.extend(gaps.map(|gap| Entry::Gap { at, gap }));
@@ -510,9 +531,11 @@ impl State {
                 });
             }
             entries.extend(seam.map(|seam| Entry::Seam { at, seam }));
+            entries.extend(epochs.iter().map(|&epoch| Entry::Epoch { at, epoch }));
             entries.extend(runs.iter().map(|&run| Entry::Run { at, run }));
             entries.extend(target_runs.iter().map(|&run| Entry::TargetRun { at, run }));
             entries.extend(checkpoint.map(|checkpoint| Entry::Checkpoint { at, checkpoint }));
+            entries.extend(current.map(|at_ms| Entry::Current { at, at_ms }));
             entries.extend(
                 stopped
                     .clone()

@@ -65,6 +65,11 @@ impl Session {
     fn checkpoints(&mut self, entries: &mut Vec<Entry>) -> Vec<(usize, i64)> {
         let mut told = Vec::new();
         for (index, partition) in self.partitions.iter_mut().enumerate() {
+            if partition.is_placed
+                && let Some(current) = &mut partition.current
+            {
+                entries.extend(current.tell(partition.at, false));
+            }
             let Some(checkpoint) = partition.new_checkpoint(self.writer.number) else {
                 continue;
             };
@@ -97,6 +102,9 @@ impl Session {
         let has_fences = entries
             .iter()
             .any(|entry| matches!(entry, Entry::Fenced { .. }));
+        let has_seams = entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Seam { .. }));
         let data = ProducerIdentity {
             producer_id: self.writer.producer_id,
             producer_epoch: self.writer.producer_epoch,
@@ -116,6 +124,7 @@ impl Session {
             mark,
             has_runs,
             has_fences,
+            has_seams,
             checkpoints,
         });
     }
@@ -135,6 +144,9 @@ impl Session {
         self.recorded = appending.mark;
         for &(index, source) in &appending.checkpoints {
             self.partitions[index].durable = source;
+        }
+        if appending.has_seams {
+            steps::reached("seam-recorded");
         }
         if appending.has_runs {
             steps::reached("run-recorded");
@@ -161,7 +173,7 @@ impl Session {
         }
     }
 
-    fn heartbeat(&mut self) -> Heartbeat {
+    pub(super) fn heartbeat(&mut self) -> Heartbeat {
         let (records_per_second, bytes_per_second) =
             self.rates.note(self.count.records, self.count.bytes);
         Heartbeat {
@@ -226,6 +238,7 @@ impl Session {
             }
         }
         steps::in_flight_is(self.shard, count.in_flight);
+        self.note_how_far();
         self.count = count.clone();
         self.shared.numbers.set(self.shard, count);
     }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{Done, Phase, Reason, Session, beyond, rewrite};
 use crate::{
+    clock,
     cluster::{self, FetchAnswer, FetchPosition, FetchedPartition, Fetcher, Isolation, OffsetSpec},
     engine::{budget::Held, ledger::record::Beyond},
     wire::retry::{self, ReadVerdict},
@@ -21,6 +22,10 @@ const LONG_POLL: Duration = Duration::from_millis(500);
 const SHORT_POLL: Duration = Duration::from_millis(20);
 /// A partition that has taken in so much is not fetched until some of it is written.
 const ENOUGH: usize = 256 << 10;
+/// So many partitions get room in one answer, where so many are asked for.
+const SHARING: usize = 4;
+/// Room of one partition at least, in bytes.
+const LEAST: i32 = 64 << 10;
 /// Pause after a broker could not be fetched from, and after a partition gave an error.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long a partition may be unknown to the source before it is taken for deleted.
@@ -106,6 +111,9 @@ impl Session {
 
     fn fetch(&mut self, broker: i32, asked: Vec<(usize, i64)>, wait: Duration) {
         let chunk = i32::try_from(self.shared.budget.chunk()).unwrap_or(i32::MAX);
+        // A few partitions share an answer, so that a request to the target has several to carry.
+        let sharing = i32::try_from(asked.len().clamp(1, SHARING)).unwrap_or(1);
+        let each = (chunk / sharing).max(LEAST);
         let positions: Vec<FetchPosition> = asked
             .iter()
             .map(|&(index, offset)| {
@@ -116,11 +124,12 @@ impl Session {
                     offset,
                     last_epoch: partition.last_epoch,
                     leader_epoch: -1,
-                    max_bytes: chunk,
+                    max_bytes: each,
                 }
             })
             .collect();
         let idle = self.fetches.idle.remove(&broker);
+        let asked_ms = clock::unix_millis();
         let shared = self.shared.clone();
         self.beside.push(Box::pin(async move {
             let answer = async {
@@ -140,6 +149,7 @@ impl Session {
             Done::Fetched {
                 broker,
                 asked,
+                asked_ms,
                 answer: answer.await,
             }
         }));
@@ -149,6 +159,7 @@ impl Session {
         &mut self,
         broker: i32,
         asked: Vec<(usize, i64)>,
+        asked_ms: i64,
         answer: Result<(Fetcher, FetchAnswer, Arc<Held>), cluster::Error>,
     ) {
         self.fetches.busy.remove(&broker);
@@ -167,10 +178,14 @@ impl Session {
                 .insert(broker, Instant::now() + answer.throttle);
         }
         self.fetches.idle.insert(broker, fetcher);
+        let mut unsure = HashSet::new();
         for fetched in answer.partitions {
             let Some(&index) = self.index.get(&fetched.at) else {
                 continue;
             };
+            if fetched.error != 0 || fetched.diverging.is_some() {
+                unsure.insert(index);
+            }
             // Records that were given up in between are asked for again.
             let wanted = asked.binary_search_by_key(&index, |&(index, _)| index);
             if wanted.map(|at| asked[at].1) != Ok(self.partitions[index].fetch_offset)
@@ -180,6 +195,12 @@ impl Session {
             }
             self.take(index, fetched, &held);
         }
+        // One of which the answer says nothing ends where it ended: only news come (KIP-227).
+        for (index, _) in asked {
+            if !unsure.contains(&index) {
+                self.seen_end(index, asked_ms);
+            }
+        }
     }
 
     fn take(&mut self, index: usize, fetched: FetchedPartition, held: &Arc<Held>) {
@@ -188,10 +209,9 @@ impl Session {
                 "the source's log was cut off: leader epoch {epoch} ends at offset {end} there, and offsets up to {} had been read",
                 self.partitions[index].fetch_offset - 1
             );
-            self.partitions[index].beyond = Some(Beyond {
-                source: end.min(self.partitions[index].fetch_offset),
-                epoch,
-            });
+            let partition = &mut self.partitions[index];
+            let read = partition.fetch_offset;
+            partition.beyond = Some(partition.epochs.parting(epoch, end, read));
             return self.stop_partition(index, Reason { code: "K502", text });
         }
         if fetched.error != 0 {
@@ -203,9 +223,11 @@ impl Session {
         if fetched.last_stable >= 0 {
             partition.last_stable = Some(fetched.last_stable);
         }
-        if fetched.records.is_empty() || self.draining.is_some() {
+        if fetched.records.is_empty() || self.draining.is_some() || self.stops_for_tombstones(index)
+        {
             return;
         }
+        let partition = &mut self.partitions[index];
         self.writer.mark = self.next_mark;
         let served = fetched.records.clone();
         let taken = rewrite::take_in(

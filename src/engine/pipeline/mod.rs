@@ -8,9 +8,12 @@
 
 mod beyond;
 mod checkpoint;
+mod current;
 mod fetch;
 mod filter;
 mod heed;
+mod hold;
+mod meet;
 mod partition;
 mod produce;
 mod recopied;
@@ -39,6 +42,7 @@ use uuid::Uuid;
 
 use self::{
     fetch::Fetches,
+    hold::Holding,
     partition::{Partition, Phase},
     produce::Lines,
     retired::Retirees,
@@ -51,10 +55,11 @@ pub use self::{
 };
 use super::{
     budget::{Budget, Rate},
+    held::Holds,
     identity::{Established, Fence},
     lease::Lease,
     ledger::{
-        record::{At, Entry, Limit, Request, Seam},
+        record::{At, Entry, HeldStage, Limit, Request, Seam},
         state,
         write::{Ledger, LedgerLost},
     },
@@ -62,6 +67,7 @@ use super::{
     metrics::{self, Numbers, Rates},
     recopy::NotEmptied,
     recover::{Position, Unclear},
+    seam::Existing,
     settings::Stop,
     steer::Steering,
     topics::Takes,
@@ -98,6 +104,8 @@ pub struct Shared {
     pub warmth: Warmth,
     /// Counters.
     pub numbers: Numbers,
+    /// Topics whose retention is held open.
+    pub holds: Holds,
     /// Whether to stop.
     pub stop: watch::Receiver<Stop>,
     /// The longest a request may stay unanswered.
@@ -115,8 +123,12 @@ pub struct Assignment {
     pub target_id: Uuid,
     /// What the topic takes there.
     pub takes: Takes,
+    /// For how many milliseconds the source keeps its tombstones, if it is compacted.
+    pub tombstones_ms: Option<i64>,
     /// The end offset to reach for `--until caught-up`.
     pub wanted_end: Option<i64>,
+    /// What is to become of records that it already holds.
+    pub existing: Existing,
     /// Why it cannot be copied at all.
     pub refused: Option<Reason>,
 }
@@ -144,6 +156,7 @@ enum Done {
     Fetched {
         broker: i32,
         asked: Vec<(usize, i64)>,
+        asked_ms: i64,
         answer: Result<(Fetcher, FetchAnswer, Arc<super::budget::Held>), cluster::Error>,
     },
     Opened {
@@ -182,6 +195,13 @@ enum Done {
         number: u32,
         marked: Result<bool, cluster::Error>,
     },
+    Settings {
+        found: cluster::Result<Vec<hold::Found>>,
+    },
+    Changed {
+        to: HeldStage,
+        outcomes: Vec<(TopicName, hold::Outcome)>,
+    },
 }
 
 /// A record being appended to the ledger.
@@ -190,6 +210,7 @@ struct Appending {
     mark: u64,
     has_runs: bool,
     has_fences: bool,
+    has_seams: bool,
     checkpoints: Vec<(usize, i64)>,
 }
 
@@ -206,6 +227,7 @@ pub struct Session {
     /// Producer ids of every identity before this one.
     fenced_ids: HashMap<u32, i64>,
     retirees: Retirees,
+    holding: Holding,
     fences: Vec<Fence>,
     unfenced: usize,
     partitions: Vec<Partition>,
@@ -214,6 +236,8 @@ pub struct Session {
     topics: HashMap<TopicName, (u32, Uuid, Uuid)>,
     /// What the ledger knew of partitions when the session began and nobody has asked for yet.
     known: HashMap<At, state::Partition>,
+    /// The last sign of life of whoever wrote the ledger before, by its clock.
+    lived_ms: Option<i64>,
     /// Partitions that nobody copies any more, and that a fence covers.
     left: HashSet<usize>,
     entries: Vec<Entry>,
@@ -256,7 +280,10 @@ impl Session {
             })
             .collect();
         let known = state.partitions.clone();
+        let lived_ms = state.heartbeat.as_ref().map(|beat| beat.at_ms);
         let retirees = Retirees::new(state.retired.clone());
+        let named = |number: u32| Some(state.topics.get(number as usize)?.name.clone());
+        let holding = Holding::new(state.held.clone(), named, &shared.holds);
         let fenced_ids = state
             .identities
             .iter()
@@ -281,12 +308,14 @@ impl Session {
             migration,
             fenced_ids,
             retirees,
+            holding,
             unfenced: established.fences.len(),
             fences: established.fences,
             partitions: Vec::new(),
             index: HashMap::new(),
             topics,
             known,
+            lived_ms,
             left: HashSet::new(),
             entries: Vec::new(),
             next_mark: 1,
@@ -406,6 +435,7 @@ impl Session {
         }
         self.ask();
         self.keep_out();
+        self.tend_holds();
         self.flush();
         self.publish();
         if self.draining.is_some() {
@@ -431,8 +461,9 @@ impl Session {
             Done::Fetched {
                 broker,
                 asked,
+                asked_ms,
                 answer,
-            } => self.fetched(broker, asked, answer),
+            } => self.fetched(broker, asked, asked_ms, answer),
             Done::Opened { broker, line } => self.opened(broker, line),
             Done::Answered {
                 broker,
@@ -452,6 +483,8 @@ impl Session {
             Done::Met { met } => self.met(met),
             Done::Ranged { index, range } => self.ranged(index, range),
             Done::MarkedAgain { number, marked } => self.marked_again(number, marked),
+            Done::Settings { found } => self.settings_found(found),
+            Done::Changed { to, outcomes } => self.changed(to, outcomes),
             Done::Refreshed { source: true } => self.fetches.refreshing = false,
             Done::Refreshed { source: false } => self.lines.refreshing = false,
         }

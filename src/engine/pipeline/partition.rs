@@ -9,13 +9,17 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{repack::Origin, rewrite, warmth::Warmth};
+use super::{current::Current, repack::Origin, rewrite, warmth::Warmth};
 use crate::{
     clock,
     engine::{
         budget::Held,
-        ledger::record::{At, Beyond, Checkpoint, Run, Stopped},
+        ledger::{
+            epochs::Epochs,
+            record::{At, Beyond, Checkpoint, Run, Stopped},
+        },
         recover::Position,
+        seam::Existing,
     },
     model::names::TopicPartition,
     wire::{batch::Stamped, codec::Codec},
@@ -33,6 +37,8 @@ pub struct Item {
     pub sequence: u64,
     /// Its records.
     pub count: u32,
+    /// They came in several batches.
+    pub merged: bool,
     /// Their source offsets.
     pub origin: Origin,
     /// Everything below this source offset is on the target once this batch is.
@@ -79,6 +85,8 @@ pub enum Settled {
     Forbidden(i16, Option<String>),
     /// It was too large, and waits in smaller pieces.
     Smaller,
+    /// Several batches in one were refused; they are fetched again, to go one by one.
+    Apart,
     /// A later batch was appended though an earlier one was not: the target broke Kafka's rules.
     Broken(String),
 }
@@ -124,6 +132,10 @@ pub struct Partition {
     pub fetch_offset: i64,
     /// Leader epoch of the last batch fetched, -1 if none.
     pub last_epoch: i32,
+    /// Leader epochs under which it was read.
+    pub epochs: Epochs,
+    /// The ledger may know later ones, of what was given up.
+    pub epochs_differ: bool,
     /// The source's last stable offset, as last seen.
     pub last_stable: Option<i64>,
     /// Where copying began or will begin.
@@ -134,6 +146,20 @@ pub struct Partition {
     pub largest: usize,
     /// The only codec that the target takes, if there is one.
     pub codec: Option<Codec>,
+    /// Batches that begin below this source offset are not merged: together they were refused.
+    pub apart_until: i64,
+    /// Records from this age in milliseconds on wait until the target's topic is held open for them; `None`: it keeps them anyway.
+    pub too_old_ms: Option<i64>,
+    /// Old ones need not wait any more.
+    pub takes_old: bool,
+    /// The source's end up to which it has a backlog.
+    pub backlog_end: Option<i64>,
+    /// When it last stood at the source's end, where tombstones may be missed.
+    pub(super) current: Option<Current>,
+    /// What is to become of records that the target holds at first contact.
+    pub existing: Existing,
+    /// Target offsets in front of ours that were there before, from and to.
+    pub kept: Option<(i64, i64)>,
 
     /// The sequence of the next batch taken in.
     pub next_sequence: u64,
@@ -202,11 +228,20 @@ impl Partition {
             is_placed: false,
             fetch_offset: 0,
             last_epoch: -1,
+            epochs: Epochs::default(),
+            epochs_differ: false,
             last_stable: None,
             origin: 0,
             buffered: 0,
             largest: usize::MAX,
             codec: None,
+            apart_until: 0,
+            too_old_ms: None,
+            takes_old: false,
+            backlog_end: None,
+            current: None,
+            existing: Existing::Undecided,
+            kept: None,
             next_sequence: 0,
             run: None,
             queue: VecDeque::new(),
@@ -242,6 +277,7 @@ impl Partition {
         self.source = position.source;
         self.source_epoch = position.source_epoch;
         self.last_epoch = position.source_epoch;
+        self.epochs_differ |= self.epochs.cut_off(position.source);
         self.target = position.target;
         self.next_sequence = sequence;
         self.acknowledged = sequence;
@@ -300,6 +336,7 @@ impl Partition {
                 .back()
                 .or(self.in_flight.back().map(|(item, _)| item))
                 .map_or(self.source_epoch, |item| item.leader_epoch);
+            self.epochs_differ |= self.epochs.cut_off(self.fetch_offset);
         }
     }
 
@@ -334,6 +371,20 @@ impl Partition {
                 .in_flight
                 .iter()
                 .all(|(item, _)| warmth.is_warm(item.max_timestamp, now_ms))
+    }
+
+    /// Is what is sent next too young for the target's own retention to delete it soon?
+    pub fn is_next_young(&self, now_ms: i64) -> bool {
+        self.queue.front().is_some_and(|next| {
+            let oldest = self.too_old_ms.map(|age| now_ms.saturating_sub(age));
+            // Without a time a broker goes by that of the file.
+            next.max_timestamp < 0 || oldest.is_none_or(|oldest| next.max_timestamp >= oldest)
+        })
+    }
+
+    /// Has the target's topic to be held open before the next batch is sent?
+    pub fn waits_to_be_held(&self, now_ms: i64) -> bool {
+        !self.takes_old && !self.queue.is_empty() && !self.is_next_young(now_ms)
     }
 
     /// Does sending the next batch, or waiting any longer, need another identity first? An old copy of ours may still be under way, and the
@@ -474,9 +525,19 @@ impl Partition {
                     "a batch has to be cut, and a copy of it may be under way".to_owned(),
                 )
             }
+            // Whatever is wrong with one of them is that one's alone.
+            Fate::Forbidden(code, _)
+                if item.merged
+                    && !self.dirty
+                    && !matches!(*code, TOO_LARGE | LIST_TOO_LARGE)
+                    && !any(|fate| matches!(fate, Fate::Appended(_))) =>
+            {
+                Settled::Apart
+            }
             Fate::Forbidden(code, message) => Settled::Forbidden(*code, message.clone()),
             _ => Settled::Again,
         };
+        let refused_until = item.source_next;
         let is_too_large = matches!(settled, Settled::Forbidden(TOO_LARGE | LIST_TOO_LARGE, _));
         if is_too_large && self.shrink() {
             self.settling = false;
@@ -490,6 +551,7 @@ impl Partition {
                     self.queue.push_front(item);
                 }
             }
+            Settled::Apart => self.take_apart(refused_until),
             Settled::Forbidden(..) => {
                 self.settling = false;
                 for (item, _) in self
@@ -531,6 +593,23 @@ impl Partition {
         }
         self.buffered = self.queue.iter().map(|item| item.batch.len()).sum();
         true
+    }
+
+    /// Gives back everything that is not on the target, to be fetched again: a batch of several was refused, and only one of them can be
+    /// the reason.
+    ///
+    /// As when a batch is cut, every sequence keeps its record, and no copy of the larger batch may be under way.
+    fn take_apart(&mut self, until: i64) {
+        self.settling = false;
+        self.apart_until = until;
+        self.in_flight.clear();
+        self.queue.clear();
+        self.buffered = 0;
+        self.next_sequence = self.acknowledged;
+        self.fetch_offset = self.source;
+        self.last_epoch = self.source_epoch;
+        self.epochs_differ |= self.epochs.cut_off(self.source);
+        self.run = None;
     }
 
     /// How long to wait before trying again.

@@ -70,9 +70,16 @@ impl Session {
             self.lines.first = (self.lines.first + 1) % count;
             for index in 0..self.partitions.len() {
                 let index = (index + self.lines.first) % count;
-                let partition = &self.partitions[index];
+                let partition = &mut self.partitions[index];
                 if !partition.may_send(now, now_ms, self.shared.warmth, self.recorded) {
                     continue;
+                }
+                if partition.waits_to_be_held(now_ms) {
+                    let topic = &partition.name.topic;
+                    partition.takes_old = self.shared.holds.may_take_old(topic);
+                    if !partition.takes_old {
+                        continue;
+                    }
                 }
                 let Some((broker, _)) = self.shared.target.cached_leader(&partition.name) else {
                     leaderless = true;
@@ -295,7 +302,7 @@ impl Session {
             epoch: item.leader_epoch,
         });
         match partition.settle(now_ms, self.shared.warmth) {
-            Settled::Wait | Settled::Smaller => {}
+            Settled::Wait | Settled::Smaller | Settled::Apart => {}
             Settled::Again => {
                 let now = Instant::now();
                 partition.hold_until = Some(now + partition.pause());

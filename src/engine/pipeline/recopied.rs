@@ -7,9 +7,10 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-use super::{Done, Reason, Session};
+use super::{Done, Reason, Session, current::Current};
 use crate::engine::{
     ledger::{
+        epochs::Epochs,
         record::{Checkpoint, Entry, Seam},
         state,
     },
@@ -57,6 +58,7 @@ impl Session {
             Ok(seam) => {
                 steps::reached("recopy-emptied");
                 let partition = &mut self.partitions[index];
+                partition.epochs = Epochs::default();
                 let checkpoint = Checkpoint {
                     identity: self.writer.number,
                     next_sequence: 0,
@@ -65,6 +67,8 @@ impl Session {
                     source_epoch: -1,
                 };
                 partition.origin = seam.source_start;
+                partition.kept = seam.kept();
+                partition.current = partition.current.take().map(Current::again);
                 // How far the old copy was is no measure of this one.
                 partition.durable = -1;
                 partition.last_stable = Some(seam.source_end);

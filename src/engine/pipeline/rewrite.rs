@@ -10,7 +10,7 @@ use super::{
 use crate::{
     engine::{
         budget::Held,
-        ledger::record::{Entry, Run},
+        ledger::record::{Entry, Epoch, Run},
     },
     wire::{
         batch::{self, Batch, BatchError, BatchHeader, Stamp, restamp},
@@ -94,7 +94,12 @@ pub fn take_in(
     };
     let mut rest = &kept[..];
     while !rest.is_empty() {
-        let (group, behind) = rest.split_at(mergeable(rest, partition.largest));
+        let together = if rest[0].batch.header.base_offset < partition.apart_until {
+            1
+        } else {
+            mergeable(rest, partition.largest)
+        };
+        let (group, behind) = rest.split_at(together);
         if group.len() == 1 || push(partition, group, &mut sink).is_err() {
             // Whatever is wrong with one of them is that one's alone.
             for one in group {
@@ -230,7 +235,8 @@ fn push(partition: &mut Partition, kept: &[Kept], sink: &mut Sink<'_>) -> Result
         } else {
             new.next_offset()
         };
-        enqueue(partition, new, next, last.epoch, sink);
+        let merged = kept.len() > 1;
+        enqueue(partition, new, merged, (next, last.epoch), sink);
     }
     Ok(())
 }
@@ -239,13 +245,13 @@ fn push(partition: &mut Partition, kept: &[Kept], sink: &mut Sink<'_>) -> Result
 fn enqueue(
     partition: &mut Partition,
     new: Repacked,
-    source_next: i64,
-    leader_epoch: i32,
+    merged: bool,
+    (source_next, leader_epoch): (i64, i32),
     sink: &mut Sink<'_>,
 ) {
     let identity = sink.writer.number;
     let sequence = partition.next_sequence;
-    let mut declares = false;
+    let mut declares = declare_epoch(partition, new.origin.offset(0), leader_epoch, sink);
     for (index, offset) in new.origin.stretches() {
         let run = Run {
             identity,
@@ -275,6 +281,7 @@ fn enqueue(
         batch: new.batch,
         sequence,
         count: new.count,
+        merged,
         origin: new.origin,
         source_next,
         max_timestamp: new.max_timestamp,
@@ -282,6 +289,31 @@ fn enqueue(
         mark,
         _held: sink.held.clone(),
     });
+}
+
+/// Says under which leader epoch of the source a batch was read, where that is news.
+fn declare_epoch(partition: &mut Partition, first: i64, number: i32, sink: &mut Sink<'_>) -> bool {
+    let is_known = partition.epochs.last() == Some(number) && !partition.epochs_differ;
+    if number < 0 || is_known {
+        return false;
+    }
+    let at = partition.at;
+    if let Some(&last) = partition.epochs.iter().last()
+        && partition.epochs_differ
+    {
+        // Said once more, it takes back what the ledger knows behind it.
+        sink.entries.push(Entry::Epoch { at, epoch: last });
+    }
+    partition.epochs_differ = false;
+    if partition.epochs.last() != Some(number) {
+        let epoch = Epoch {
+            number,
+            source: first,
+        };
+        partition.epochs.push(epoch);
+        sink.entries.push(Entry::Epoch { at, epoch });
+    }
+    true
 }
 
 /// Cuts a batch that was taken in into smaller ones of the same records under the same sequences; `None` if it cannot be.

@@ -42,6 +42,7 @@ impl Session {
             let before = ways::Before {
                 here: partition.decided.iter().filter(here).count(),
                 recopies: partition.recopies,
+                kept: partition.kept,
             };
             self.shared.events.send(Event::PartitionStopped {
                 topic: partition.name.topic.to_string(),
@@ -81,16 +82,18 @@ impl Session {
         }
     }
 
-    /// Partitions on which the target broke the order: the tail does not show it, so the ledger must.
+    /// Partitions that stopped over what the target's tail does not show again: so the ledger must.
     pub(super) fn broken(&self) -> Vec<Entry> {
         let broken = self.partitions.iter().filter_map(|partition| {
             let (Phase::Stopping(reason) | Phase::Stopped(reason)) = &partition.phase else {
                 return None;
             };
-            (reason.code == start::BROKEN).then(|| Entry::Stopped {
-                at: partition.at,
-                stopped: partition.stopped(reason),
-            })
+            start::NOT_SEEN_AGAIN
+                .contains(&reason.code)
+                .then(|| Entry::Stopped {
+                    at: partition.at,
+                    stopped: partition.stopped(reason),
+                })
         });
         broken.collect()
     }

@@ -7,11 +7,14 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-use super::{Assignment, Done, Partition, Phase, Reason, Session, still_there};
+use super::{Assignment, Done, Partition, Phase, Reason, Session, current::Current, still_there};
 use crate::{
-    cluster::{self, OffsetSpec, Source, Target},
+    clock,
     engine::{
-        ledger::record::{At, Entry, Seam},
+        ledger::{
+            record::{At, Entry, Seam},
+            state,
+        },
         recover::{self, Position, Unclear},
         steps,
     },
@@ -36,6 +39,10 @@ pub fn made_anew(side: &str) -> String {
 /// The target appended a batch although it had refused the one before.
 pub(super) const BROKEN: &str = "K517";
 
+/// Stops that a later look at the target's log does not show: what was appended in the wrong order looks like any other, and what was
+/// lost may have been as long as the markers that stand there now. Only a person can end them.
+pub(super) const NOT_SEEN_AGAIN: [&str; 2] = [BROKEN, still_there::LOST];
+
 impl Session {
     /// Takes partitions on.
     pub(super) fn assign(&mut self, assigned: &[Assignment]) {
@@ -57,6 +64,8 @@ impl Session {
             partition.wanted_end = assignment.wanted_end;
             partition.codec = assignment.takes.codec;
             partition.largest = assignment.takes.largest.unwrap_or(usize::MAX);
+            partition.existing = assignment.existing;
+            partition.too_old_ms = assignment.takes.too_old_ms;
             self.index.insert(assignment.name.clone(), index);
             let known = self.known.remove(&at);
             if let Some(known) = &known
@@ -64,14 +73,26 @@ impl Session {
             {
                 partition.checkpoint = known.checkpoint;
                 partition.origin = known.seam.map_or(position.source, |seam| seam.source_start);
+                partition.kept = known.seam.and_then(Seam::kept);
                 partition.source = position.source;
                 partition.durable = position.source;
                 partition.target = position.target;
+            }
+            if let Some(kept_ms) = assignment.tombstones_ms {
+                let told = known.as_ref().and_then(|known| known.current);
+                // One that was not compacted when it was met: it was looked after as long as an engine lived.
+                let met = known
+                    .as_ref()
+                    .is_some_and(|known| known.checkpoint.is_some());
+                let at_ms = told.or(self.lived_ms.filter(|_| met));
+                let at_ms = at_ms.unwrap_or_else(clock::unix_millis);
+                partition.current = Some(Current::new(kept_ms, at_ms, told.is_some()));
             }
             if let Some(known) = &known {
                 let gaps = known.gaps.iter().map(|gap| gap.from);
                 let recopies = known.recopies.iter().map(|recopy| recopy.from);
                 partition.recopies = known.recopies.len();
+                partition.epochs = known.epochs.clone();
                 partition.decided = gaps.chain(recopies).collect();
             }
             partition.stopped_before = known.as_ref().and_then(|known| known.stopped.clone());
@@ -82,17 +103,10 @@ impl Session {
             }
             match known {
                 Some(known) if known.recopying => self.copy_again(index, known, &reading),
-                // What was appended in the wrong order cannot be told from the tail: only a person can.
-                Some(known)
-                    if known
-                        .stopped
-                        .as_ref()
-                        .is_some_and(|stopped| stopped.code == BROKEN) =>
-                {
-                    let text = known
-                        .stopped
-                        .map_or_else(String::new, |stopped| stopped.reason);
-                    self.stop_partition(index, Reason { code: BROKEN, text });
+                Some(known) if not_seen_again(&known).is_some() => {
+                    if let Some(reason) = not_seen_again(&known) {
+                        self.stop_partition(index, reason);
+                    }
                 }
                 Some(known) if recover::known(&known).is_some() => {
                     self.resume(index, known, &reading);
@@ -193,12 +207,7 @@ impl Session {
     }
 
     /// Goes on where the ledger says, once every fence that covers the partition is seen to be done.
-    fn resume(
-        &mut self,
-        index: usize,
-        known: crate::engine::ledger::state::Partition,
-        reading: &Arc<Semaphore>,
-    ) {
+    fn resume(&mut self, index: usize, known: state::Partition, reading: &Arc<Semaphore>) {
         let partition = &self.partitions[index];
         let at = partition.at;
         if !self
@@ -308,120 +317,13 @@ impl Session {
             self.entries.push(Entry::Fenced { number });
         }
     }
-
-    /// Asks both clusters about partitions that the ledger does not know.
-    fn meet(&mut self, strangers: Vec<usize>) {
-        if strangers.is_empty() {
-            return;
-        }
-        let names: Vec<_> = strangers
-            .iter()
-            .map(|&index| self.partitions[index].name.clone())
-            .collect();
-        let (source, target) = (self.shared.source.clone(), self.shared.target.clone());
-        self.beside.push(Box::pin(async move {
-            let seams = seams(&source, &target, &names).await;
-            Done::Met {
-                met: strangers.into_iter().zip(seams).collect(),
-            }
-        }));
-    }
-
-    pub(super) fn met(&mut self, met: Vec<(usize, Result<Seam, cluster::Error>)>) {
-        let mut again = Vec::new();
-        for (index, seam) in met {
-            match seam {
-                Ok(seam) if seam.target_end > seam.target_start => {
-                    let text = format!(
-                        "the target's partition already holds offsets {} to {}, which this migration did not write: this version copies only into empty partitions",
-                        seam.target_start,
-                        seam.target_end - 1
-                    );
-                    self.stop_partition(index, Reason { code: "K520", text });
-                }
-                Ok(seam) => {
-                    let partition = &mut self.partitions[index];
-                    let position = Position {
-                        source: seam.source_start,
-                        target: seam.target_end,
-                        source_epoch: -1,
-                        target_runs: Vec::new(),
-                    };
-                    partition.origin = seam.source_start;
-                    partition.last_stable = Some(seam.source_end);
-                    partition.begin(position, 0);
-                    self.entries.push(Entry::Seam {
-                        at: partition.at,
-                        seam,
-                    });
-                }
-                Err(error) if error.is_passing() => again.push((index, error)),
-                Err(error) => {
-                    let text = error.to_string();
-                    self.stop_partition(index, Reason { code: "K521", text });
-                }
-            }
-        }
-        if again.is_empty() {
-            return;
-        }
-        let (source, target) = (self.shared.source.clone(), self.shared.target.clone());
-        let names: Vec<_> = again
-            .iter()
-            .map(|(index, _)| self.partitions[*index].name.clone())
-            .collect();
-        self.beside.push(Box::pin(async move {
-            sleep(PAUSE).await;
-            let seams = seams(&source, &target, &names).await;
-            Done::Met {
-                met: again
-                    .into_iter()
-                    .map(|(index, _)| index)
-                    .zip(seams)
-                    .collect(),
-            }
-        }));
-    }
 }
 
-/// Starts and ends of partitions on both sides, in the order asked for.
-async fn seams(
-    source: &Source,
-    target: &Target,
-    names: &[TopicPartition],
-) -> Vec<Result<Seam, cluster::Error>> {
-    let (mut source_start, mut source_end, mut target_start, mut target_end) = tokio::join!(
-        source.offsets(names, OffsetSpec::Earliest),
-        source.offsets(names, OffsetSpec::Stable),
-        target.offsets(names, OffsetSpec::Earliest),
-        target.offsets(names, OffsetSpec::End),
-    );
-    let mut seam = |name: &TopicPartition| -> Option<Result<Seam, cluster::Error>> {
-        let offsets = [
-            source_start.remove(name)?,
-            source_end.remove(name)?,
-            target_start.remove(name)?,
-            target_end.remove(name)?,
-        ];
-        let [source_start, source_end, target_start, target_end] = offsets;
-        Some((|| {
-            Ok(Seam {
-                source_start: source_start?,
-                source_end: source_end?,
-                target_start: target_start?,
-                target_end: target_end?,
-            })
-        })())
-    };
-    names
-        .iter()
-        .map(|name| {
-            seam(name).unwrap_or_else(|| {
-                Err(cluster::Error::NoLeader {
-                    side: source.side(),
-                    at: name.clone(),
-                })
-            })
-        })
-        .collect()
+fn not_seen_again(known: &state::Partition) -> Option<Reason> {
+    let stopped = known.stopped.as_ref()?;
+    let code = NOT_SEEN_AGAIN
+        .into_iter()
+        .find(|code| *code == stopped.code)?;
+    let text = stopped.reason.clone();
+    Some(Reason { code, text })
 }

@@ -41,10 +41,13 @@ impl Session {
     }
 }
 
+/// The target does not hold any more what it had acknowledged.
+pub(super) const LOST: &str = "K523";
+
 /// The target's log is shorter than it was.
 pub(super) fn lost_data(end: i64, wanted: i64) -> Reason {
     Reason {
-        code: "K523",
+        code: LOST,
         text: recover::lost_data(end, wanted),
     }
 }

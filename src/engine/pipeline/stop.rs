@@ -21,6 +21,9 @@ impl Session {
         self.draining = Some(Instant::now());
         for partition in &mut self.partitions {
             partition.drop_unsent();
+            if let Some(current) = partition.current.as_mut().filter(|_| partition.is_placed) {
+                self.entries.extend(current.tell(partition.at, true));
+            }
         }
         if self.shard == 0 {
             self.shared.events.send(Event::Draining {
@@ -63,6 +66,8 @@ impl Session {
     /// An empty commit at the same epoch in every partition written to: the broker remembers us from now on, whatever the age of the records.
     async fn seal(&mut self) -> Ended {
         let dirty = self.partitions.iter().any(|partition| partition.dirty);
+        // The counts of a run that was shorter than a beat stand here alone.
+        let last_beat = Entry::Heartbeat(self.heartbeat());
         let Some(ledger) = &mut self.ledger else {
             return Ended::Unsealed;
         };
@@ -74,7 +79,7 @@ impl Session {
             .iter()
             .any(|open| *open != number);
         if dirty || others_open {
-            return match ledger.append(vec![Entry::Ended]).await {
+            return match ledger.append(vec![last_beat, Entry::Ended]).await {
                 Ok(()) => Ended::Unsealed,
                 Err(lost) => Ended::Lost(lost),
             };
@@ -123,7 +128,7 @@ impl Session {
             }
         };
         let sealed = matches!(entry, Entry::Sealed { .. });
-        match ledger.append(vec![entry]).await {
+        match ledger.append(vec![last_beat, entry]).await {
             Ok(()) if sealed => {
                 steps::reached("seal-recorded");
                 Ended::Sealed

@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Decided, EngineState, OpenTransaction, Status, sums};
+use super::{Batches, Closely, EngineState, OpenTransaction, Said, Status, sums};
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
     engine::{
@@ -41,6 +41,16 @@ pub async fn look(
     source: &Source,
     target: &Target,
 ) -> Result<Status, Failure> {
+    let looked = look_closely(settings, source, target).await;
+    looked.map(|(status, _)| status)
+}
+
+/// The same, and what gates ask of single partitions.
+pub async fn look_closely(
+    settings: &Settings,
+    source: &Source,
+    target: &Target,
+) -> Result<(Status, Closely), Failure> {
     let ledger: TopicName = ledger::topic(&settings.migration).into();
     let (here, shards) = tokio::join!(source.topics(None), shards(target, &ledger));
     let here = here.map_err(|error| error.failure())?;
@@ -52,6 +62,7 @@ pub async fn look(
         target_cluster: target.id().to_owned(),
         direction: "forward".to_owned(),
         shards: settings.shards,
+        after_loss: false,
     };
     for header in readers.iter().filter_map(|one| one.state.header.as_ref()) {
         ledger::check_header(header, &wanted)?;
@@ -75,6 +86,8 @@ pub async fn look(
     let open_transactions = held_back(source, &ends, &highest).await;
     let decided = known.decided(|name| settings.scope.has_topic(name, false));
     let stopped = known.stopped(|name| settings.scope.has_topic(name, false));
+    let held = sums::held(&states);
+    let seams = known.seams(|name| settings.scope.has_topic(name, false));
     let (mut records_per_second, mut bytes_per_second) = (0.0, 0.0);
     let beats = || states.iter().filter_map(|state| state.heartbeat.as_ref());
     let mut throttled_by = None;
@@ -83,7 +96,11 @@ pub async fn look(
         records_per_second = beats().map(|beat| beat.records_per_second).sum();
         bytes_per_second = beats().map(|beat| beat.bytes_per_second).sum();
     }
-    Ok(Status {
+    let closely = Closely {
+        partitions: known.standings(),
+        identities: sums::identities(&states),
+    };
+    let status = Status {
         v: DOCUMENT,
         migration: settings.migration.clone(),
         source_cluster: source.id().to_owned(),
@@ -94,26 +111,34 @@ pub async fn look(
         topics,
         stopped,
         decided,
+        seams,
+        held,
         open_transactions,
         message_lag,
         records_per_second,
         bytes_per_second,
         throttled_by,
-    })
+        batches: Batches::of(beats()),
+    };
+    Ok((status, closely))
 }
 
-/// What persons decided about partitions in scope, as the ledger has it.
-pub async fn decided(settings: &Settings, target: &Target) -> Result<Vec<Decided>, Failure> {
+/// What the ledger says of partitions in scope, without looking at either cluster's records.
+pub async fn said(settings: &Settings, target: &Target) -> Result<Said, Failure> {
     let ledger: TopicName = ledger::topic(&settings.migration).into();
     let shards = shards(target, &ledger).await?;
     let readers = open(target, &ledger, shards).await?;
     let states: Vec<State> = readers.into_iter().map(|reader| reader.state).collect();
     let known = sums::Known::of(&states, HashMap::new());
-    Ok(known.decided(|name| settings.scope.has_topic(name, false)))
+    Ok(Said {
+        ledger: shards > 0,
+        decided: known.decided(|name| settings.scope.has_topic(name, false)),
+        begins: known.begins(),
+    })
 }
 
 /// Partitions of the ledger; 0 where there is none.
-async fn shards(target: &Target, ledger: &TopicName) -> Result<i32, Failure> {
+pub(super) async fn shards(target: &Cluster, ledger: &TopicName) -> Result<i32, Failure> {
     let topics = target.topics(Some(std::slice::from_ref(ledger))).await;
     let topics = topics.map_err(|error| error.failure())?;
     let count = topics.first().map_or(0, |topic| topic.partitions.len());
@@ -121,13 +146,14 @@ async fn shards(target: &Target, ledger: &TopicName) -> Result<i32, Failure> {
 }
 
 /// Reads every shard's ledger to its end, all at once.
-async fn open(target: &Target, ledger: &TopicName, shards: i32) -> Result<Vec<Reader>, Failure> {
+pub(super) async fn open(
+    target: &Cluster,
+    ledger: &TopicName,
+    shards: i32,
+) -> Result<Vec<Reader>, Failure> {
     let mut opening = JoinSet::new();
     for shard in 0..shards {
-        let (cluster, at) = (
-            (**target).clone(),
-            TopicPartition::new(ledger.clone(), shard),
-        );
+        let (cluster, at) = (target.clone(), TopicPartition::new(ledger.clone(), shard));
         opening.spawn(async move {
             let mut tried = 0;
             loop {

@@ -1,12 +1,27 @@
 //! Where are we: the answer of `status`, from the two clusters and the ledger alone.
 
 mod look;
+mod others;
 mod sums;
 
-pub use look::{decided, look};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+pub use look::{look, look_closely, said};
+pub use others::{Other, others};
 use serde::Serialize;
 
-use crate::events::Choice;
+use crate::{engine::ledger::record::Heartbeat, events::Choice, model::names::TopicPartition};
+
+/// What the ledger says to those who compare both sides.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    /// There is a ledger.
+    pub ledger: bool,
+    /// What persons decided.
+    pub decided: Vec<Decided>,
+    /// The target offset at which ours begins, of every partition that was met.
+    pub begins: HashMap<TopicPartition, i64>,
+}
 
 /// Everything `status` shows.
 #[derive(Debug, Clone, Serialize)]
@@ -31,6 +46,10 @@ pub struct Status {
     pub stopped: Vec<StoppedPartition>,
     /// What a person gave up, or wanted copied again, ever since the migration began.
     pub decided: Vec<Decided>,
+    /// Where the target held records at first contact, which stay in front of ours.
+    pub seams: Vec<SeamStatus>,
+    /// Settings of topics on the target that are not as they were, until nothing old is left to come.
+    pub held: Vec<HeldStatus>,
     /// Transactions that are open on the source, oldest first: nothing behind them can be copied. `None` if it could not be asked.
     pub open_transactions: Option<Vec<OpenTransaction>>,
     /// Offsets between the source's last stable offset and what the target holds, all partitions; `None` if it could not be asked.
@@ -41,6 +60,32 @@ pub struct Status {
     pub bytes_per_second: f64,
     /// Why a running engine holds itself back, if it does.
     pub throttled_by: Option<String>,
+    /// Batches of the source that do not stand on the target as they came, since the engine last began to copy.
+    pub batches: Batches,
+}
+
+/// Batches that were not copied as they came, counted by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Batches {
+    /// Commit and abort markers, which are the broker's own.
+    pub control: u64,
+    /// Records of aborted transactions.
+    pub aborted: u64,
+    /// Emptied by compaction.
+    pub empty: u64,
+    /// Tiny ones that became part of another.
+    pub merged: u64,
+}
+
+impl Batches {
+    fn of<'a>(beats: impl Iterator<Item = &'a Heartbeat>) -> Self {
+        beats.fold(Self::default(), |sum, beat| Self {
+            control: sum.control + beat.control,
+            aborted: sum.aborted + beat.aborted,
+            empty: sum.empty + beat.empty,
+            merged: sum.merged + beat.merged,
+        })
+    }
 }
 
 /// What the engine does.
@@ -95,6 +140,36 @@ pub struct StoppedPartition {
     pub choices: Vec<Choice>,
 }
 
+/// Where records of before and ours meet in a partition of the target.
+#[derive(Debug, Clone, Serialize)]
+pub struct SeamStatus {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The first target offset of before, when it was met.
+    pub kept_from: i64,
+    /// The target's end when it was met: ours begins here or behind.
+    pub target_offset: i64,
+    /// The first source offset when it was met: what was copied first.
+    pub source_offset: i64,
+}
+
+/// A setting of a topic on the target that is held open while old records arrive.
+#[derive(Debug, Clone, Serialize)]
+pub struct HeldStatus {
+    /// The topic.
+    pub topic: String,
+    /// Kafka's name for the setting.
+    pub setting: String,
+    /// What it is meanwhile.
+    pub held: String,
+    /// What was set on the topic itself before; `None` where nothing was.
+    pub before: Option<String>,
+    /// Milliseconds since 1970.
+    pub since_ms: i64,
+}
+
 /// A transaction that holds a partition of the source back.
 #[derive(Debug, Clone, Serialize)]
 pub struct OpenTransaction {
@@ -135,4 +210,24 @@ pub struct Decided {
     pub by: String,
     /// Milliseconds since 1970.
     pub at_ms: i64,
+}
+
+/// What the ledger says of single partitions.
+#[derive(Debug, Clone, Default)]
+pub struct Closely {
+    /// Where each of them stands.
+    pub partitions: BTreeMap<TopicPartition, Standing>,
+    /// Producer ids under which this migration ever wrote data.
+    pub identities: BTreeSet<i64>,
+}
+
+/// Where a partition stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Every source record below is on the target.
+    pub copied: Option<i64>,
+    /// Where the source began when it was first met.
+    pub first: Option<i64>,
+    /// The target offset after our last record.
+    pub target: Option<i64>,
 }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-use super::{Decided, StoppedPartition, TopicStatus};
+use super::{Decided, HeldStatus, SeamStatus, Standing, StoppedPartition, TopicStatus};
 use crate::{
     cluster::TopicInfo,
     engine::{
         ledger::{
-            record::{Gap, Recopy, Stopped},
+            record::{Gap, Recopy, Seam, Stopped},
             state::{self, State},
         },
         ways,
@@ -30,8 +30,10 @@ pub(super) struct Known {
 struct Partition {
     /// Everything below is on the target.
     copied: Option<i64>,
-    /// Where the source began when it was first met.
-    start: Option<i64>,
+    /// What was found when it was first met.
+    seam: Option<Seam>,
+    /// Where to look on the target for what follows our last record.
+    target: Option<i64>,
     stopped: Option<Stopped>,
     gaps: Vec<Gap>,
     recopies: Vec<Recopy>,
@@ -61,10 +63,12 @@ impl Known {
                     let before = |stopped: &Stopped| ways::Before {
                         here: of.decisions(stopped.source),
                         recopies: recopies.len(),
+                        kept: seam.and_then(Seam::kept),
                     };
                     let partition = Partition {
                         copied: checkpoint.map(|checkpoint| checkpoint.source),
-                        start: seam.map(|seam| seam.source_start),
+                        seam: *seam,
+                        target: checkpoint.map(|checkpoint| checkpoint.target),
                         before: stopped.as_ref().map(before).unwrap_or_default(),
                         stopped: stopped.clone(),
                         gaps: gaps.clone(),
@@ -95,6 +99,19 @@ impl Known {
         }
     }
 
+    /// Where every partition stands.
+    pub(super) fn standings(&self) -> BTreeMap<TopicPartition, Standing> {
+        let standing = |(at, of): (&TopicPartition, &Partition)| {
+            let standing = Standing {
+                copied: of.copied,
+                first: of.seam.map(|seam| seam.source_start),
+                target: of.target,
+            };
+            (at.clone(), standing)
+        };
+        self.partitions.iter().map(standing).collect()
+    }
+
     /// Partitions that wait for a person, in order.
     pub(super) fn stopped(&self, in_scope: impl Fn(&str) -> bool) -> Vec<StoppedPartition> {
         let stopped = self.partitions.iter().filter_map(|(at, partition)| {
@@ -111,6 +128,30 @@ impl Known {
             })
         });
         stopped.collect()
+    }
+
+    /// Where records of before stay in front of ours, in order.
+    pub(super) fn seams(&self, in_scope: impl Fn(&str) -> bool) -> Vec<SeamStatus> {
+        let seams = self.partitions.iter().filter_map(|(at, partition)| {
+            let seam = partition.seam?;
+            let (kept_from, target_offset) = seam.kept()?;
+            in_scope(&at.topic).then(|| SeamStatus {
+                topic: at.topic.to_string(),
+                partition: at.partition,
+                kept_from,
+                target_offset,
+                source_offset: seam.source_start,
+            })
+        });
+        seams.collect()
+    }
+
+    /// The target offset at which ours begins, by partition.
+    pub(super) fn begins(&self) -> HashMap<TopicPartition, i64> {
+        let begin = |(at, partition): (&TopicPartition, &Partition)| {
+            Some((at.clone(), partition.seam?.target_end))
+        };
+        self.partitions.iter().filter_map(begin).collect()
     }
 
     /// What a person decided, by partition and time.
@@ -144,6 +185,33 @@ impl Known {
     }
 }
 
+/// Producer ids under which this migration ever wrote data.
+pub(super) fn identities(states: &[State]) -> BTreeSet<i64> {
+    let all = states.iter().flat_map(|state| state.identities.values());
+    all.map(|identity| identity.producer_id).collect()
+}
+
+/// Settings of topics that are held, by topic.
+pub(super) fn held(states: &[State]) -> Vec<HeldStatus> {
+    let mut all = Vec::new();
+    for state in states {
+        for (&number, held) in &state.held {
+            let Some(topic) = state.topics.get(number as usize) else {
+                continue;
+            };
+            all.extend(held.settings.iter().map(|setting| HeldStatus {
+                topic: topic.name.to_string(),
+                setting: setting.name.clone(),
+                held: setting.held.clone(),
+                before: setting.before.clone(),
+                since_ms: held.since_ms,
+            }));
+        }
+    }
+    all.sort_by(|a, b| (&a.topic, &a.setting).cmp(&(&b.topic, &b.setting)));
+    all
+}
+
 /// The partitions of these topics.
 pub(super) fn partitions(of: &[TopicInfo]) -> Vec<TopicPartition> {
     let of = of.iter().flat_map(|topic| {
@@ -172,7 +240,8 @@ pub(super) fn topics(
             let at = TopicPartition::new(topic.name.clone(), partition.partition);
             let said = known.partitions.get(&at);
             let copied = said.and_then(|said| said.copied).filter(|_| !is_other);
-            let start = said.and_then(|said| said.start).filter(|_| !is_other);
+            let seam = said.and_then(|said| said.seam).filter(|_| !is_other);
+            let start = seam.map(|seam| seam.source_start);
             line.partitions += 1;
             line.stopped += usize::from(said.is_some_and(|said| said.stopped.is_some()));
             line.copied += unsigned(copied.unwrap_or(0));

@@ -3,6 +3,7 @@
 use super::{Prepared, Takes, count, parts, settle};
 use crate::{
     cluster::{ConfigEntry, Error, NewTopic, Source, Target, TopicInfo},
+    engine::held,
     error::Failure,
     model::names::TopicName,
     wire::codec::Codec,
@@ -76,6 +77,9 @@ pub(super) async fn missing(
         match answer {
             Ok(created) => {
                 prepared.created = created;
+                if created {
+                    prepared.made_from = 0;
+                }
                 if created && !left_out.is_empty() {
                     prepared.trouble = Some(format!(
                         "topic {} was made without {}, which the target does not take",
@@ -164,7 +168,7 @@ fn may_be_a_setting(error: &Error) -> bool {
 }
 
 /// What a topic is made with on the target: that records keep their time, and what was set on the source's topic itself.
-fn settings(of: &[ConfigEntry]) -> Vec<(String, String)> {
+pub(super) fn settings(of: &[ConfigEntry]) -> Vec<(String, String)> {
     let set = |name: &str| {
         let entry = of.iter().find(|entry| entry.name == name)?;
         entry.value.clone().filter(|_| entry.set_here)
@@ -181,6 +185,17 @@ pub(super) fn stamps(entries: &[ConfigEntry]) -> bool {
     entries.iter().any(|entry| {
         entry.name == TIMESTAMP_TYPE && entry.value.as_deref() == Some("LogAppendTime")
     })
+}
+
+/// For how many milliseconds a topic with these settings keeps tombstones, if it is compacted.
+pub(super) fn tombstones_ms(entries: &[ConfigEntry]) -> Option<i64> {
+    let value = |name: &str| {
+        let entry = entries.iter().find(|entry| entry.name == name)?;
+        entry.value.as_deref()
+    };
+    let is_compacted = value("cleanup.policy")?.contains("compact");
+    let kept = value("delete.retention.ms")?.parse().ok()?;
+    is_compacted.then_some(kept)
 }
 
 /// The largest batch and the codec that a topic with these settings takes.
@@ -200,6 +215,7 @@ pub(super) fn takes(entries: &[ConfigEntry]) -> Takes {
             // `producer`: as it comes.
             _ => None,
         },
+        too_old_ms: held::too_old_ms(entries),
     }
 }
 
@@ -242,9 +258,20 @@ mod tests {
         let told = Takes {
             largest: Some(1_048_588),
             codec: Some(Codec::Lz4),
+            too_old_ms: None,
         };
         assert_eq!(takes(&entries_of_target), told);
         assert!(stamps(&entries));
         assert!(!stamps(&entries[..5]));
+        assert_eq!(tombstones_ms(&entries), None);
+        let of = |policy| {
+            [
+                entry("cleanup.policy", Some(policy), false),
+                entry("delete.retention.ms", Some("77"), false),
+            ]
+        };
+        assert_eq!(tombstones_ms(&of("delete")), None);
+        assert_eq!(tombstones_ms(&of("compact")), Some(77));
+        assert_eq!(tombstones_ms(&of("delete,compact")), Some(77));
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::{
-    cluster::{Source, Target, TopicInfo, failure},
+    cluster::{ConfigEntry, Source, Target, TopicInfo, failure},
     error::Failure,
     model::{names::TopicName, scope::Scope},
     wire::codec::Codec,
@@ -30,6 +30,8 @@ pub struct Takes {
     /// The only codec (`compression.type`). A broker that has to change a batch's codec writes all of its records anew, and header names
     /// that are not UTF-8 are then others.
     pub codec: Option<Codec>,
+    /// The age in milliseconds from which on it may delete records before all have arrived.
+    pub too_old_ms: Option<i64>,
 }
 
 /// A topic of the source, and what stands for it on the target.
@@ -45,10 +47,12 @@ pub struct Prepared {
     pub partitions: i32,
     /// What the target says that it takes.
     pub takes: Takes,
+    /// For how many milliseconds the source keeps tombstones of it, if it is compacted there.
+    pub tombstones_ms: Option<i64>,
     /// We made it just now.
     pub created: bool,
-    /// We gave it partitions just now.
-    pub grown: bool,
+    /// Partitions from this number on are there since we made them just now: nobody wrote to them before.
+    pub made_from: i32,
     /// Why nothing may be copied to it: a stable code and a sentence.
     pub refused: Option<(&'static str, String)>,
     /// What is not as on the source, or could not be learnt, in a sentence; it is copied to all the same.
@@ -63,8 +67,9 @@ impl Prepared {
             target_id: Uuid::nil(),
             partitions: 0,
             takes: Takes::default(),
+            tombstones_ms: None,
             created: false,
-            grown: false,
+            made_from: i32::MAX,
             refused: None,
             trouble: None,
         }
@@ -82,6 +87,11 @@ impl Prepared {
     fn is_seen(&self) -> bool {
         self.partitions > 0
     }
+}
+
+/// Settings with which a topic is made on the target whose settings on the source are these.
+pub fn made_with(of: &[ConfigEntry]) -> Vec<(String, String)> {
+    create::settings(of)
 }
 
 /// Topics named in scope that are not among these.
@@ -146,6 +156,7 @@ pub async fn prepare(
     .await?;
     grow(target, topics, &mut all).await?;
     ask_settings(target, &mut all).await?;
+    ask_tombstones(source, &mut all).await?;
     Ok(all)
 }
 
@@ -203,7 +214,7 @@ async fn grow(target: &Target, topics: &[TopicInfo], all: &mut [Prepared]) -> Re
     for ((prepared, wanted), answer) in short.into_iter().zip(answers) {
         match answer {
             Ok(()) => {
-                prepared.grown = true;
+                prepared.made_from = prepared.partitions.min(prepared.made_from);
                 fresh.push((prepared, wanted));
             }
             Err(error) => {
@@ -298,6 +309,36 @@ async fn ask_settings(target: &Target, all: &mut [Prepared]) -> Result<(), Failu
                 told = true;
                 prepared.trouble.get_or_insert(format!(
                     "whether {unknown} topics on the target keep records' timestamps is unknown: {error}"
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Learns which topics the source compacts. Where it does not tell, nobody can say whether tombstones were missed.
+async fn ask_tombstones(source: &Source, all: &mut [Prepared]) -> Result<(), Failure> {
+    let copied = |prepared: &Prepared| prepared.refused.is_none();
+    let asked: Vec<TopicName> = all
+        .iter()
+        .filter(|prepared| copied(prepared))
+        .map(|prepared| prepared.name.clone())
+        .collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let configs = source.topic_configs_each(&asked).await;
+    let configs = configs.map_err(|error| error.failure())?;
+    let unknown = configs.values().filter(|answer| answer.is_err()).count();
+    let mut told = false;
+    for prepared in all {
+        match configs.get(&prepared.name) {
+            Some(Ok(entries)) => prepared.tombstones_ms = create::tombstones_ms(entries),
+            Some(Err(error)) if !told => {
+                told = true;
+                prepared.trouble.get_or_insert(format!(
+                    "whether {unknown} topics are compacted on the source is unknown, and so whether their tombstones are copied in time: {error}"
                 ));
             }
             _ => {}

@@ -1,10 +1,12 @@
 //! What a person asked for, against what the ledger says has stopped: all of it is possible, or none of it is begun.
 
-use super::{Asked, Way, describe, of};
+use globset::GlobSet;
+
+use super::{Asked, TOMBSTONES, Way, describe, number, of};
 use crate::{
     cluster::{OffsetSpec, Source},
     engine::ledger::{
-        record::{At, Beyond, Entry, Gap, Recopy},
+        record::{At, Beyond, Entry, Gap, Recopy, Seam},
         state::{Partition, State},
     },
     error::Failure,
@@ -46,11 +48,20 @@ pub struct Decisions {
 
 impl Decision {
     /// For the ledger.
-    pub fn entry(&self) -> Entry {
+    pub fn entries(&self) -> Vec<Entry> {
         let at = self.at;
         match self.what.clone() {
-            What::Gap(gap) => Entry::Gap { at, gap },
-            What::Recopy(recopy) => Entry::Recopy { at, recopy },
+            What::Gap(gap) => {
+                // What may have been missed up to now is given up; what comes counts from now.
+                let at_ms = gap.at_ms;
+                let current = number(&gap.code) == TOMBSTONES;
+                let current = current.then_some(Entry::Current { at, at_ms });
+                [Entry::Gap { at, gap }]
+                    .into_iter()
+                    .chain(current)
+                    .collect()
+            }
+            What::Recopy(recopy) => vec![Entry::Recopy { at, recopy }],
         }
     }
 
@@ -85,17 +96,20 @@ pub fn still_holds(decision: &Decision, state: &State) -> bool {
         .any(|stopped| stopped.code == *code && stopped.source == from)
 }
 
-/// Decides all that was asked for, or says everything that is wrong with it. `states`: the shards' ledgers, in order.
+/// Decides all that was asked for, or says everything that is wrong with it. `states`: the shards' ledgers, in order; `keep`: topics whose
+/// records of before stay on the target.
 pub fn decide(
     asked: &[Asked],
     by: &str,
     now_ms: i64,
     states: &[&State],
+    keep: &GlobSet,
 ) -> Result<Decisions, Failure> {
     let mut deciding = Deciding {
         by,
         now_ms,
         states,
+        keep,
         decided: Decisions::default(),
         faults: Vec::new(),
     };
@@ -129,6 +143,7 @@ struct Deciding<'a> {
     by: &'a str,
     now_ms: i64,
     states: &'a [&'a State],
+    keep: &'a GlobSet,
     decided: Decisions,
     faults: Vec<String>,
 }
@@ -252,6 +267,16 @@ impl<'a> Deciding<'a> {
                     (_, true) => format!("copy it again with {}", Way::Recopy.flag()),
                     _ => ways.cure.to_owned(),
                 }
+            ));
+        }
+        // Records are deleted from the front only: what stands there goes first.
+        if let (Way::Recopy, Some((from, to))) = (asked.way, partition.seam.and_then(Seam::kept))
+            && self.keep.is_match(&*name.topic)
+        {
+            return self.faults.push(format!(
+                "{asked}: it would delete target offsets {from} to {} of {name} too, which were there before this migration and are to stay: take `existing = \"keep\"` for {} out of the migration file if they may go",
+                to - 1,
+                name.topic
             ));
         }
         let (by, at_ms, from) = (self.by.to_owned(), self.now_ms, stopped.source);

@@ -41,12 +41,17 @@ pub struct Ways {
     pub cure: &'static str,
 }
 
+/// The stop of a partition of a compacted topic that was behind for too long.
+const TOMBSTONES: u16 = 527;
+
+fn number(code: &str) -> u16 {
+    let digits = code.get(1..);
+    digits.and_then(|code| code.parse().ok()).unwrap_or(0)
+}
+
 /// What leads past a stop with this code.
 pub fn of(code: &str) -> Ways {
-    let number: u16 = code
-        .get(1..)
-        .and_then(|code| code.parse().ok())
-        .unwrap_or(0);
+    let number = number(code);
     let ways = |gap, recopy, cure| Ways {
         gap,
         recopy,
@@ -66,10 +71,16 @@ pub fn of(code: &str) -> Ways {
             false,
             "give this migration's login the right to write to the topic on the target; if the topic is gone, the next start makes it",
         ),
+        // Tombstones may have been missed: of what was given up nobody knows whether it was there.
+        TOMBSTONES => ways(true, true, ""),
         // What of ours stands on the target cannot be known.
         505 | 506 | 517 | 523 => ways(false, true, ""),
         // The target holds what we did not write.
-        520 => ways(false, true, "empty the topic on the target"),
+        520 => ways(
+            false,
+            true,
+            "empty the topic on the target; or let what it holds stay there, in front of ours, with `existing = \"keep\"` for it under [[topic]] in the migration file",
+        ),
         507 => ways(
             false,
             false,
@@ -97,7 +108,7 @@ pub fn of(code: &str) -> Ways {
             "let the target take the batch (its limits, its rights), which loses nothing",
         ),
         // A batch that is broken.
-        513..=516 => ways(true, false, ""),
+        513..=516 | 519 => ways(true, false, ""),
         // Copying it again was begun, and the target does not let go of what is there.
         524 => ways(
             false,
@@ -120,6 +131,8 @@ pub struct Before {
     pub here: usize,
     /// How often it was to be copied again.
     pub recopies: usize,
+    /// Target offsets in front of ours that were there before and were to stay, from and to.
+    pub kept: Option<(i64, i64)>,
 }
 
 /// What a person can do about a stop.
@@ -148,6 +161,9 @@ pub fn choices(name: &TopicPartition, stopped: &Stopped, before: Before) -> Vec<
                 "go on at source offset {to}, where the source was cut off: its records from there to {} stay on the target as they were copied",
                 from - 1
             ),
+            (to, _) if number(&stopped.code) == TOMBSTONES => format!(
+                "go on at source offset {to}: keys that were deleted on the source meanwhile may live on on the target"
+            ),
             (to, _) => format!("go on at source offset {to}"),
         };
         choice(does, Some(format!("kafka-migrate replicate {at}")));
@@ -160,9 +176,15 @@ pub fn choices(name: &TopicPartition, stopped: &Stopped, before: Before) -> Vec<
             let way = Way::Recopy;
             ("it".to_owned(), Asked { way, ..at })
         };
+        let kept = before.kept.map_or_else(String::new, |(from, to)| {
+            format!(
+                ", its target offsets {from} to {} of before this migration too, for which `existing = \"keep\"` has to be taken out of the migration file first",
+                to - 1
+            )
+        });
         choice(
             format!(
-                "copy {what} again from the source's first record, after what the target holds of it is deleted"
+                "copy {what} again from the source's first record, after what the target holds of it is deleted{kept}"
             ),
             Some(format!("kafka-migrate replicate {asked}")),
         );
@@ -177,6 +199,9 @@ pub fn describe(gap: &Gap) -> String {
         std::cmp::Ordering::Less => {
             format!("source offsets {from} to {} were given up", to - 1)
         }
+        std::cmp::Ordering::Equal if number(&gap.code) == TOMBSTONES => format!(
+            "it went on at source offset {to}, though tombstones may have been missed: keys that were deleted there may live on"
+        ),
         std::cmp::Ordering::Equal => format!("it went on at source offset {to}"),
         std::cmp::Ordering::Greater => format!(
             "it went back to source offset {to}, where the source was cut off; what was copied from {to} to {} before stays on the target",

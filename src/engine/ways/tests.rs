@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{decide::What, *};
 use crate::engine::ledger::{
-    record::{At, Beyond, Entry},
+    record::{At, Beyond, Entry, Seam},
     state::State,
 };
 
@@ -52,7 +52,8 @@ fn ask(words: &[&str], states: &[&State]) -> Result<Decisions, Vec<String>> {
             asked
         })
         .collect();
-    decide(&asked, "ann", 9, states).map_err(|failure| {
+    let keep = globset::GlobSet::empty();
+    decide(&asked, "ann", 9, states, &keep).map_err(|failure| {
         let mut all = failure.causes.clone();
         all.push(failure.message);
         all
@@ -143,7 +144,9 @@ fn nothing_is_decided_twice() {
     let stopped = stop(0, 502, 100, Some(80));
     let mut state = ledger(std::slice::from_ref(&stopped));
     let decided = ask(&["--accept-gap orders:0"], &[&state]).unwrap();
-    state.take(decided.all[0].entry());
+    for entry in decided.all[0].entries() {
+        state.take(entry);
+    }
     // Not while it goes on, and not when it stops again: elsewhere, or at the same offset.
     let quiet = |words: &[&str], state: &State| {
         let decided = ask(words, &[state]).unwrap();
@@ -179,6 +182,7 @@ fn nothing_is_decided_twice() {
         Before {
             here: 1,
             recopies: 0,
+            kept: None,
         },
     );
     assert!(
@@ -205,7 +209,9 @@ fn a_topic_that_was_made_anew_is_copied_again_as_a_whole() {
     refuses(&["--accept-gap orders:0"], &one, &["`--recopy orders`"]);
     // And a second time.
     let mut one = ledger(&[stop(0, 503, 100, None)]);
-    one.take(ask(&["--recopy orders"], &[&one]).unwrap().all[0].entry());
+    for entry in ask(&["--recopy orders"], &[&one]).unwrap().all[0].entries() {
+        one.take(entry);
+    }
     one.take(stop(0, 503, 100, None));
     for word in ["--recopy orders", "--recopy orders:0@100"] {
         let again = ask(&[word], &[&one]).unwrap();
@@ -242,4 +248,67 @@ fn words_that_name_no_partition_are_refused() {
         assert!(Asked::parse(Way::Recopy, word).is_err());
     }
     assert!(Asked::parse(Way::Recopy, "orders").is_ok());
+}
+
+#[test]
+fn what_is_to_stay_on_the_target_is_never_deleted() {
+    let seam = Seam {
+        source_start: 0,
+        source_end: 9,
+        target_start: 5,
+        target_end: 8,
+    };
+    let at = At {
+        topic: 0,
+        partition: 0,
+    };
+    let state = ledger(&[Entry::Seam { at, seam }, stop(0, 501, 100, Some(200))]);
+    let kept = ["ord*", "other"].map(|glob| {
+        let mut set = globset::GlobSetBuilder::new();
+        set.add(globset::Glob::new(glob).unwrap());
+        set.build().unwrap()
+    });
+    let asked = |word| [Asked::parse(Way::Recopy, word).unwrap()];
+    for word in ["orders:0", "orders"] {
+        let refused = decide(&asked(word), "ann", 9, &[&state], &kept[0]).unwrap_err();
+        assert!(
+            refused.message.contains("target offsets 5 to 7"),
+            "{refused}"
+        );
+        let decided = decide(&asked(word), "ann", 9, &[&state], &kept[1]).unwrap();
+        assert_eq!(decided.all.len(), 1);
+    }
+    // A gap deletes nothing.
+    let gap = [Asked::parse(Way::AcceptGap, "orders:0").unwrap()];
+    assert!(decide(&gap, "ann", 9, &[&state], &kept[0]).is_ok());
+}
+
+#[test]
+fn what_may_have_been_missed_is_given_up_to_now_and_moves_nothing() {
+    let beyond = Some(Beyond {
+        source: 40,
+        epoch: 3,
+    });
+    let mut state = ledger(&[stop(0, 527, 40, Some(40)), stop(1, 501, 40, Some(50))]);
+    let name = TopicPartition::new("orders", 0);
+    let at = At {
+        topic: 0,
+        partition: 0,
+    };
+    let mut stopped = state.partitions[&at].stopped.clone().unwrap();
+    stopped.beyond = beyond;
+    let all = choices(&name, &stopped, Before::default());
+    assert!(all[0].does.contains("may live on"), "{all:?}");
+    assert_eq!(all.len(), 2);
+    let words = ["--accept-gap orders:0", "--accept-gap orders:1"];
+    let decided = ask(&words, &[&state]).unwrap();
+    for decision in &decided.all {
+        for entry in decision.entries() {
+            state.take(entry);
+        }
+    }
+    let current = |partition| state.partitions[&At { partition, ..at }].current;
+    // Only that stop is about time.
+    assert_eq!((current(0), current(1)), (Some(9), None));
+    assert!(state.partitions.values().all(|one| one.stopped.is_none()));
 }

@@ -14,25 +14,29 @@ fn settings_are_shown_with_their_origin() {
         .env("KAFKA_MIGRATE_REPLICATION_RATE", "50MB");
     assert_snapshot!(transcript(&call.finish()), @r#"
     ── stdout
-    setting                 value                  from
-    version                 1                      migration.toml:1
-    name                    orders                 migration.toml:2
-    backend                 embedded               default
-    source.bootstrap        kafka1:9092            migration.toml:5
-    source.auth.mechanism   none                   default
-    source.connect_timeout  5s                     migration.toml:6
-    source.request_timeout  30s                    default
-    target.bootstrap        kafka2:9092            migration.toml:9
-    target.auth.mechanism   none                   default
-    target.connect_timeout  5s                     migration.toml:10
-    target.request_timeout  30s                    default
-    scope.topics            orders                 migration.toml:13
-    replication.two_way     false                  default
-    replication.start       earliest               default
-    replication.rate        50MB                   KAFKA_MIGRATE_REPLICATION_RATE
-    replication.shards      8                      default
-    replication.memory      32MiB                  default
-    state                   .kafka-migrate/orders  default
+    setting                    value                  from
+    version                    1                      migration.toml:1
+    name                       orders                 migration.toml:2
+    backend                    embedded               default
+    source.bootstrap           kafka1:9092            migration.toml:5
+    source.auth.mechanism      none                   default
+    source.connect_timeout     5s                     migration.toml:6
+    source.request_timeout     30s                    default
+    target.bootstrap           kafka2:9092            migration.toml:9
+    target.auth.mechanism      none                   default
+    target.connect_timeout     5s                     migration.toml:10
+    target.request_timeout     30s                    default
+    scope.topics               orders                 migration.toml:13
+    replication.two_way        false                  default
+    replication.start          earliest               default
+    replication.rate           50MB                   KAFKA_MIGRATE_REPLICATION_RATE
+    replication.shards         8                      default
+    replication.memory         32MiB                  default
+    ready.message_lag          1000                   default
+    ready.replication_latency  1m 30s                 default
+    ready.offset_lag           1000                   default
+    ready.hold                 1m                     default
+    state                      .kafka-migrate/orders  default
     ── exit 0
     "#);
 }

@@ -10,7 +10,17 @@ fn without_arguments_the_help_is_shown() {
     let finished = place.run(&[]);
     finished.assert_exit(2);
     finished.assert_says("Usage: kafka-migrate [OPTIONS] <COMMAND>");
-    for command in ["plan", "replicate", "pause", "status", "verify", "config"] {
+    for command in [
+        "preflight",
+        "plan",
+        "pause",
+        "replicate",
+        "status",
+        "ready",
+        "verify",
+        "config",
+        "explain",
+    ] {
         finished.assert_says(&format!("  {command}"));
     }
 }
@@ -24,14 +34,17 @@ fn help_names_the_commands_that_work_and_no_others() {
     Usage: kafka-migrate [OPTIONS] <COMMAND>
 
     Commands:
+      preflight    Ask whether this migration can work, before anything is copied
       plan         Show the steps that a phase would take, from what is true now
       replicate    Copy the topics in scope to the target, each record once, in order, untouched
       pause        Let a running engine stand still, from anywhere
       resume       Let an engine that was paused go on, from anywhere
       throttle     Give a running engine another limit of bytes per second, from anywhere
       status       Show where the migration is: the engine, the lag of each topic, what is in the way
+      ready        Ask the gates whether applications may move
       verify       Compare source and target, record by record
       config       Show the settings in force, each with its origin
+      explain      Explain a code: a gate (G204) or an error (K101)
       completions  Print completions for a shell
       man          Print the manual page
 
@@ -75,6 +88,151 @@ fn help_names_the_commands_that_work_and_no_others() {
       0 ok         2 usage        4 source    7 refused   9 stopped (the same command goes on)
       1 bug        3 not ready    5 target    8 differs   10 a person must decide
       130 interrupted
+    ── exit 0
+    "#);
+}
+
+#[test]
+fn help_of_preflight() {
+    assert_snapshot!(Place::empty().transcript(&["preflight", "--help"]), @r#"
+    ── stdout
+    Ask whether this migration can work, before anything is copied
+
+    Looks at both clusters: every broker, every right, what is stored and what the other side would
+    take. It changes nothing: what has to be tried is tried in ways that can have no effect. Commands
+    that would put something right are printed, never run.
+
+    Exit 0: it can work. 3: something is in the way, or could not be looked at.
+
+    Usage: kafka-migrate preflight [OPTIONS]
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Options of every command:
+      -c, --config <FILE>
+              The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
+
+          --state <DIR>
+              Where local state lives [default: .kafka-migrate/NAME beside the file; variable:
+              KAFKA_MIGRATE_STATE]
+
+          --json
+              Print JSON on stdout: one document, or for `replicate` a line per event
+
+      -v, --verbose...
+              Say more; twice: also what happens inside, for a bug report
+
+      -q, --quiet
+              Say only what went wrong
+
+          --color <WHEN>
+              When to use colour [default: auto]
+
+              Possible values:
+              - auto:   On a terminal, unless NO_COLOR or CI is set
+              - always: Always
+              - never:  Never
+    ── exit 0
+    "#);
+}
+
+#[test]
+fn help_of_ready() {
+    assert_snapshot!(Place::empty().transcript(&["ready", "--help"]), @r#"
+    ── stdout
+    Ask the gates whether applications may move
+
+    Every gate has to be open at three looks in a row, and for `ready.hold`; so it takes that long to
+    say yes. It says no as soon as one is closed, or goes on looking with --wait. It changes nothing.
+
+    Exit 0: all gates are open. 3: one is closed, or could not be looked at.
+
+    Usage: kafka-migrate ready [OPTIONS]
+
+    Options:
+          --wait <TIME>
+              Look on for up to so long until the gates open, such as 30m; only changes are shown
+              meanwhile
+
+          --app <NAME>
+              Ask about one application of the file only: its topics and its groups
+
+          --waive <CODE=REASON>
+              Let a gate be as it is, and say why: G212="nobody goes back". Can be given several times
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Options of every command:
+      -c, --config <FILE>
+              The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
+
+          --state <DIR>
+              Where local state lives [default: .kafka-migrate/NAME beside the file; variable:
+              KAFKA_MIGRATE_STATE]
+
+          --json
+              Print JSON on stdout: one document, or for `replicate` a line per event
+
+      -v, --verbose...
+              Say more; twice: also what happens inside, for a bug report
+
+      -q, --quiet
+              Say only what went wrong
+
+          --color <WHEN>
+              When to use colour [default: auto]
+
+              Possible values:
+              - auto:   On a terminal, unless NO_COLOR or CI is set
+              - always: Always
+              - never:  Never
+    ── exit 0
+    "#);
+}
+
+#[test]
+fn help_of_explain() {
+    assert_snapshot!(Place::empty().transcript(&["explain", "--help"]), @r#"
+    ── stdout
+    Explain a code: a gate (G204) or an error (K101)
+
+    Usage: kafka-migrate explain [OPTIONS] <CODE>
+
+    Arguments:
+      <CODE>
+              The code, as it was printed
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Options of every command:
+      -c, --config <FILE>
+              The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
+
+          --state <DIR>
+              Where local state lives [default: .kafka-migrate/NAME beside the file; variable:
+              KAFKA_MIGRATE_STATE]
+
+          --json
+              Print JSON on stdout: one document, or for `replicate` a line per event
+
+      -v, --verbose...
+              Say more; twice: also what happens inside, for a bug report
+
+      -q, --quiet
+              Say only what went wrong
+
+          --color <WHEN>
+              When to use colour [default: auto]
+
+              Possible values:
+              - auto:   On a terminal, unless NO_COLOR or CI is set
+              - always: Always
+              - never:  Never
     ── exit 0
     "#);
 }
@@ -299,7 +457,7 @@ fn an_unknown_command_names_the_nearest() {
     assert_snapshot!(Place::empty().transcript(&["replicat"]), @r#"
     ── stderr
     error[K004]: unrecognized subcommand 'replicat'
-    hint: a similar subcommand exists: 'replicate'
+    hint: some similar subcommands exist: 'explain', 'preflight', 'replicate'
     next: kafka-migrate --help      exit 2 (usage)
     ── exit 2
     "#);

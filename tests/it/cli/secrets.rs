@@ -37,7 +37,14 @@ fn place(source: &str, target: &str) -> Place {
 
 /// Runs everything that could print it, in text and JSON, as loudly as possible; how many commands ended with which code.
 fn assert_silent(place: &Place, code: impl Fn(&str) -> i32) {
-    for command in ["config", "replicate", "status", "verify"] {
+    for command in [
+        "config",
+        "preflight",
+        "replicate",
+        "status",
+        "ready",
+        "verify",
+    ] {
         for flags in [&[][..], &["--json"], &["-vv"], &["-q"]] {
             let arguments: Vec<&str> = flags.iter().copied().chain([command]).collect();
             let finished = place
@@ -59,6 +66,7 @@ fn of_sides_that_cannot_be_reached() {
     let (_held, nowhere) = nobody();
     assert_silent(&place(&nowhere, &nowhere), |command| match command {
         "config" => 0,
+        "preflight" | "ready" => 3,
         _ => 4,
     });
 }
@@ -78,6 +86,7 @@ async fn of_logins_that_are_refused() {
     let place = place(&address(&source), &address(&target));
     assert_silent(&place, |command| match command {
         "config" => 0,
+        "preflight" | "ready" => 3,
         _ => 4,
     });
     assert!(source.count(AUTHENTICATE) > 0, "the password was used");

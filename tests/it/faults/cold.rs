@@ -15,18 +15,19 @@ use crate::support::{
 use super::{assert_all_same, event, held, wait_until_copying};
 
 /// How long the target remembers a producer after the timestamp of its last batch.
-const EXPIRY: Duration = Duration::from_secs(6);
+pub const EXPIRY: Duration = Duration::from_secs(6);
 /// INVALID_PRODUCER_EPOCH.
 const FENCED: i16 = 47;
 
 /// The target, started once.
-fn forgetful() -> &'static Kafka {
+pub fn forgetful() -> &'static Kafka {
     static TARGET: OnceLock<Kafka> = OnceLock::new();
     TARGET.get_or_init(|| {
         let expiry = EXPIRY.as_millis().to_string();
         Kafka::spec("cold-target")
             .set("producer.id.expiration.ms", &expiry)
             .set("producer.id.expiration.check.interval.ms", "500")
+            .set("log.cleaner.backoff.ms", "500")
             .start()
     })
 }

@@ -187,48 +187,65 @@ fn a_second_interrupt_stops_at_once_and_is_safe() {
     migration.verify();
 }
 
-/// What the program needs to be allowed on each side; types and operations as in `Wire::allow`.
-pub fn allow_migrator(source: &Kafka, target: &Kafka, migration: &str) {
-    let [read, write, create, delete, describe, describe_configs] = [3, 4, 5, 6, 8, 10];
-    let [a_topic, cluster, transactional_id] = [2, 4, 5];
-    let [literal, prefixed] = [3, 4];
+/// Types and operations as in `Wire::allow`.
+mod rights {
+    pub const READ: i8 = 3;
+    pub const WRITE: i8 = 4;
+    pub const CREATE: i8 = 5;
+    pub const DELETE: i8 = 6;
+    pub const DESCRIBE: i8 = 8;
+    pub const DESCRIBE_CONFIGS: i8 = 10;
+    pub const TOPIC: i8 = 2;
+    pub const CLUSTER: i8 = 4;
+    pub const TRANSACTIONAL_ID: i8 = 5;
+    pub const LITERAL: i8 = 3;
+    pub const PREFIXED: i8 = 4;
+}
+
+fn allow(kafka: &Kafka, resource: (i8, &str, i8), operations: &[i8]) {
     let principal = format!("User:{}", MIGRATOR.0);
-    let ledger = format!("kafka-migrate.{migration}.");
-    let allow = |kafka: &Kafka, resource: (i8, &str, i8), operations: &[i8]| {
-        for operation in operations {
-            kafka
-                .wire()
-                .allow(&principal, resource, *operation)
-                .expect("the broker answers")
-                .expect("the ACL is taken");
-        }
+    for operation in operations {
+        kafka
+            .wire()
+            .allow(&principal, resource, *operation)
+            .expect("the broker answers")
+            .expect("the ACL is taken");
+    }
+}
+
+/// What the program needs to be allowed on each side.
+pub fn allow_migrator(source: &Kafka, target: &Kafka, migration: &str) {
+    use rights::{CLUSTER, DESCRIBE, DESCRIBE_CONFIGS, LITERAL, READ, TOPIC};
+    let configs = [DESCRIBE, DESCRIBE_CONFIGS];
+    allow(
+        source,
+        (TOPIC, "*", LITERAL),
+        &[READ, DESCRIBE, DESCRIBE_CONFIGS],
+    );
+    allow(source, (CLUSTER, "kafka-cluster", LITERAL), &configs);
+    allow_on_target(target, migration);
+}
+
+/// What it needs to be allowed on the target.
+pub fn allow_on_target(target: &Kafka, migration: &str) {
+    use rights::{
+        CLUSTER, CREATE, DELETE, DESCRIBE, DESCRIBE_CONFIGS, LITERAL, PREFIXED, READ, TOPIC,
+        TRANSACTIONAL_ID, WRITE,
     };
-    allow(
-        source,
-        (a_topic, "*", literal),
-        &[read, describe, describe_configs],
-    );
-    allow(
-        source,
-        (cluster, "kafka-cluster", literal),
-        &[describe, describe_configs],
-    );
+    let ledger = format!("kafka-migrate.{migration}.");
+    let configs = [DESCRIBE, DESCRIBE_CONFIGS];
     allow(
         target,
-        (a_topic, "*", literal),
-        &[read, write, create, describe, describe_configs],
+        (TOPIC, "*", LITERAL),
+        &[READ, WRITE, CREATE, DESCRIBE, DESCRIBE_CONFIGS],
     );
-    allow(target, (a_topic, &ledger, prefixed), &[delete]);
+    allow(target, (TOPIC, &ledger, PREFIXED), &[DELETE]);
     allow(
         target,
-        (transactional_id, &ledger, prefixed),
-        &[write, describe],
+        (TRANSACTIONAL_ID, &ledger, PREFIXED),
+        &[WRITE, DESCRIBE],
     );
-    allow(
-        target,
-        (cluster, "kafka-cluster", literal),
-        &[describe, describe_configs],
-    );
+    allow(target, (CLUSTER, "kafka-cluster", LITERAL), &configs);
 }
 
 #[test]
@@ -275,12 +292,16 @@ fn three_brokers_lose_one_and_roll_while_we_copy() {
         .start();
     let topic = unique("turbulent");
     source.create_topic(&topic, 6, &[]);
-    let loader = Load::to(&[(&topic, 6)]).keep_writing(source, 1000);
+    // Takes nothing while one of its three replicas is missing.
+    let strict = format!("{topic}-strict");
+    source.create_topic(&strict, 2, &[]);
+    target.create_topic(&strict, 2, &[("min.insync.replicas", "3")]);
+    let loader = Load::to(&[(&topic, 6), (&strict, 2)]).keep_writing(source, 1500);
     let migration = Migration::new(
         &unique("turbulent"),
         Access::Plain(source),
         Access::Plain(&target),
-        &[&topic],
+        &[&format!("{topic}*")],
     );
     let mut tool = migration.command(&["--json", "replicate"]).start();
     wait_until_copying(&mut tool, &target, &topic);
@@ -295,6 +316,6 @@ fn three_brokers_lose_one_and_roll_while_we_copy() {
     tool.interrupt();
     tool.wait(PATIENCE).assert_exit(130);
     migration.catch_up();
-    assert_all_same(source, &target, &[&topic]);
+    assert_all_same(source, &target, &[&topic, &strict]);
     migration.verify();
 }

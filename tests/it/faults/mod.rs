@@ -1,18 +1,31 @@
 //! The program between two real clusters while things go wrong.
 
 mod bad_input;
+mod changed;
 mod cold;
+mod cut;
 mod damaged;
+mod evidence;
 mod first_copy;
+mod gaps;
 mod harness;
 mod holes;
+mod identities;
 mod kills;
 mod limits;
+mod lossy;
 mod lost_answers;
+mod ordeal;
+mod retention;
+mod seam;
 mod stops;
 mod stops_lost;
 mod stops_past;
+mod times;
+mod tiny;
+mod tombstones;
 mod two_engines;
+mod typed;
 
 use std::time::Duration;
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::support::{
     codecs::Record,
     kafka::Kafka,
@@ -24,19 +26,24 @@ pub fn stops(migration: &Migration, says: &[&str]) -> Finished {
     finished
 }
 
-/// What `status --json` lists as stopped: topic and code.
+/// `status --json`.
 #[track_caller]
-fn stopped(migration: &Migration) -> Vec<(String, String)> {
+pub fn status(migration: &Migration) -> Value {
     let status = migration.run(&["--json", "status"]);
     status.assert_exit(0);
-    let status: serde_json::Value =
-        serde_json::from_str(&status.stdout).unwrap_or_else(|error| panic!("{error}: {status}"));
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    status["stopped"]
-        .as_array()
-        .unwrap_or_else(|| panic!("no list of what stopped: {status}"))
+    serde_json::from_str(&status.stdout).unwrap_or_else(|error| panic!("{error}: {status}"))
+}
+
+/// What it lists as stopped: topic and code.
+#[track_caller]
+pub fn stopped(migration: &Migration) -> Vec<(String, String)> {
+    let status = status(migration);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let stopped = status["stopped"].as_array();
+    let stopped = stopped.unwrap_or_else(|| panic!("no list of what stopped: {status}"));
+    stopped
         .iter()
-        .map(|stopped| (text(&stopped["topic"]), text(&stopped["code"])))
+        .map(|one| (text(&one["topic"]), text(&one["code"])))
         .collect()
 }
 
@@ -127,12 +134,7 @@ fn records_deleted_before_they_were_copied_are_named_and_not_skipped() {
     let topic = unique("overtaken");
     source.create_topic(&topic, 1, &[]);
     Load::to(&[(&topic, 1)]).fill(source, 100);
-    let migration = Migration::new(
-        &topic,
-        Access::Plain(source),
-        Access::Plain(target),
-        &[&topic],
-    );
+    let migration = Migration::of_topic(source, target, &topic);
     migration.catch_up();
     let copied = target.end_offset(&topic, 0);
     let from = source.end_offset(&topic, 0).expect("it has an end");
@@ -159,12 +161,7 @@ fn a_target_topic_made_anew_in_mid_run_is_not_written_on() {
     let topic = unique("anew");
     source.create_topic(&topic, 1, &[]);
     let loader = Load::to(&[(&topic, 1)]).keep_writing(source, 200);
-    let migration = Migration::new(
-        &topic,
-        Access::Plain(source),
-        Access::Plain(target),
-        &[&topic],
-    );
+    let migration = Migration::of_topic(source, target, &topic);
     let mut tool = migration.command(&["--json", "replicate"]).start();
     wait_until_copying(&mut tool, target, &topic);
     delete_topic(target, &topic);

@@ -18,20 +18,10 @@ use crate::support::{
 
 use super::{
     first_copy::allow_migrator,
-    stops::{delete_topic, stops},
-    stops_past::{assert_holds, recopy, records, replicate, status},
+    stops::{delete_topic, status, stopped, stops},
+    stops_past::{assert_holds, recopy, records, replicate},
     wait_until_copying,
 };
-
-/// Codes of what has stopped, by topic.
-fn stopped(migration: &Migration) -> Vec<(String, String)> {
-    let status = status(migration);
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let stopped = status["stopped"].as_array().into_iter().flatten();
-    stopped
-        .map(|one| (text(&one["topic"]), text(&one["code"])))
-        .collect()
-}
 
 #[test]
 fn a_source_that_was_cut_off_is_followed_from_there_once_that_is_accepted() {
@@ -44,12 +34,7 @@ fn a_source_that_was_cut_off_is_followed_from_there_once_that_is_accepted() {
     let kept = records(&source, &topic);
     Load::to(&[(&topic, 1)]).fill(&source, 60);
     let end = source.end_offset(&topic, 0).expect("it has an end");
-    let migration = Migration::new(
-        &topic,
-        Access::Plain(&source),
-        Access::Plain(target),
-        &[&topic],
-    );
+    let migration = Migration::of_topic(&source, target, &topic);
     migration.catch_up();
     let copied = records(target, &topic);
     source.cut_off(&topic, 0, at);
@@ -87,12 +72,7 @@ fn a_target_that_lost_what_it_acknowledged_is_told_with_offsets_and_copied_again
     let topic = unique("cut-target");
     source.create_topic(&topic, 1, &[]);
     Load::to(&[(&topic, 1)]).fill(source, 60);
-    let migration = Migration::new(
-        &topic,
-        Access::Plain(source),
-        Access::Plain(&target),
-        &[&topic],
-    );
+    let migration = Migration::of_topic(source, &target, &topic);
     migration.catch_up();
     let at = records(&target, &topic).len().cast_signed() as i64;
     Load::to(&[(&topic, 1)]).fill(source, 60);
@@ -238,12 +218,7 @@ fn another_cluster_under_the_same_migration_is_refused() {
         kafka.create_topic(&topic, 1, &[]);
         Load::to(&[(&topic, 1)]).fill(kafka, 20);
     }
-    let migration = Migration::new(
-        &topic,
-        Access::Plain(source),
-        Access::Plain(target),
-        &[&topic],
-    );
+    let migration = Migration::of_topic(source, target, &topic);
     migration.catch_up();
     let copied = records(target, &topic);
     migration.edit(&source.bootstrap()[0], &shared_older().bootstrap()[0]);
@@ -280,12 +255,7 @@ fn a_transaction_that_holds_a_partition_back_is_named_with_its_owner() {
             .expect("the queue has room");
     }
     producer.flush(limit).expect("the source acknowledges it");
-    let migration = Migration::new(
-        &topic,
-        Access::Plain(source),
-        Access::Plain(target),
-        &[&topic],
-    );
+    let migration = Migration::of_topic(source, target, &topic);
     migration.catch_up();
     let seen = status(&migration);
     let open = &seen["open_transactions"];

@@ -8,19 +8,11 @@ use crate::support::{
     load::Load,
     read::{self, View},
     shared_pair,
-    tool::{Access, Migration},
+    tool::Migration,
     unique,
 };
 
-use super::stops::stops;
-
-/// `status --json`.
-#[track_caller]
-pub fn status(migration: &Migration) -> Value {
-    let status = migration.run(&["--json", "status"]);
-    status.assert_exit(0);
-    serde_json::from_str(&status.stdout).unwrap_or_else(|error| panic!("{error}: {status}"))
-}
+use super::stops::{status, stops};
 
 pub fn records(kafka: &Kafka, topic: &str) -> Vec<Record> {
     read::partition(kafka, topic, 0, View::Uncommitted)
@@ -65,12 +57,7 @@ fn overtaken(stem: &str) -> (Migration, String, Vec<Record>, (i64, i64)) {
     let topic = unique(stem);
     source.create_topic(&topic, 1, &[]);
     Load::to(&[(&topic, 1)]).fill(source, 100);
-    let migration = Migration::new(
-        &topic,
-        Access::Plain(source),
-        Access::Plain(target),
-        &[&topic],
-    );
+    let migration = Migration::of_topic(source, target, &topic);
     migration.catch_up();
     let copied = records(source, &topic);
     let lost = overtake(source, &topic);
@@ -259,12 +246,7 @@ fn a_topic_made_anew_on_either_side_is_copied_again_as_a_whole() {
     let topic = unique("made-anew");
     source.create_topic(&topic, 3, &[]);
     Load::to(&[(&topic, 3)]).fill(source, 150);
-    let migration = Migration::new(
-        &topic,
-        Access::Plain(source),
-        Access::Plain(target),
-        &[&topic],
-    );
+    let migration = Migration::of_topic(source, target, &topic);
     migration.catch_up();
     for (kafka, side) in [(source, "source"), (target, "target")] {
         super::remake(kafka, &topic, 3);
@@ -356,12 +338,7 @@ fn what_others_wrote_to_the_target_goes_when_it_is_copied_again() {
     target.create_topic(&topic, 1, &[]);
     Load::to(&[(&topic, 1)]).fill(source, 100);
     Load::to(&[(&topic, 1)]).fill(target, 40);
-    let migration = Migration::new(
-        &topic,
-        Access::Plain(source),
-        Access::Plain(target),
-        &[&topic],
-    );
+    let migration = Migration::of_topic(source, target, &topic);
     stops(&migration, &["K520"]);
     let wrong = replicate(&migration, &["--accept-gap", &format!("{topic}:0")]);
     wrong.assert_exit(7);
@@ -389,12 +366,7 @@ fn a_target_that_does_not_delete_keeps_its_records_until_it_does() {
         let produced = wire.produce(&topic, 0, &codecs::encode(Envelope::PLAIN, &batch));
         produced.expect("the broker answers").expect("it is taken");
     }
-    let migration = Migration::new(
-        &topic,
-        Access::Plain(source),
-        Access::Plain(target),
-        &[&topic],
-    );
+    let migration = Migration::of_topic(source, target, &topic);
     stops(&migration, &["K520"]);
     let refused = recopy(&migration, &format!("{topic}:0"));
     refused.assert_exit(10);
@@ -412,12 +384,7 @@ fn a_batch_that_the_target_refuses_is_passed_over_alone() {
     let topic = unique("refused");
     source.create_topic(&topic, 1, &[]);
     target.create_topic(&topic, 1, &[("max.message.bytes", "2000")]);
-    let migration = Migration::new(
-        &topic,
-        Access::Plain(source),
-        Access::Plain(target),
-        &[&topic],
-    );
+    let migration = Migration::of_topic(source, target, &topic);
     let mut wire = source.wire_to_leader(&topic, 0).expect("it has a leader");
     let mut write = |count: i64, bytes: usize| -> Vec<Record> {
         let records: Vec<Record> = (0..count)

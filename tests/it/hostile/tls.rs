@@ -15,13 +15,21 @@ use super::{
 
 /// A broker with a certificate for `name`, and the authority that signed it.
 pub async fn broker_for(name: &str) -> (Broker, String) {
+    broker_until(name, 365).await
+}
+
+/// The same, with a certificate that ends in so many days.
+pub async fn broker_until(name: &str, days: i64) -> (Broker, String) {
     let ca_key = KeyPair::generate().expect("keys can be made");
     let mut ca = CertificateParams::new(Vec::new()).expect("no names are valid names");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca_pem = ca.self_signed(&ca_key).expect("self-signing works").pem();
     let key = KeyPair::generate().expect("keys can be made");
-    let certificate = CertificateParams::new(vec![name.to_owned()])
-        .expect("the name is valid")
+    let mut params = CertificateParams::new(vec![name.to_owned()]).expect("the name is valid");
+    params.not_after = (std::time::SystemTime::now()
+        + std::time::Duration::from_secs(u64::try_from(days).expect("it is to come") * 86_400))
+    .into();
+    let certificate = params
         .signed_by(&key, &Issuer::new(ca, ca_key))
         .expect("signing works");
     let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))

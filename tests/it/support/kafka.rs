@@ -646,6 +646,12 @@ impl Kafka {
         metadata.brokers.get(leader).cloned()
     }
 
+    /// The index of the broker that leads a partition.
+    pub fn leader_index(&self, topic: &str, partition: i32) -> Option<usize> {
+        let leader = self.leader(topic, partition)?;
+        (0..self.brokers.len()).find(|&index| self.address(index) == leader)
+    }
+
     /// A connection to a partition's leader.
     pub fn wire_to_leader(&self, topic: &str, partition: i32) -> Option<Wire> {
         Wire::connect(&self.leader(topic, partition)?).ok()
@@ -678,22 +684,30 @@ impl Kafka {
     /// Cuts the log of a partition off at a batch that begins at `at`, as a disk does that loses what it acknowledged; broker 0 is
     /// stopped for it and started again. The log must be one segment.
     pub fn cut_off(&self, topic: &str, partition: i32, at: i64) {
+        self.change_log(topic, partition, |directory| {
+            let segment = directory.join("00000000000000000000.log");
+            let bytes = fs::read(&segment).expect("the broker holds the partition");
+            let mut length = 0;
+            while let Some(rest) = bytes.get(length..).filter(|rest| rest.len() > 12) {
+                let base = i64::from_be_bytes(rest[..8].try_into().expect("eight bytes"));
+                if base >= at {
+                    break;
+                }
+                let size = i32::from_be_bytes(rest[8..12].try_into().expect("four bytes"));
+                length += 12 + usize::try_from(size).expect("a length");
+            }
+            assert!(length < bytes.len(), "nothing stands at or behind {at}");
+            fs::write(&segment, &bytes[..length]).expect("the scratch directory is writable");
+        });
+    }
+
+    /// Lets a partition's log on broker 0 be changed, given its directory, while the broker is stopped; what the broker derived from it is
+    /// forgotten.
+    pub fn change_log(&self, topic: &str, partition: i32, change: impl FnOnce(&Path)) {
         self.stop(0);
         let data = self.brokers[0].home.join("data");
         let directory = data.join(format!("{topic}-{partition}"));
-        let segment = directory.join("00000000000000000000.log");
-        let bytes = fs::read(&segment).expect("the broker holds the partition");
-        let mut length = 0;
-        while let Some(rest) = bytes.get(length..).filter(|rest| rest.len() > 12) {
-            let base = i64::from_be_bytes(rest[..8].try_into().expect("eight bytes"));
-            if base >= at {
-                break;
-            }
-            let size = i32::from_be_bytes(rest[8..12].try_into().expect("four bytes"));
-            length += 12 + usize::try_from(size).expect("a length");
-        }
-        assert!(length < bytes.len(), "nothing stands at or behind {at}");
-        fs::write(&segment, &bytes[..length]).expect("the scratch directory is writable");
+        change(&directory);
         for entry in fs::read_dir(&directory)
             .expect("it is a directory")
             .flatten()
@@ -716,6 +730,12 @@ impl Kafka {
         }
         self.start_again(0);
         self.wait_for_partitions(topic, partition + 1);
+    }
+
+    /// The file with a partition's first records on broker 0.
+    pub fn segment(&self, topic: &str, partition: i32) -> PathBuf {
+        let directory = self.brokers[0].home.join("data");
+        directory.join(format!("{topic}-{partition}/00000000000000000000.log"))
     }
 
     /// Bytes of a topic's logs on broker 0.

@@ -15,6 +15,7 @@ use std::{
 pub struct Wire {
     stream: TcpStream,
     correlation: i32,
+    client: &'static str,
 }
 
 /// A request's body.
@@ -119,6 +120,8 @@ pub struct Metadata {
     pub brokers: BTreeMap<i32, String>,
     /// Topic to its partitions' leaders; -1 where there is none. Only topics without an error.
     pub topics: BTreeMap<String, Vec<i32>>,
+    /// Topic to the brokers that are in sync, by partition.
+    pub in_sync: BTreeMap<String, Vec<Vec<i32>>>,
 }
 
 /// One partition of a fetch answer.
@@ -141,7 +144,15 @@ impl Wire {
         Ok(Self {
             stream,
             correlation: 0,
+            client: "test-witness",
         })
+    }
+
+    /// Under the name that brokers let write to their own topics (`AdminUtils.ADMIN_CLIENT_ID`).
+    #[must_use]
+    pub fn for_admin(mut self) -> Self {
+        self.client = "__admin_client";
+        self
     }
 
     /// One request, one answer.
@@ -151,7 +162,7 @@ impl Wire {
             .i16(api)
             .i16(version)
             .i32(self.correlation)
-            .text("test-witness");
+            .text(self.client);
         let mut bytes = Body::default()
             .i32(i32::try_from(frame.0.len() + body.0.len()).expect("less than 2 GiB"))
             .0;
@@ -184,30 +195,27 @@ impl Wire {
         let topics = answer.array(|a| {
             let (error, name) = (a.i16(), a.text().unwrap_or_default());
             a.i8();
-            let mut leaders = a.array(|a| {
+            let mut partitions = a.array(|a| {
                 a.i16();
                 let (partition, leader) = (a.i32(), a.i32());
                 a.array(Answer::i32);
-                a.array(Answer::i32);
-                (partition, leader)
+                (partition, leader, a.array(Answer::i32))
             });
-            leaders.sort_unstable();
-            (
-                error,
-                name,
-                leaders.into_iter().map(|(_, leader)| leader).collect(),
-            )
+            partitions.sort_unstable();
+            (error, name, partitions)
         });
-        let topics = topics
-            .into_iter()
-            .filter(|(error, ..)| *error == 0)
-            .map(|(_, name, leaders)| (name, leaders))
-            .collect();
-        Ok(Metadata {
+        let mut metadata = Metadata {
             cluster_id,
             brokers: brokers.into_iter().collect(),
-            topics,
-        })
+            ..Metadata::default()
+        };
+        for (_, name, partitions) in topics.into_iter().filter(|(error, ..)| *error == 0) {
+            let leaders = partitions.iter().map(|(_, leader, _)| *leader);
+            metadata.topics.insert(name.clone(), leaders.collect());
+            let in_sync = partitions.into_iter().map(|(.., in_sync)| in_sync);
+            metadata.in_sync.insert(name, in_sync.collect());
+        }
+        Ok(metadata)
     }
 
     /// CreateTopics v2.
@@ -290,6 +298,36 @@ impl Wire {
         Ok(check(answer.i16()))
     }
 
+    /// DescribeConfigs v1: what is set on the topic itself; `None` where its broker decides.
+    pub fn topic_setting(&mut self, topic: &str, setting: &str) -> io::Result<Option<String>> {
+        let body = Body::default()
+            .i32(1)
+            .i8(2)
+            .text(topic)
+            .i32(1)
+            .text(setting)
+            .i8(0);
+        let mut answer = self.call(32, 1, body)?;
+        answer.i32();
+        let mut found = answer.array(|a| {
+            a.i16();
+            a.text();
+            a.i8();
+            a.text();
+            a.array(|a| {
+                a.text();
+                let value = a.text();
+                a.i8();
+                let source = a.i8();
+                a.i8();
+                a.array(|a| (a.text(), a.text(), a.i8()));
+                // `ConfigEntry.ConfigSource`: 1 is the topic.
+                value.filter(|_| source == 1)
+            })
+        });
+        Ok(found.pop().and_then(|mut entries| entries.pop()).flatten())
+    }
+
     /// AlterClientQuotas v0: a quota of one client id, such as `producer_byte_rate` in bytes per second; `None` removes it.
     pub fn client_quota(
         &mut self,
@@ -310,6 +348,82 @@ impl Wire {
             code
         });
         Ok(check(codes[0]))
+    }
+
+    /// IncrementalAlterConfigs v0: sets one setting of a topic.
+    pub fn set_topic(
+        &mut self,
+        topic: &str,
+        key: &str,
+        value: &str,
+    ) -> io::Result<Result<(), Code>> {
+        let body = Body::default().i32(1).i8(2).text(topic);
+        let body = body.i32(1).text(key).i8(0).text(value).i8(0);
+        let mut answer = self.call(44, 0, body)?;
+        answer.i32();
+        let codes = answer.array(|a| {
+            let code = a.i16();
+            a.text();
+            a.i8();
+            a.text();
+            code
+        });
+        Ok(check(codes[0]))
+    }
+
+    /// ElectLeaders v1: lets a replica lead that may lack records, because no other is there.
+    pub fn elect_unclean(&mut self, topic: &str, partition: i32) -> io::Result<Result<(), Code>> {
+        let body = Body::default().i8(1).i32(1).text(topic);
+        let mut answer = self.call(43, 1, body.i32(1).i32(partition).i32(30_000))?;
+        answer.i32();
+        answer.i16();
+        let codes = answer.array(|a| {
+            a.text();
+            a.array(|a| {
+                a.i32();
+                let code = a.i16();
+                a.text();
+                code
+            })
+        });
+        Ok(check(codes.concat()[0]))
+    }
+
+    /// InitProducerId v1: the producer id and epoch of a transactional id, the next epoch each time.
+    pub fn init_producer(&mut self, id: &str) -> io::Result<Result<(i64, i16), Code>> {
+        let mut answer = self.call(22, 1, Body::default().text(id).i32(60_000))?;
+        answer.i32();
+        let code = answer.i16();
+        let identity = (answer.i64(), answer.i16());
+        Ok(check(code).map(|()| identity))
+    }
+
+    /// FindCoordinator v1: who looks after a transactional id, as `host:port`.
+    pub fn coordinator(&mut self, id: &str) -> io::Result<Result<String, Code>> {
+        let mut answer = self.call(10, 1, Body::default().text(id).i8(1))?;
+        answer.i32();
+        let code = answer.i16();
+        answer.text();
+        answer.i32();
+        let host = answer.text().unwrap_or_default();
+        let address = format!("{host}:{}", answer.i32());
+        Ok(check(code).map(|()| address))
+    }
+
+    /// DeleteAcls v1: takes back what was denied to `principal` on a resource.
+    pub fn undeny(
+        &mut self,
+        principal: &str,
+        resource: (i8, &str, i8),
+        operation: i8,
+    ) -> io::Result<Result<(), Code>> {
+        let (kind, name, pattern) = resource;
+        let body = Body::default().i32(1).i8(kind).text(name).i8(pattern);
+        let body = body.text(principal).text("*").i8(operation).i8(2);
+        let mut answer = self.call(31, 1, body)?;
+        answer.i32();
+        answer.i32();
+        Ok(check(answer.i16()))
     }
 
     /// CreateAcls v1: allows `operation` to `principal` on one resource; types and operations are the wire's numbers

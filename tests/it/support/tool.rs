@@ -72,6 +72,16 @@ impl Migration {
         Self::from_text(name, &text)
     }
 
+    /// The usual one: of one topic, whose name it has, between plain listeners.
+    pub fn of_topic(source: &Kafka, target: &Kafka, topic: &str) -> Self {
+        Self::new(
+            topic,
+            Access::Plain(source),
+            Access::Plain(target),
+            &[topic],
+        )
+    }
+
     /// With a file written by the test.
     pub fn from_text(name: &str, text: &str) -> Self {
         let migration = Self {
@@ -349,6 +359,11 @@ impl Tool {
             .try_wait()
             .expect("a child can be asked")
             .is_some()
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The most memory it ever held resident, in bytes (Linux: `VmHWM`).

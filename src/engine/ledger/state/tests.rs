@@ -1,7 +1,7 @@
 //! What counts in a ledger, and that a snapshot says the same again.
 
 use super::{
-    super::record::{Beyond, Limit},
+    super::record::{Beyond, Epoch, HeldSetting, HeldStage, Limit},
     *,
 };
 
@@ -101,6 +101,20 @@ fn recopied() -> Entry {
         seam,
         checkpoint,
     }
+}
+
+fn held(topic: u32, stage: HeldStage) -> Entry {
+    let setting = HeldSetting {
+        name: "retention.ms".to_owned(),
+        before: None,
+        held: "-1".to_owned(),
+    };
+    let held = Held {
+        settings: vec![setting],
+        stage,
+        since_ms: 9,
+    };
+    Entry::Held { topic, held }
 }
 
 fn fold(records: Vec<Record>) -> State {
@@ -215,6 +229,11 @@ fn the_runs_that_recovery_needs_are_never_trimmed() {
     assert!(kept <= RUNS_KEPT + 2, "{kept} runs are kept");
 }
 
+fn epoch(number: i32, source: i64) -> Entry {
+    let epoch = Epoch { number, source };
+    Entry::Epoch { at: AT, epoch }
+}
+
 #[test]
 fn a_snapshot_says_what_the_ledger_said() {
     let topic = |number: u32, name: &str| Entry::Topic {
@@ -259,9 +278,15 @@ fn a_snapshot_says_what_the_ledger_said() {
                 gap,
                 recopy,
                 recopied(),
+                epoch(2, 20),
+                epoch(5, 25),
                 run(1, 4, 30),
                 checkpoint(1, 5, 31),
+                Entry::Current { at: AT, at_ms: 17 },
                 Entry::Stopped { at: AT, stopped },
+                held(0, HeldStage::Restoring),
+                held(1, HeldStage::Holding),
+                Entry::LetGo { topic: 1 },
             ],
         ),
     ]);
@@ -275,6 +300,7 @@ fn a_snapshot_says_what_the_ledger_said() {
         assert_eq!(again.retired, state.retired);
         assert_eq!(again.topics, state.topics);
         assert_eq!(again.numbers, state.numbers);
+        assert_eq!(again.held, state.held);
         assert_eq!(again.partitions, state.partitions);
         assert_eq!(again.claim.map(|claim| claim.run), Some(11));
     }
@@ -304,6 +330,22 @@ fn a_gap_moves_the_checkpoint_at_its_beginning_and_only_once() {
     let mut alone = State::default();
     alone.apply(record(1, 11, state.entries()), 0);
     assert_eq!(place(&alone), (13, 4));
+}
+
+#[test]
+fn epochs_of_a_source_that_was_cut_off_are_forgotten_with_its_records() {
+    let epochs = |state: &State| state.partitions[&AT].epochs.clone();
+    let mut state = fold(vec![
+        claim(1, 11),
+        record(1, 11, vec![epoch(2, 0), epoch(5, 8), checkpoint(0, 13, 13)]),
+    ]);
+    state.take(given_up(12, 5));
+    assert_eq!(epochs(&state), [(2, 0), (5, 8)].into_iter().collect());
+    state.take(given_up(13, 5));
+    assert_eq!(epochs(&state), [(2, 0)].into_iter().collect());
+    state.take(copied_again());
+    state.take(recopied());
+    assert_eq!(epochs(&state), Epochs::default());
 }
 
 #[test]
@@ -359,6 +401,28 @@ fn a_fenced_identity_is_kept_out_until_it_need_not_be() {
     assert_eq!(marked(&state), Some(9));
     assert!(state.apply(record(1, 11, vec![retired(0, None)]), 3));
     assert_eq!(marked(&state), None);
+}
+
+#[test]
+fn settings_are_held_until_they_are_let_go() {
+    let mut state = fold(vec![claim(1, 11)]);
+    for stage in [
+        HeldStage::Intended,
+        HeldStage::Holding,
+        HeldStage::Restoring,
+    ] {
+        state.take(held(3, stage));
+        let known: Vec<_> = state
+            .held
+            .iter()
+            .map(|(topic, one)| (*topic, one.stage))
+            .collect();
+        assert_eq!(known, [(3, stage)]);
+    }
+    state.take(Entry::LetGo { topic: 4 });
+    assert_eq!(state.held.len(), 1);
+    state.take(Entry::LetGo { topic: 3 });
+    assert!(state.held.is_empty() && !format!("{:?}", state.entries()).contains("Held"));
 }
 
 fn asked(id: u128, steer: Steer) -> Record {

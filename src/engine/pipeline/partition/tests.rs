@@ -34,6 +34,7 @@ fn partition(timestamps: &[i64]) -> Partition {
             batch: batch_of_one(&[sequence as u8], max_timestamp, stamp),
             sequence,
             count: 1,
+            merged: false,
             origin: Origin::from(100 + sequence as i64),
             source_next: 101 + sequence as i64,
             max_timestamp,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     engine::{
-        ledger::record::At,
+        ledger::{epochs::Epochs, record::At},
         pipeline::partition::{Fate, Settled},
         pipeline::warmth::Warmth,
         recover::Position,
@@ -278,6 +278,89 @@ fn one_record_that_is_too_large_stops_the_partition_and_so_does_another_refusal(
     );
 }
 
+/// What the ledger makes of what it was told.
+fn told(entries: &[Entry]) -> Epochs {
+    let mut epochs = Epochs::default();
+    for entry in entries {
+        if let Entry::Epoch { epoch, .. } = entry {
+            epochs.push(*epoch);
+        }
+    }
+    epochs
+}
+
+#[test]
+fn under_which_leader_epoch_it_was_read_is_told_and_taken_back_where_it_is_given_up() {
+    let batches = |epochs: [i32; 3]| -> Vec<Batch> {
+        let batch = |(base, epoch): (i64, i32)| {
+            let records: Vec<Record> = (base..base + 10)
+                .map(|offset| Record {
+                    offset,
+                    timestamp: 1_000,
+                    key: None,
+                    value: Some(vec![b'v'; 20_000].into()),
+                    headers: vec![],
+                })
+                .collect();
+            encode_from((base, 1_000), &records, ALL[0], |header| {
+                header.leader_epoch = epoch;
+            })
+        };
+        [0, 10, 20].into_iter().zip(epochs).map(batch).collect()
+    };
+    let mut partition = partition(0, 0);
+    let mut entries = Vec::new();
+    take(&mut partition, &batches([4, 4, 6]), &mut entries);
+    assert_eq!(told(&entries), [(4, 0), (6, 20)].into_iter().collect());
+    // Nothing new is nothing to tell, and what is told is waited for.
+    assert!(partition.queue.iter().all(|item| item.mark == WRITER.mark));
+    let before = entries.len();
+    take(&mut partition, &[], &mut entries);
+    assert_eq!(entries.len(), before);
+    // The source lost what was read last and not copied.
+    partition.take_next().expect("something waits");
+    partition.drop_unsent();
+    take(&mut partition, &batches([4, 4, 4])[1..], &mut entries);
+    assert_eq!(partition.epochs, [(4, 0)].into_iter().collect());
+    assert_eq!(told(&entries), partition.epochs);
+    // Nothing of it was copied.
+    partition.highest_sent = 0;
+    partition.in_flight.clear();
+    partition.drop_unsent();
+    take(&mut partition, &batches([5, 7, 7]), &mut entries);
+    assert_eq!(told(&entries), [(5, 0), (7, 10)].into_iter().collect());
+    assert_eq!(told(&entries), partition.epochs);
+}
+
+#[test]
+fn a_refused_batch_of_several_is_fetched_again_to_go_one_by_one() {
+    let (batches, mut entries) = (tiny_batches(10, 0), Vec::new());
+    let mut refused = |dirty| {
+        let mut partition = partition(0, 0);
+        take(&mut partition, &batches[..6], &mut entries);
+        assert_eq!(partition.queue.len(), 1, "they are merged");
+        partition.take_next().expect("something waits");
+        partition.dirty = dirty;
+        partition.answered(0, Fate::Forbidden(87, None));
+        let settled = partition.settle(1_000, WARMTH);
+        (partition, settled)
+    };
+    // Not while a copy of it may be under way.
+    assert_eq!(refused(true).1, Settled::Forbidden(87, None));
+    let (mut partition, settled) = refused(false);
+    assert_eq!(settled, Settled::Apart);
+    assert!(partition.is_idle() && partition.buffered == 0);
+    assert_eq!(partition.fetch_offset, 0);
+    take(&mut partition, &batches, &mut entries);
+    let firsts: Vec<u64> = partition.queue.iter().map(|item| item.sequence).collect();
+    assert_eq!(firsts, [0, 10, 20, 30, 40, 50, 60], "behind them as before");
+    assert_eq!(waiting(&partition, &entries), naive(&batches, 0));
+    partition.take_next().expect("something waits");
+    partition.answered(0, Fate::Forbidden(87, None));
+    let settled = partition.settle(1_000, WARMTH);
+    assert_eq!(settled, Settled::Forbidden(87, None), "that one alone");
+}
+
 /// Small batches of ten records.
 fn tiny_batches(count: i64, codec: usize) -> Vec<Batch> {
     let batch = |batch: i64| {
@@ -308,7 +391,8 @@ fn tiny_batches_that_wait_are_merged_and_a_few_are_not() {
             "{} batches",
             partition.queue.len()
         );
-        assert_eq!(entries.len(), 1, "one run");
+        let is_run = |entry: &&Entry| matches!(entry, Entry::Run { .. });
+        assert_eq!(entries.iter().filter(is_run).count(), 1);
         assert_eq!(waiting(&partition, &entries), naive(&batches, 0));
         // Never beyond what the target takes.
         partition = self::partition(0, 0);

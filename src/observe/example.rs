@@ -1,0 +1,196 @@
+//! Observations in which all is well, for tests of gates.
+
+use super::*;
+use crate::cluster::Operation;
+
+/// Two topics, one group and one application, all copied and all healthy.
+pub fn green() -> Observation {
+    let patterns = |texts: &[&str]| {
+        let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
+        Patterns::of(&texts).expect("they are globs")
+    };
+    let groups = GroupsSeen {
+        complete: true,
+        denied: Vec::new(),
+        groups: vec![GroupSeen {
+            name: "order-status".into(),
+            state: "Stable".into(),
+            members: 1,
+            subscribed: Some(vec!["orders".into()]),
+            committed: [(TopicPartition::new("orders", 0), 100)].into(),
+            ..GroupSeen::default()
+        }],
+    };
+    let mut seen = Observation {
+        v: VERSION,
+        at_ms: 1_769_868_122_100,
+        migration: "orders".into(),
+        asked: Asked {
+            two_way: true,
+            groups: patterns(&["*"]),
+            replication_factor: None,
+            bytes_per_second: Some(100_000_000),
+            most_topics: None,
+            application: None,
+        },
+        source: cluster("Aaa"),
+        target: cluster("Bbb"),
+        topics: Known::seen(vec![topic("orders"), topic("order_status")]),
+        missing_topics: Vec::new(),
+        topics_outside: vec!["payments".into()],
+        engine: Known::seen(engine()),
+        reverse: Known::seen(engine()),
+        source_groups: Known::seen(groups.clone()),
+        target_groups: Known::seen(groups),
+        applications: vec![Application {
+            name: "order-status".into(),
+            reads: patterns(&["orders"]),
+            writes: patterns(&["order_status"]),
+            groups: patterns(&["order-status"]),
+        }],
+        others: Known::seen(Vec::new()),
+        engine_rights: EngineRights {
+            ledger: "kafka-migrate.orders.forward".into(),
+            creation: Known::seen(None),
+            write: Known::seen(Probe::Allowed),
+            read: Known::seen(Probe::Allowed),
+            delete: Known::seen(Probe::Allowed),
+            operations: Known::seen(None),
+            transactional_ids: "kafka-migrate.orders.forward.".into(),
+            transactions: Known::seen(Probe::Allowed),
+        },
+        metrics: Metrics {
+            replicator_failure: Known::seen(0),
+            offset_sync_failure: Known::seen(0),
+            source_ping: Known::seen(1),
+            target_ping: Known::seen(1),
+            message_lag: Known::seen(0),
+            replication_latency: Known::seen(Latency::AtMost(4000)),
+            source_offset_lag: Known::seen(0),
+            target_offset_lag: Known::seen(0),
+            groups: Known::seen(GroupCount::default()),
+        },
+        trend: Trend {
+            observations: 3,
+            watched_ms: 60_000,
+            message_lag: vec![(60_000, 0), (30_000, 0), (0, 0)],
+            source_offset_lag: vec![(60_000, 0), (30_000, 0), (0, 0)],
+            target_offset_lag: vec![(60_000, 0), (30_000, 0), (0, 0)],
+        },
+    };
+    groups::count(&mut seen);
+    seen
+}
+
+fn engine() -> EngineSeen {
+    EngineSeen {
+        state: EngineState::Running,
+        owner: Some("host-7".into()),
+        message_lag: Some(0),
+        stopped: Vec::new(),
+        throttled_by: None,
+        open_transactions: Some(0),
+    }
+}
+
+fn cluster(id: &str) -> ClusterSeen {
+    let broker = |id: i32| BrokerSeen {
+        id,
+        address: format!("kafka{id}:9092"),
+        trouble: None,
+        round_trip_us: 400,
+        certificate_ends: Some(1_769_868_122 + 400 * 86_400),
+        lacks: Vec::new(),
+        misses: Vec::new(),
+    };
+    ClusterSeen {
+        id: Some(id.into()),
+        trouble: None,
+        user: None,
+        mechanism: "none",
+        bootstrap: vec!["kafka1:9092".into()],
+        tls: true,
+        brokers: Known::seen(vec![broker(1), broker(2), broker(3)]),
+        clock: Known::seen(ClockSeen {
+            ahead_ms: 3,
+            within_ms: 1,
+        }),
+        rights: Known::seen(Operations::from([Operation::Describe, Operation::Create])),
+    }
+}
+
+fn topic(name: &str) -> TopicSeen {
+    let side = TopicSide {
+        partitions: 1,
+        offline: 0,
+        under_replicated: 0,
+        least_in_sync: 3,
+        replicas: 3,
+    };
+    let settings = TopicSettings {
+        max_message_bytes: Some(1_048_588),
+        deletes: true,
+        retention_ms: Some(604_800_000),
+        delete_retention_ms: Some(86_400_000),
+        min_in_sync: Some(2),
+        ..TopicSettings::default()
+    };
+    let batch = BatchSeen {
+        partition: 0,
+        offset: 0,
+        bytes: 2000,
+        records: 10,
+    };
+    let rights = || {
+        Known::seen(Operations::from([
+            Operation::Read,
+            Operation::Write,
+            Operation::Create,
+            Operation::Delete,
+            Operation::Alter,
+            Operation::Describe,
+            Operation::DescribeConfigs,
+            Operation::AlterConfigs,
+        ]))
+    };
+    TopicSeen {
+        name: name.into(),
+        source: side,
+        target: Known::seen(Some(side)),
+        source_settings: Known::seen(settings.clone()),
+        target_settings: Known::seen(settings),
+        partitions: vec![PartitionSeen {
+            partition: 0,
+            source_start: Some(0),
+            source_stable: Some(100),
+            source_end: Some(100),
+            target_start: Some(0),
+            target_end: Some(100),
+            copied: Some(100),
+            first: Some(0),
+            next_ms: None,
+        }],
+        met: Known::seen(true),
+        keeps: false,
+        foreign_writes: Known::seen(Vec::new()),
+        sample: Known::seen(Sample {
+            batches: 10,
+            records: 100,
+            bytes: 20_000,
+            offsets: 100,
+            largest: Some(batch),
+            largest_single: None,
+            oldest: Some((batch, 1_769_868_000_000)),
+            latest: Some((batch, 1_769_868_100_000)),
+            unkeyed: None,
+            transactional: 0,
+        }),
+        source_rights: rights(),
+        target_rights: TargetRights {
+            operations: rights(),
+            write: Known::seen(Probe::Allowed),
+            read: Known::seen(Probe::Allowed),
+        },
+        creation: Known::seen(None),
+    }
+}

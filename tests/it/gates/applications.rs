@@ -1,0 +1,154 @@
+//! Groups that read more than is in scope, and applications that need more than positions.
+
+use std::time::Duration;
+
+use rdkafka::{
+    ClientConfig, Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer as _},
+};
+
+use super::{assert_says, document, preflight, with_groups};
+use crate::support::{
+    kafka::Kafka,
+    load::Load,
+    shared_pair,
+    tool::{Access, Migration},
+    unique, wait,
+};
+
+/// A consumer that has joined its group and read something.
+fn member(kafka: &Kafka, group: &str, topics: &[&str]) -> BaseConsumer {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", kafka.bootstrap().join(","))
+        .set("group.id", group)
+        .set("auto.offset.reset", "earliest")
+        .set("enable.auto.commit", "false")
+        .set("isolation.level", "read_uncommitted")
+        .create()
+        .expect("a consumer can be made");
+    consumer.subscribe(topics).expect("it can subscribe");
+    wait::until("it reads", Duration::from_secs(60), || {
+        match consumer.poll(Duration::from_millis(200)) {
+            Some(Ok(message)) => message.offset() >= 0,
+            _ => false,
+        }
+    });
+    consumer
+}
+
+fn commit(consumer: &BaseConsumer, topic: &str, offset: i64) {
+    let mut at = TopicPartitionList::new();
+    at.add_partition_offset(topic, 0, Offset::Offset(offset))
+        .expect("an offset");
+    consumer
+        .commit(&at, CommitMode::Sync)
+        .expect("it is committed");
+}
+
+#[test]
+fn a_group_that_reads_out_of_scope_and_a_streams_application_are_found() {
+    let (source, target) = shared_pair();
+    let stem = unique("applications");
+    let name = |what: &str| format!("{stem}-{what}");
+    let (inside, outside, group) = (name("inside"), name("outside"), name("group"));
+    let changelog = format!("{group}-store-changelog");
+    for topic in [&inside, &outside, &changelog] {
+        source.create_topic(topic, 1, &[]);
+    }
+    Load::to(&[(&inside, 1), (&outside, 1)]).fill(source, 100);
+    let consumer = member(source, &group, &[&inside, &outside]);
+    commit(&consumer, &inside, 10);
+    let migration = Migration::new(
+        &unique("applications"),
+        Access::Plain(source),
+        Access::Plain(target),
+        &[&inside],
+    );
+    with_groups(&migration, &[&group]);
+    let said = preflight(&migration, 3);
+    assert_says(
+        &said,
+        "G215",
+        "block",
+        &[
+            &format!("group {group} reads {outside}"),
+            &format!("group {group} keeps its state in {changelog}"),
+        ],
+    );
+    assert_says(
+        &said,
+        "G121",
+        "warn",
+        &[&format!(
+            "topic {changelog} is named like an internal topic of Kafka Streams"
+        )],
+    );
+    assert_says(&said, "G111", "pass", &["1 group"]);
+    // The same with the members gone: what was committed tells as well.
+    commit(&consumer, &outside, 5);
+    drop(consumer);
+    assert_says(&preflight(&migration, 3), "G215", "block", &[&outside]);
+    // With all of it in scope nothing is left behind.
+    migration.edit(
+        &format!("topics = [{inside:?}]"),
+        &format!("topics = [{:?}]", name("*")),
+    );
+    assert_says(&preflight(&migration, 0), "G215", "pass", &[]);
+}
+
+#[test]
+fn ready_counts_groups_and_their_lag_by_name() {
+    let (source, target) = shared_pair();
+    let topic = unique("counted");
+    let group = unique("reader");
+    source.create_topic(&topic, 1, &[]);
+    Load::to(&[(&topic, 1)]).fill(source, 100);
+    let consumer = member(source, &group, &[&topic]);
+    let end = source.end_offset(&topic, 0).expect("it has an end");
+    commit(&consumer, &topic, end - 30);
+    let migration = Migration::new(
+        &unique("counted"),
+        Access::Plain(source),
+        Access::Plain(target),
+        &[&topic],
+    );
+    with_groups(&migration, &[&group]);
+    migration.edit(
+        "[replication]",
+        &format!("[ready]\nhold = \"1s\"\noffset_lag = 30\n\n[[application]]\nname = \"reader\"\nreads = [{topic:?}]\ngroups = [{group:?}]\n\n[replication]"),
+    );
+    migration.catch_up();
+    let finished = migration.run(&["--json", "ready", "--app", "reader"]);
+    finished.assert_exit(3);
+    let said = document(&finished);
+    assert_eq!(said["application"], "reader");
+    assert_says(
+        &said,
+        "G207",
+        "block",
+        &[
+            "ConsumerGroupCount 0, expected 1",
+            &format!("not on the target: {group}"),
+        ],
+    );
+    assert_says(&said, "G206", "unknown", &["SumOffsetLag 30 on the source"]);
+    assert_says(&said, "G202", "unknown", &["carries no positions"]);
+    assert_says(&said, "G214", "pass", &["1 position"]);
+    assert_says(&said, "G215", "pass", &[]);
+    // The same group on the target, as if its position had been carried.
+    let there = member(target, &group, &[&topic]);
+    commit(
+        &there,
+        &topic,
+        target.end_offset(&topic, 0).expect("it has an end"),
+    );
+    let finished = migration.run(&["--json", "ready", "--app", "reader"]);
+    let said = document(&finished);
+    assert_says(&said, "G207", "pass", &["ConsumerGroupCount 1, expected 1"]);
+    assert_says(
+        &said,
+        "G206",
+        "block",
+        &["SumOffsetLag 30 on the source, 0 on the target, limit 30"],
+    );
+}
