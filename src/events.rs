@@ -135,10 +135,34 @@ pub enum Event {
         /// Bytes copied by this run, as stored.
         bytes: u64,
     },
+    /// Somebody steered the engine from elsewhere.
+    Steered {
+        /// What follows, and who asked, in one sentence.
+        text: String,
+    },
     /// A passing trouble worth showing once.
     Trouble {
         /// What, in one sentence.
         text: String,
+    },
+    /// A step of a plan.
+    Step {
+        /// The plan's phase.
+        phase: String,
+        /// The step, from 1.
+        number: usize,
+        /// Of so many.
+        of: usize,
+        /// Its name.
+        step: String,
+        /// What it does.
+        says: String,
+        /// `begins`, `done`, `done before`, `failed`, `undone`, `not undone`, `not asked again` or `left to the engine`.
+        state: String,
+        /// What came of it.
+        said: String,
+        /// How long it took.
+        took_ms: u64,
     },
     /// `verify`'s beat.
     Verifying {

@@ -9,8 +9,11 @@ pub mod clock;
 pub mod error;
 pub mod events;
 pub mod exit;
+pub mod lock;
 
 pub mod model;
+
+pub mod run;
 
 pub mod wire;
 

@@ -1,15 +1,19 @@
 //! The command tree and the global flags.
 
+mod ask;
+mod completions;
 mod config;
 mod connect;
 mod differences;
 mod explain;
+mod journal;
+mod plan;
 mod preflight;
 mod ready;
 mod refusal;
 mod replicate;
-mod signals;
 mod status;
+mod steer;
 mod verdicts;
 mod verify;
 
@@ -114,12 +118,18 @@ struct Given {
 #[derive(Debug, Subcommand)]
 enum Command {
     Preflight(preflight::Preflight),
+    Plan(plan::PlanCommand),
     Replicate(replicate::Replicate),
+    Pause(steer::Pause),
+    Resume(steer::Resume),
+    Throttle(steer::Throttle),
     Status(status::Status),
     Ready(ready::Ready),
     Verify(verify::Verify),
     Config(config::Config),
     Explain(explain::Explain),
+    Completions(completions::Completions),
+    Man(completions::Man),
 }
 
 /// A command line that was understood.
@@ -183,12 +193,18 @@ impl Start {
         }
         let ended = match &command {
             Command::Preflight(command) => command.run(&global, &screen).await,
+            Command::Plan(command) => command.run(&global, &screen).await,
             Command::Replicate(command) => command.run(&global, &screen).await,
+            Command::Pause(command) => command.run(&global, &screen).await,
+            Command::Resume(command) => command.run(&global, &screen).await,
+            Command::Throttle(command) => command.run(&global, &screen).await,
             Command::Status(command) => command.run(&global, &screen).await,
             Command::Ready(command) => command.run(&global, &screen).await,
             Command::Verify(command) => command.run(&global, &screen).await,
             Command::Config(command) => command.run(&global, &screen),
             Command::Explain(command) => command.run(&global, &screen),
+            Command::Completions(command) => Ok(command.run(Line::command(), &screen)),
+            Command::Man(command) => command.run(Line::command(), &screen),
         };
         ended.unwrap_or_else(|failure| {
             let failure = global.completed(failure);

@@ -3,12 +3,13 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Global, signals::Signals, verdicts};
+use super::{Global, verdicts};
 use crate::{
     error::Failure,
     exit::Exit,
     gates::{self, Guards},
     observe::{Depth, Eyes},
+    run::signals::Signals,
     ui::{Screen, numbers},
 };
 

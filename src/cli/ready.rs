@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::{Global, signals::Signals, verdicts};
+use super::{Global, verdicts};
 use crate::{
     clock::{self, BootInstant},
     config::Settings,
@@ -14,6 +14,7 @@ use crate::{
     exit::Exit,
     gates::{self, Answer, Guards, Hold, Standing, Verdict, Waiver},
     observe::{Depth, Eyes, Observation},
+    run::signals::Signals,
     ui::{Screen, numbers},
 };
 

@@ -3,12 +3,13 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Global, connect, differences, replicate::engine_settings, signals::Signals};
+use super::{Global, connect, differences, replicate::engine_settings};
 use crate::{
     engine::{self, status::Decided},
     error::Failure,
     events::Events,
     exit::Exit,
+    run::signals::Signals,
     ui::{Follow, Screen, numbers},
     verify::{self, Report, Seams, Settings, Verdict},
 };

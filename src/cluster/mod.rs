@@ -9,6 +9,7 @@ mod fetch;
 mod groups;
 mod offsets;
 mod open;
+mod own;
 mod patience;
 mod pool;
 mod produce;
@@ -29,6 +30,7 @@ pub use self::{
     groups::{Group, GroupMember},
     offsets::OffsetSpec,
     open::{OpenTransaction, Owner as TransactionOwner},
+    own::JournalTopic,
     produce::{PendingProduce, ProduceAnswer, ProducePart, Producer},
     reach::{Reach, Reached},
     rights::{Operation, Operations, Probe},
@@ -50,7 +52,7 @@ pub struct Cluster {
     inner: Arc<pool::Inner>,
 }
 
-/// The cluster applications come from. No method writes.
+/// The cluster applications come from. No method writes, but to our own journal ([`JournalTopic`]).
 #[derive(Clone)]
 pub struct Source(Cluster);
 

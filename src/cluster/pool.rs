@@ -45,6 +45,8 @@ pub(super) enum Lane {
     Ask,
     /// The transaction coordinator.
     Transact,
+    /// Appends to topics of our own, which wait for replicas.
+    Own,
     /// One-shot reads; a partition always takes the same of four lines.
     Read(u8),
 }

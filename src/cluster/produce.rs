@@ -62,19 +62,24 @@ impl Target {
     /// Opens a connection for produce requests.
     pub async fn producer(&self, broker: i32, may_send: MaySend) -> Result<Producer> {
         let conn = self.open(broker, PRODUCE.name, Some(may_send)).await?;
-        let version = conn
-            .version(PRODUCE)
-            .map_err(|source| self.wire(conn.address(), PRODUCE.name, source))?;
-        Ok(Producer {
-            cluster: Cluster::clone(self),
-            conn,
-            version,
-            patience: self.settings().request_timeout,
-        })
+        Producer::over(self, conn)
     }
 }
 
 impl Producer {
+    /// Over a connection that is there already.
+    pub(super) fn over(target: &Target, conn: Conn) -> Result<Self> {
+        let version = conn
+            .version(PRODUCE)
+            .map_err(|source| target.wire(conn.address(), PRODUCE.name, source))?;
+        Ok(Self {
+            cluster: Cluster::clone(target),
+            conn,
+            version,
+            patience: target.settings().request_timeout,
+        })
+    }
+
     /// Queues one request on the connection in call order and returns at once when its bytes are handed to the writer
     /// (waits only while the writer's queue is full). A partition stands at most once in `parts`: a broker drops the second silently.
     pub async fn send(&self, parts: Vec<ProducePart>) -> Result<PendingProduce> {

@@ -17,6 +17,7 @@ pub mod seam;
 pub mod settings;
 pub mod shard;
 pub mod status;
+pub mod steer;
 pub mod steps;
 pub mod supervisor;
 pub mod topics;

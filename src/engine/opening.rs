@@ -14,6 +14,7 @@ use super::{
         record::{Header, Owner},
     },
     owner,
+    settings::Settings,
 };
 use crate::{
     cluster::{NewTopic, Target},
@@ -37,6 +38,42 @@ pub async fn has_ledger(target: &Target, migration: &str) -> Result<bool, Failur
     Ok(!there.map_err(|error| error.failure())?.is_empty())
 }
 
+/// What the ledger of this migration says it is, if there is one: its first records are read, and nothing is made.
+pub async fn header(target: &Target, migration: &str) -> Result<Option<Header>, Failure> {
+    if !has_ledger(target, migration).await? {
+        return Ok(None);
+    }
+    let at = TopicPartition::new(ledger::topic(migration), 0);
+    let header = Reader::header(target, at).await;
+    header.map_err(|error| error.failure())
+}
+
+/// Is a ledger the one of these settings, between these clusters?
+pub fn check_header(
+    found: &Header,
+    settings: &Settings,
+    source: &str,
+    target: &str,
+) -> Result<(), Failure> {
+    let wanted = Header {
+        migration_id: found.migration_id,
+        migration: settings.migration.clone(),
+        source_cluster: source.to_owned(),
+        target_cluster: target.to_owned(),
+        direction: found.direction.clone(),
+        shards: settings.shards,
+        after_loss: found.after_loss,
+    };
+    if found.shards != wanted.shards {
+        return Err(other_shards(
+            &ledger::topic(&settings.migration),
+            found.shards,
+            wanted.shards,
+        ));
+    }
+    ledger::check_header(found, &wanted)
+}
+
 /// Makes the ledger's topic if it is not there, and reads every shard of it.
 pub async fn open_ledger(target: &Target, wanted: &Header) -> Result<Vec<Reader>, Failure> {
     let name: TopicName = ledger::topic(&wanted.migration).into();
@@ -52,20 +89,8 @@ pub async fn open_ledger(target: &Target, wanted: &Header) -> Result<Vec<Reader>
     if there.is_empty() {
         make_ledger(target, &name, wanted.shards).await?;
     } else if there[0].partitions.len() != wanted.shards as usize {
-        return Err(Failure::new(
-            Exit::Refused,
-            "K414",
-            format!(
-                "the ledger {name} has {} shards, the migration file says {}",
-                there[0].partitions.len(),
-                wanted.shards
-            ),
-        )
-        .hint(format!(
-            "the number is fixed when the ledger is made: set `replication.shards = {}`",
-            there[0].partitions.len()
-        ))
-        .next("kafka-migrate config"));
+        let has = u32::try_from(there[0].partitions.len()).unwrap_or(u32::MAX);
+        return Err(other_shards(&name, has, wanted.shards));
     }
     let mut reading = JoinSet::new();
     for shard in 0..wanted.shards {
@@ -79,6 +104,18 @@ pub async fn open_ledger(target: &Target, wanted: &Header) -> Result<Vec<Reader>
     }
     readers.sort_by_key(|(shard, _)| *shard);
     Ok(readers.into_iter().map(|(_, reader)| reader).collect())
+}
+
+fn other_shards(name: &str, has: u32, wanted: u32) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        "K414",
+        format!("the ledger {name} has {has} shards, the migration file says {wanted}"),
+    )
+    .hint(format!(
+        "the number is fixed when the ledger is made: set `replication.shards = {has}`"
+    ))
+    .next("kafka-migrate config")
 }
 
 async fn make_ledger(target: &Target, name: &TopicName, shards: u32) -> Result<(), Failure> {
@@ -141,7 +178,7 @@ pub async fn lost_ledger(
         {
             return Ok(true);
         }
-        if reader.next > 0 {
+        if reader.state.claim.is_some() {
             continue;
         }
         let (target, id) = (target.clone(), ledger::data_id(&wanted.migration, shard, 0));

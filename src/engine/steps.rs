@@ -37,6 +37,9 @@ pub const AT_FENCE: &[&str] = &[
     "fenced-recorded",
 ];
 
+/// Labels around each append of a line to one of the journal's topics; the line is on disk before.
+pub const AT_JOURNAL: &[&str] = &["journal-appending", "journal-appended"];
+
 /// Batches sent and not answered, over all shards.
 pub static IN_FLIGHT: AtomicU64 = AtomicU64::new(0);
 

@@ -13,14 +13,15 @@ use super::{
     Settings, Stop, StopSignal, Summary, Until,
     budget::{Budget, Rate},
     held::Holds,
-    ledger::record::Header,
+    ledger::record::{Header, Steer},
     manners::{Manners, Signs},
     metrics::{Numbers, Rates},
     opening::{check_headers, has_ledger, lost_ledger, nobody_else, open_ledger},
-    owner::{self, Lock},
+    owner,
     pipeline::{Shared, Warmth},
     scope::{self, Scope},
     shard::Shard,
+    steer::Steering,
     topics, ways,
 };
 use crate::{
@@ -29,6 +30,7 @@ use crate::{
     error::Failure,
     events::{Event, Events},
     exit::Exit,
+    lock::Lock,
     model::{names::TopicName, pace::Pace},
 };
 
@@ -39,15 +41,15 @@ const BEAT: Duration = Duration::from_secs(1);
 /// How often it is looked whether all is caught up.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Copies until stopped, or until caught up.
+/// Copies until stopped, or until caught up. `lock` is that of the state directory, held to the end.
 pub async fn run(
     settings: Settings,
+    lock: Lock,
     source: Source,
     target: Target,
     events: Events,
     stop: StopSignal,
 ) -> Result<Summary, Failure> {
-    let lock = Lock::take(&settings.state_dir)?;
     let us = owner::here(&lock);
     let found = topics::found(&source, &settings.scope).await?;
     let mut gone: HashSet<TopicName> = topics::missing(&found, &settings.scope)
@@ -82,6 +84,14 @@ pub async fn run(
     let mut decisions = ways::decide(&settings.asked, &by, now_ms, &states, &settings.keep)?;
     ways::renew(&mut decisions, &source).await?;
 
+    let steering = Steering::new(settings.pace);
+    // The first shard's ledger speaks for all; each shard heeds its own.
+    if let Some(Steer::Throttle(limit)) = readers
+        .first()
+        .and_then(|reader| Some(reader.state.throttle.as_ref()?.request.steer))
+    {
+        steering.throttle(limit);
+    }
     let warmth = Warmth::of(&target).await;
     if warmth.is_unknown() {
         events.send(Event::Trouble {
@@ -95,7 +105,8 @@ pub async fn run(
             settings.shards as usize * source.brokers().len().max(1),
             settings.pace.fixed(),
         ),
-        rate: Rate::new(settings.pace.fixed()),
+        rate: Rate::new(steering.pace().fixed()),
+        steering,
         signs: Signs::default(),
         numbers: Numbers::new(settings.shards as usize),
         holds: Holds::new(settings.shards),
@@ -155,14 +166,14 @@ async fn supervise(
 ) -> Result<Summary, Failure> {
     let mut wanted = outer.listen();
     let until = settings.until;
-    let mut manners = (settings.pace == Pace::Auto).then(Manners::default);
+    let mut manners = Manners::default();
     // Beside everything else: a source that does not answer must not keep anybody waiting.
-    let is_auto = manners.is_some();
+    let steering = shared.steering.clone();
     let following = tokio::spawn(async move {
         loop {
             sleep(DISCOVER_EVERY).await;
             scope.follow().await;
-            if is_auto {
+            if steering.pace() == Pace::Auto {
                 scope.look_at_replicas().await;
             }
         }
@@ -217,12 +228,19 @@ async fn supervise(
             }
             _ = beat.tick() => {
                 let mut sum = progress(&shared.numbers, &mut rates);
-                if let Some(manners) = &mut manners {
-                    let second = shared.signs.take(sum.bytes_per_second);
-                    shared.rate.set(manners.after(&second));
-                    shared.signs.say(manners.reason());
+                let second = shared.signs.take(sum.bytes_per_second);
+                match shared.steering.pace() {
+                    Pace::Auto => {
+                        shared.rate.set(manners.after(&second));
+                        shared.signs.say(manners.reason());
+                    }
+                    pace => {
+                        manners = Manners::default();
+                        shared.rate.set(pace.fixed());
+                        shared.signs.say(None);
+                    }
                 }
-                sum.throttled_by = shared.signs.reason();
+                sum.throttled_by = shared.steering.reason().or(shared.signs.reason());
                 shared.events.send(Event::Progress(sum));
             }
             _ = look.tick(), if !ending && until == Until::CaughtUp => {

@@ -204,6 +204,30 @@ impl News {
                 format!("{} in flight to be answered", batches(*in_flight)),
             ),
             Event::Trouble { text } => Line::bad("trouble", text.clone()),
+            Event::Steered { text } => Line::new("steered", text.clone()),
+            Event::Step { state, .. } if state == "begins" && !self.verbose => return None,
+            Event::Step {
+                number,
+                of,
+                says,
+                state,
+                said,
+                took_ms,
+                ..
+            } => {
+                let mut text = format!("{number} of {of}, {says}: {state}");
+                if !said.is_empty() {
+                    text += &format!(" ({said})");
+                }
+                if *took_ms > 0 {
+                    let took = numbers::time(std::time::Duration::from_millis(*took_ms));
+                    text += &format!("  {took}");
+                }
+                match state.as_str() {
+                    "failed" | "not undone" => Line::bad("step", text),
+                    _ => Line::new("step", text),
+                }
+            }
             Event::TopicAdded { .. }
             | Event::Draining { .. }
             | Event::Progress(_)

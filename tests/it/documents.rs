@@ -347,6 +347,9 @@ fn exit_codes_in_the_readme_are_those_of_the_program() {
 
 /// Codes like "K501" in a file's code, its tests left out.
 fn codes(file: &str) -> BTreeSet<String> {
+    if file.ends_with("/tests.rs") {
+        return BTreeSet::new();
+    }
     let text = read(file);
     let code = text.split("mod tests {").next().unwrap_or_default();
     code.split('"')

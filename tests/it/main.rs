@@ -7,4 +7,5 @@ mod gates;
 mod hostile;
 mod layers;
 mod model;
+mod run;
 mod support;

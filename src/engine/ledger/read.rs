@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use super::{
-    record::{FORMAT, Record, Unreadable},
+    record::{FORMAT, Header, Record, Unreadable},
     state::State,
 };
 use crate::{
@@ -108,6 +108,12 @@ impl LedgerError {
 impl Reader {
     /// Reads a ledger from its log start to its end.
     pub async fn open(cluster: &Cluster, at: TopicPartition) -> Result<Self, LedgerError> {
+        let mut reader = Self::at_start(cluster, at).await?;
+        reader.catch_up(cluster).await?;
+        Ok(reader)
+    }
+
+    async fn at_start(cluster: &Cluster, at: TopicPartition) -> Result<Self, LedgerError> {
         let starts = cluster
             .offsets(std::slice::from_ref(&at), OffsetSpec::Earliest)
             .await;
@@ -121,15 +127,44 @@ impl Reader {
             }
             None => 0,
         };
-        let mut reader = Self {
+        Ok(Self {
             at,
             state: State::default(),
             next,
             last: -1,
             markers: HashSet::new(),
-        };
-        reader.catch_up(cluster).await?;
-        Ok(reader)
+        })
+    }
+
+    /// What a ledger says it is: read from its start until it says so. `None` for one that is empty.
+    pub async fn header(
+        cluster: &Cluster,
+        at: TopicPartition,
+    ) -> Result<Option<Header>, LedgerError> {
+        let mut reader = Self::at_start(cluster, at).await?;
+        loop {
+            let read = cluster.read(&reader.at, reader.next, CHUNK).await;
+            let (batches, end) = read.map_err(|source| LedgerError::Cluster {
+                at: reader.at.clone(),
+                source,
+            })?;
+            let before = reader.next;
+            for batch in batches {
+                let next = batch.header.next_offset();
+                if next > reader.next {
+                    if !batch.header.is_control() {
+                        let _ = reader.take(&batch)?;
+                    }
+                    reader.next = next;
+                }
+                if reader.state.header.is_some() {
+                    return Ok(reader.state.header);
+                }
+            }
+            if reader.next >= end || reader.next == before {
+                return Ok(None);
+            }
+        }
     }
 
     /// Reads to the end as it is now. Answers how many records counted.

@@ -179,6 +179,17 @@ pub enum Entry {
         /// In milliseconds since the epoch, by the engine's clock.
         at_ms: i64,
     },
+    /// Somebody who is no engine asks for something. It counts whoever wrote it; a record that holds one holds nothing else.
+    Request(Request),
+    /// A request that stands, said once more by a snapshot.
+    Standing {
+        /// The request.
+        request: Request,
+        /// Where it stood: a later one wins.
+        offset: i64,
+    },
+    /// The owner has done what was asked.
+    Answer(Answer),
 }
 
 /// Settings of a topic on the target that are not as they were.
@@ -212,6 +223,54 @@ pub struct HeldSetting {
     pub before: Option<String>,
     /// What is set meanwhile.
     pub held: String,
+}
+
+/// What somebody asks of a running engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Tells it from all others, and from itself appended twice.
+    pub id: Uuid,
+    /// What is asked.
+    pub steer: Steer,
+    /// Who, for people.
+    pub by: String,
+    /// Milliseconds since 1970, by their clock.
+    pub at_ms: i64,
+}
+
+/// What can be asked of a running engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Steer {
+    /// Read nothing more; what was read is written. Stands until `Resume`, whoever runs.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Another limit of bytes per second. Stands until the next.
+    Throttle(Limit),
+}
+
+/// A limit of bytes per second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Limit {
+    /// What the engine was started with.
+    Settings,
+    /// None.
+    Unlimited,
+    /// As fast as nobody else suffers from it.
+    Auto,
+    /// So many.
+    Fixed(u64),
+}
+
+/// That a request was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Of which request.
+    pub id: Uuid,
+    /// What came of it.
+    pub said: String,
+    /// Milliseconds since 1970, by the owner's clock.
+    pub at_ms: i64,
 }
 
 /// What keeps a fenced identity out: a marker in every partition it wrote to, which a broker remembers for a producer expiry.

@@ -5,7 +5,9 @@
 //!    taken over cannot take the ledger back by what it writes late.
 //! 3. An identity is open from its record until it is sealed or fenced; a sealed one is opened again by `Continued`.
 //! 4. A gap that a person gave up moves the checkpoint that stands at its beginning, once; a snapshot that repeats it moves nothing.
-//! 5. Runs are kept from the one that holds the checkpoint's sequence on; older ones only up to a bound.
+//! 5. A request counts whoever wrote it, in the ledger's order, and is nobody's sign of life: `apply` does not count it. Once appended twice it
+//!    is one.
+//! 6. Runs are kept from the one that holds the checkpoint's sequence on; older ones only up to a bound.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -14,14 +16,16 @@ use uuid::Uuid;
 use super::{
     epochs::Epochs,
     record::{
-        At, Checkpoint, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record, Retired, Run,
-        Seam, Stopped,
+        Answer, At, Checkpoint, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record,
+        Request, Retired, Run, Seam, Steer, Stopped,
     },
 };
 use crate::model::names::{TopicName, TopicPartition};
 
 /// Runs kept of one partition beside those that recovery needs.
 const RUNS_KEPT: usize = 64;
+/// Requests and answers that are remembered.
+const REQUESTS_KEPT: usize = 64;
 
 /// A shard's ledger.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +50,23 @@ pub struct State {
     pub partitions: HashMap<At, Partition>,
     /// The last sign of life.
     pub heartbeat: Option<Heartbeat>,
+    /// The last request to pause or to resume.
+    pub pause: Option<Wanted>,
+    /// The last request for another limit.
+    pub throttle: Option<Wanted>,
+    /// Requests without an answer, in order.
+    pub unanswered: VecDeque<Wanted>,
+    /// The last answers.
+    pub answers: VecDeque<Answer>,
+}
+
+/// A request, and where it stands in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The request.
+    pub request: Request,
+    /// Its offset.
+    pub offset: i64,
 }
 
 /// A claim.
@@ -219,6 +240,10 @@ impl State {
             run,
             entries,
         } = record;
+        if let [Entry::Request(request)] = entries.as_slice() {
+            self.ask(request.clone(), offset);
+            return false;
+        }
         let claims = entries.iter().any(|entry| matches!(entry, Entry::Claim(_)));
         let repeats = self
             .claim
@@ -256,7 +281,10 @@ impl State {
             Entry::Header(header) => {
                 self.header.get_or_insert(header);
             }
-            Entry::Claim(_) | Entry::Intent { .. } => {}
+            // A request among other things is none of ours.
+            Entry::Claim(_) | Entry::Intent { .. } | Entry::Request(_) => {}
+            Entry::Standing { request, offset } => self.ask(request, offset),
+            Entry::Answer(answer) => self.answered(answer),
             Entry::Identity {
                 number,
                 producer_id,
@@ -348,6 +376,47 @@ impl State {
         }
     }
 
+    /// Somebody wants the engine to stand still.
+    pub fn is_paused(&self) -> bool {
+        let last = self.pause.as_ref();
+        last.is_some_and(|last| last.request.steer == Steer::Pause)
+    }
+
+    fn ask(&mut self, request: Request, offset: i64) {
+        let id = request.id;
+        let slot = match request.steer {
+            Steer::Pause | Steer::Resume => &mut self.pause,
+            Steer::Throttle(_) => &mut self.throttle,
+        };
+        let is_known = slot.as_ref().is_some_and(|last| last.request.id == id)
+            || self.unanswered.iter().any(|one| one.request.id == id);
+        let is_answered = self.answers.iter().any(|answer| answer.id == id);
+        // What was appended once more after an unknown outcome asks for nothing new; a snapshot may say what was answered.
+        let is_later = slot.as_ref().is_none_or(|last| last.offset < offset);
+        let wanted = Wanted { request, offset };
+        if is_later && (slot.is_none() || !(is_known || is_answered)) {
+            *slot = Some(wanted.clone());
+        }
+        if is_known || is_answered {
+            return;
+        }
+        if self.unanswered.len() == REQUESTS_KEPT {
+            self.unanswered.pop_front();
+        }
+        self.unanswered.push_back(wanted);
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        self.unanswered.retain(|one| one.request.id != answer.id);
+        if self.answers.iter().any(|known| known.id == answer.id) {
+            return;
+        }
+        if self.answers.len() == REQUESTS_KEPT {
+            self.answers.pop_front();
+        }
+        self.answers.push_back(answer);
+    }
+
     fn at(&mut self, at: At) -> &mut Partition {
         self.partitions.entry(at).or_default()
     }
@@ -424,6 +493,15 @@ impl State {
         for (&topic, held) in &self.held {
             let held = held.clone();
             entries.push(Entry::Held { topic, held });
+        }
+        // Answers first: a request that they are of is not asked again.
+        entries.extend(self.answers.iter().cloned().map(Entry::Answer));
+        let standing = self.pause.iter().chain(&self.throttle);
+        for Wanted { request, offset } in standing.chain(&self.unanswered) {
+            entries.push(Entry::Standing {
+                request: request.clone(),
+                offset: *offset,
+            });
         }
         for (&at, partition) in &self.partitions {
             let Partition {

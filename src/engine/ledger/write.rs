@@ -245,9 +245,9 @@ impl Ledger {
             self.reader.next = offset + 1;
             self.reader.state.apply(record, offset);
         } else {
-            // Somebody else wrote. Nothing is sent until it is known what.
-            self.lease.end();
+            // Somebody else wrote: the lease is not renewed until it is known what, and a claim ends it.
             if offset < expected {
+                self.lease.end();
                 return Err(LedgerLost::Read(LedgerError::Truncated {
                     at: self.reader.at.clone(),
                     end: offset,

@@ -27,6 +27,10 @@ pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 impl Session {
     /// Appends to the ledger what is waiting to be told, if nothing is being appended.
     pub(super) fn flush(&mut self) {
+        if self.appending.is_none() {
+            let answers = self.answers();
+            self.entries.extend(answers);
+        }
         let beat = self
             .last_heartbeat
             .is_none_or(|last| last.elapsed() >= HEARTBEAT_EVERY);
@@ -135,6 +139,7 @@ impl Session {
         if let Err(lost) = result {
             return Some(Ended::Lost(lost));
         }
+        self.heed();
         let appending = appending?;
         self.recorded = appending.mark;
         for &(index, source) in &appending.checkpoints {
@@ -185,7 +190,7 @@ impl Session {
             aborted: self.dropped.aborted,
             empty: self.dropped.empty,
             merged: self.dropped.merged,
-            throttled_by: self.shared.signs.reason(),
+            throttled_by: self.shared.steering.reason().or(self.shared.signs.reason()),
         }
     }
 

@@ -46,6 +46,13 @@ pub(super) struct Fetches {
     asked_leaders: Option<Instant>,
 }
 
+impl Fetches {
+    /// Is no fetch on its way?
+    pub(super) fn are_idle(&self) -> bool {
+        self.busy.is_empty()
+    }
+}
+
 impl Session {
     /// Starts a fetch at every broker that leads partitions which can take records.
     pub(super) fn ask(&mut self) {
@@ -55,7 +62,7 @@ impl Session {
             && brokers
                 .iter()
                 .all(|broker| self.fetches.busy.contains(broker));
-        if self.draining.is_some() || all_busy {
+        if self.draining.is_some() || self.paused || all_busy {
             return;
         }
         let now = Instant::now();

@@ -11,6 +11,7 @@ mod checkpoint;
 mod current;
 mod fetch;
 mod filter;
+mod heed;
 mod hold;
 mod meet;
 mod partition;
@@ -58,7 +59,7 @@ use super::{
     identity::{Established, Fence},
     lease::Lease,
     ledger::{
-        record::{At, Entry, HeldStage, Seam},
+        record::{At, Entry, HeldStage, Limit, Request, Seam},
         state,
         write::{Ledger, LedgerLost},
     },
@@ -68,6 +69,7 @@ use super::{
     recover::{Position, Unclear},
     seam::Existing,
     settings::Stop,
+    steer::Steering,
     topics::Takes,
 };
 use crate::{
@@ -94,6 +96,8 @@ pub struct Shared {
     pub budget: Budget,
     /// Bytes per second.
     pub rate: Rate,
+    /// What somebody asked for.
+    pub steering: Steering,
     /// What tells whether we are in anybody's way.
     pub signs: Signs,
     /// How long the target remembers producers.
@@ -249,6 +253,12 @@ pub struct Session {
     rates: Rates,
     dropped: rewrite::Dropped,
     draining: Option<Instant>,
+    /// Somebody asked for a pause.
+    paused: bool,
+    /// The limit that somebody asked for.
+    limit: Limit,
+    /// Requests that are not answered yet.
+    unanswered: Vec<Request>,
 }
 
 impl Session {
@@ -320,6 +330,9 @@ impl Session {
             rates: Rates::default(),
             dropped: rewrite::Dropped::default(),
             draining: None,
+            paused: false,
+            limit: Limit::Settings,
+            unanswered: Vec::new(),
         }
     }
 
@@ -330,6 +343,7 @@ impl Session {
         incoming: &mut mpsc::UnboundedReceiver<Vec<Assignment>>,
         all: &mut Vec<Assignment>,
     ) -> (Option<Ledger>, Ended, metrics::Shard) {
+        self.heed();
         self.assign(assigned);
         self.look_after_left();
         self.end_fences();

@@ -12,7 +12,9 @@ fn without_arguments_the_help_is_shown() {
     finished.assert_says("Usage: kafka-migrate [OPTIONS] <COMMAND>");
     for command in [
         "preflight",
+        "plan",
         "replicate",
+        "pause",
         "status",
         "ready",
         "verify",
@@ -32,13 +34,19 @@ fn help_names_the_commands_that_work_and_no_others() {
     Usage: kafka-migrate [OPTIONS] <COMMAND>
 
     Commands:
-      preflight  Ask whether this migration can work, before anything is copied
-      replicate  Copy the topics in scope to the target, each record once, in order, untouched
-      status     Show where the migration is: the engine, the lag of each topic, what is in the way
-      ready      Ask the gates whether applications may move
-      verify     Compare source and target, record by record
-      config     Show the settings in force, each with its origin
-      explain    Explain a code: a gate (G204) or an error (K101)
+      preflight    Ask whether this migration can work, before anything is copied
+      plan         Show the steps that a phase would take, from what is true now
+      replicate    Copy the topics in scope to the target, each record once, in order, untouched
+      pause        Let a running engine stand still, from anywhere
+      resume       Let an engine that was paused go on, from anywhere
+      throttle     Give a running engine another limit of bytes per second, from anywhere
+      status       Show where the migration is: the engine, the lag of each topic, what is in the way
+      ready        Ask the gates whether applications may move
+      verify       Compare source and target, record by record
+      config       Show the settings in force, each with its origin
+      explain      Explain a code: a gate (G204) or an error (K101)
+      completions  Print completions for a shell
+      man          Print the manual page
 
     Options:
       -h, --help
@@ -268,6 +276,13 @@ fn help_of_replicate() {
           --confirm <NAME>
               The migration's name: the answer to what --recopy asks before it deletes
 
+          --dry-run
+              Show the steps that this would take, and change nothing
+
+          --plan <FILE>
+              Do exactly the plan that `plan replicate --out FILE` wrote; refused when what it rests on
+              has changed
+
       -h, --help
               Print help (see a summary with '-h')
 
@@ -396,6 +411,35 @@ fn help_of_config() {
           --color <WHEN>   When to use colour [default: auto] [possible values: auto, always, never]
     ── exit 0
     "#);
+}
+
+#[test]
+fn completions_and_the_manual_page_know_every_command() {
+    let commands = [
+        "plan",
+        "replicate",
+        "throttle",
+        "status",
+        "verify",
+        "completions",
+    ];
+    let place = Place::empty();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let printed = place.run(&["completions", shell]);
+        printed.assert_exit(0);
+        for word in commands.iter().chain(&["accept-gap"]) {
+            assert!(printed.stdout.contains(word), "{shell}: {word}");
+        }
+    }
+    let page = place.run(&["man"]);
+    page.assert_exit(0);
+    assert!(page.stdout.contains(".TH kafka-migrate 1"), "{page}");
+    for word in commands
+        .iter()
+        .chain(&["accept\\-gap", "Give up what stopped"])
+    {
+        assert!(page.stdout.contains(word), "{word}");
+    }
 }
 
 #[test]

@@ -135,6 +135,14 @@ impl State {
             next.ledger_epoch = 0;
             found.add(Step::LedgerForgets, Ok(next));
         }
+        if self.asked < scope.requests {
+            let mut next = *self;
+            next.asked += 1;
+            for engine in next.engines.iter_mut().filter(|engine| engine.run != 0) {
+                (engine.gap, engine.asked) = (true, true);
+            }
+            found.add(Step::Asked, Ok(next));
+        }
         for index in 0..self.network.len() {
             let request = self.network[index];
             let line = (request.run, request.connection);

@@ -72,6 +72,8 @@ pub struct Engine {
     pub view: Ledger,
     /// Somebody else's record landed behind our last.
     pub gap: bool,
+    /// So did a request of somebody who is no engine.
+    pub asked: bool,
     /// Without `LedgerEpochBump`: sequence of our next record.
     pub ledger_next: u8,
     /// The last append is too old to send data upon.

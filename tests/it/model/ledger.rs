@@ -43,6 +43,15 @@ impl State {
         let overtaken = next.ledger.claim != run;
         let engine = &mut next.engines[slot];
         let gap = std::mem::take(&mut engine.gap) && scope.has(Safeguard::Contiguity);
+        let asked = std::mem::take(&mut engine.asked) && !scope.has(Safeguard::RequestIsNobodys);
+        if asked && matches!(taken, Taken::Refused) && !overtaken {
+            // Looks what became of its record, finds one that is new, and takes it for its own.
+            change(&mut engine.view);
+            engine.lease_over = false;
+            then(engine);
+            found.add(Step::Did(run, said), Ok(next));
+            return;
+        }
         if matches!(taken, Taken::Refused) || (matches!(taken, Taken::Appended) && gap && overtaken)
         {
             *engine = Engine::default();

@@ -223,6 +223,7 @@ struct State {
     lost: u8,
     refused: u8,
     forgot: u8,
+    asked: u8,
 }
 
 /// What must never be true.

@@ -52,6 +52,16 @@ fn missed(safeguard: Safeguard) -> Missed {
             TwiceOrOutOfOrder,
             17,
         ),
+        Safeguard::RequestIsNobodys => (
+            Scope {
+                forgets: 1,
+                requests: 1,
+                starts: 3,
+                ..WORLD
+            },
+            TwiceOrOutOfOrder,
+            21,
+        ),
         Safeguard::RunsAhead => (WORLD, TwiceOrOutOfOrder, 13),
         Safeguard::IdentityAhead => (WORLD, TwiceOrOutOfOrder, 12),
         Safeguard::ContinuedAhead => (

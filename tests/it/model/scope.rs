@@ -61,11 +61,13 @@ pub enum Safeguard {
     WaitOut,
     /// A snapshot counts only while its writer's claim is the last one; it is no claim.
     SnapshotNoClaim,
+    /// A request of somebody who is no engine is nobody's record: not a claim, not a sign of life, and not the one whose fate is asked.
+    RequestIsNobodys,
 }
 
 impl Safeguard {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::ClaimBeforeRead,
         Self::LedgerEpochBump,
         Self::Contiguity,
@@ -94,6 +96,7 @@ impl Safeguard {
         Self::Lease,
         Self::WaitOut,
         Self::SnapshotNoClaim,
+        Self::RequestIsNobodys,
     ];
 }
 
@@ -113,6 +116,8 @@ pub struct Scope {
     pub refusals: u8,
     /// Times that the ledger's partition may forget who writes it.
     pub forgets: u8,
+    /// Requests to a running engine, by somebody who is none.
+    pub requests: u8,
     /// Transactional ids of identities, as bits, that the coordinator may forget, so that a bump gives another producer id.
     pub forgettable: u8,
     pub depth: usize,

@@ -15,6 +15,7 @@ pub const WORLD: Scope = Scope {
     lost: 1,
     refusals: 0,
     forgets: 0,
+    requests: 0,
     forgettable: 0,
     depth: 1,
     batch: 1,
@@ -125,6 +126,27 @@ fn a_ledger_and_a_coordinator_that_forget_do_no_harm() {
             forgettable: 0b11,
             live: true,
             ..WORLD
+        },
+    );
+}
+
+#[test]
+fn requests_of_somebody_who_is_no_engine_do_no_harm() {
+    holds(
+        "requests",
+        Scope {
+            requests: 2,
+            ..busy(WORLD)
+        },
+    );
+    holds(
+        "requests, and the ledger's partition forgets its writer",
+        Scope {
+            requests: 1,
+            forgets: 1,
+            snapshots: true,
+            live: false,
+            ..busy(WORLD)
         },
     );
 }

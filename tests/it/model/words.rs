@@ -18,6 +18,7 @@ pub enum Step {
     Expiry(u8),
     Restart,
     LedgerForgets,
+    Asked,
     CoordinatorForgets(u8),
     Marker(u8),
 }
@@ -87,6 +88,7 @@ impl Display for Step {
             Self::Expiry(id) => write!(f, "the broker's expiry tick forgets producer id {id}"),
             Self::Restart => f.write_str("the broker restarts"),
             Self::LedgerForgets => f.write_str("the ledger's partition forgets who wrote it"),
+            Self::Asked => f.write_str("somebody who is no engine appends a request to the ledger"),
             Self::CoordinatorForgets(id) => {
                 write!(f, "the coordinator forgets transactional id {id}")
             }

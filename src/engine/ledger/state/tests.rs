@@ -1,7 +1,7 @@
 //! What counts in a ledger, and that a snapshot says the same again.
 
 use super::{
-    super::record::{Beyond, Epoch, HeldSetting, HeldStage},
+    super::record::{Beyond, Epoch, HeldSetting, HeldStage, Limit},
     *,
 };
 
@@ -423,4 +423,107 @@ fn settings_are_held_until_they_are_let_go() {
     assert_eq!(state.held.len(), 1);
     state.take(Entry::LetGo { topic: 3 });
     assert!(state.held.is_empty() && !format!("{:?}", state.entries()).contains("Held"));
+}
+
+fn asked(id: u128, steer: Steer) -> Record {
+    let request = Request {
+        id: Uuid::from_u128(id),
+        steer,
+        by: "ann".into(),
+        at_ms: 0,
+    };
+    record(0, 0, vec![Entry::Request(request)])
+}
+
+fn answer(id: u128) -> Entry {
+    Entry::Answer(Answer {
+        id: Uuid::from_u128(id),
+        said: "done".into(),
+        at_ms: 0,
+    })
+}
+
+fn open(state: &State) -> Vec<u128> {
+    let open = state.unanswered.iter();
+    open.map(|one| one.request.id.as_u128()).collect()
+}
+
+#[test]
+fn a_request_counts_whoever_wrote_it_and_is_nobodys_sign_of_life() {
+    let mut state = fold(vec![claim(1, 11)]);
+    assert!(
+        !state.apply(asked(1, Steer::Pause), 1),
+        "it is no record of the owner's"
+    );
+    assert!(state.is_paused());
+    assert_eq!(state.claim.as_ref().map(|claim| claim.run), Some(11));
+    // Without any owner too: it was asked while no engine was there.
+    let mut alone = State::default();
+    assert!(!alone.apply(asked(1, Steer::Pause), 0));
+    assert!(alone.is_paused() && alone.claim.is_none());
+    // An owner that was overtaken answers nothing.
+    state.apply(claim(2, 22), 2);
+    state.apply(record(1, 11, vec![answer(1)]), 3);
+    assert_eq!(open(&state), [1]);
+    state.apply(record(2, 22, vec![answer(1)]), 4);
+    assert!(open(&state).is_empty());
+    assert!(
+        state.is_paused(),
+        "it stands after its answer, and for the next engine"
+    );
+}
+
+#[test]
+fn of_requests_the_last_counts_and_one_that_stands_there_twice_is_one() {
+    let mut state = fold(vec![
+        claim(1, 11),
+        asked(1, Steer::Pause),
+        asked(2, Steer::Throttle(Limit::Fixed(7))),
+        asked(3, Steer::Resume),
+        // Once more after an unknown outcome.
+        asked(1, Steer::Pause),
+    ]);
+    assert!(!state.is_paused());
+    assert_eq!(open(&state), [1, 2, 3]);
+    state.apply(record(1, 11, vec![answer(1), answer(2), answer(3)]), 5);
+    state.apply(asked(1, Steer::Pause), 6);
+    assert!(!state.is_paused() && open(&state).is_empty());
+}
+
+#[test]
+fn a_snapshot_says_requests_again_and_one_that_came_in_between_wins() {
+    let mut state = fold(vec![
+        claim(1, 11),
+        asked(1, Steer::Pause),
+        asked(2, Steer::Throttle(Limit::Auto)),
+        record(1, 11, vec![answer(1)]),
+    ]);
+    let snapshot = record(1, 11, state.entries());
+    let mut alone = State::default();
+    assert!(alone.apply(snapshot.clone(), 4));
+    assert!(alone.is_paused());
+    assert_eq!(alone.throttle, state.throttle);
+    assert_eq!(open(&alone), [2]);
+    // A resume landed before the snapshot that was made without it: trimmed or not, it goes on.
+    state.apply(asked(3, Steer::Resume), 4);
+    state.apply(snapshot.clone(), 5);
+    let mut trimmed = State::default();
+    trimmed.apply(asked(3, Steer::Resume), 4);
+    trimmed.apply(snapshot, 5);
+    for state in [state, trimmed] {
+        assert!(!state.is_paused());
+        let mut ids = open(&state);
+        ids.sort_unstable();
+        assert_eq!(ids, [2, 3]);
+    }
+}
+
+#[test]
+fn requests_without_end_take_no_memory_without_end() {
+    let mut state = fold(vec![claim(1, 11)]);
+    for id in 1..1000 {
+        state.apply(asked(id, Steer::Pause), i64::try_from(id).unwrap());
+        state.apply(record(1, 11, vec![answer(id - 1)]), 0);
+    }
+    assert!(state.unanswered.len() <= 64 && state.answers.len() <= 64);
 }

@@ -1,0 +1,158 @@
+//! Shows or saves the steps that a phase would take, from what is true now.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::{
+    Global, connect, journal,
+    replicate::{engine_settings, steps},
+};
+use crate::{
+    config::Settings,
+    engine,
+    error::Failure,
+    exit::Exit,
+    run::{
+        plan::Plan,
+        step::{Undo, What},
+    },
+    ui::{Screen, tables},
+};
+
+/// Show the steps that a phase would take, from what is true now
+///
+/// It changes nothing. With --out the plan is saved as well, and the phase then takes it with --plan FILE: it does exactly
+/// these steps, or refuses when anything that they rest on has changed.
+#[derive(Debug, Args)]
+pub struct PlanCommand {
+    /// The phase
+    #[arg(value_enum, value_name = "PHASE")]
+    phase: Phase,
+    /// Save the plan here
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Phase {
+    /// Make what is missing on the target, and copy
+    Replicate,
+}
+
+impl PlanCommand {
+    /// Makes the plan, and shows it.
+    pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
+        let settings = global.settings(&[])?;
+        global.notes(&settings, screen);
+        let Phase::Replicate = self.phase;
+        let told = engine_settings(&settings, engine::Until::Stopped);
+        let plan = made(&settings, &told).await?;
+        if let Some(out) = &self.out {
+            save(&plan, out)?;
+        }
+        print(&plan, self.out.as_deref(), global, screen);
+        Ok(Exit::Ok)
+    }
+}
+
+/// What `replicate` would do, shown and no more.
+pub async fn show(
+    settings: &Settings,
+    told: engine::Settings,
+    global: &Global,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
+    print(&made(settings, &told).await?, None, global, screen);
+    Ok(Exit::Ok)
+}
+
+async fn made(settings: &Settings, told: &engine::Settings) -> Result<Plan, Failure> {
+    let (source, target) = connect::both(settings).await?;
+    let seen = steps::see(told, &source, &target).await?;
+    let state = journal::look(settings, &source, &target).await?;
+    let plan = steps::plan(settings, told, &seen, state.summary());
+    // What was begun and is not over is what would be gone on with.
+    Ok(match state.open(&plan.phase, &plan.subject) {
+        Some(open) => state.courses[open as usize].plan.clone(),
+        None => plan,
+    })
+}
+
+/// Reads a plan as it was saved.
+pub fn read(path: &Path) -> Result<Plan, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            "K448",
+            format!("the plan {} cannot be read", path.display()),
+        )
+        .because(&error)
+        .hint("`kafka-migrate plan PHASE --out FILE` writes one")
+    })?;
+    Plan::read(&bytes)
+}
+
+fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
+    let text = serde_json::to_vec_pretty(&plan.saved()).expect("plans have string keys");
+    std::fs::write(path, text).map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            "K449",
+            format!("the plan cannot be saved as {}", path.display()),
+        )
+        .because(&error)
+    })
+}
+
+fn print(plan: &Plan, saved: Option<&Path>, global: &Global, screen: &Screen) {
+    if screen.is_json() {
+        return screen.document(&plan.saved());
+    }
+    screen.text(&text(plan));
+    let next = match saved {
+        Some(path) => format!(
+            "kafka-migrate {} --plan {}",
+            plan.phase,
+            super::quoted(path)
+        ),
+        None => format!("kafka-migrate {}", plan.phase),
+    };
+    screen.text(&format!("next:    {}\n", global.complete(&next)));
+}
+
+/// The plan, for people.
+pub fn text(plan: &Plan) -> String {
+    let rows: Vec<[String; 3]> = plan
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(at, step)| {
+            let back = match (step.what, &step.undo) {
+                (What::Engine, _) => "the engine does it".to_owned(),
+                (What::Attestation, _) => "asked again on resume".to_owned(),
+                (_, Undo::NotNeeded) => "no undo needed".to_owned(),
+                (_, Undo::By(way)) => format!("undo: {way}"),
+                (_, Undo::Impossible) => "cannot be undone".to_owned(),
+            };
+            let name = step.name.replace('-', " ");
+            [format!("{}  {name}", at + 1), step.says.clone(), back]
+        })
+        .collect();
+    let of = format!("{} of {} {}", plan.phase, plan.migration, plan.subject);
+    let mut text = format!(
+        "{}   plan {}, valid while nothing below changes\n\n",
+        of.trim_end(),
+        plan.fingerprint()
+    );
+    text += &tables::grid(&["step", "what it does", "the way back"], &rows);
+    text += "\nit rests on\n";
+    let facts: Vec<[String; 2]> = plan
+        .rests_on
+        .iter()
+        .map(|(fact, value)| [fact.clone(), value.clone()])
+        .collect();
+    text += &tables::grid(&["fact", "as it was seen"], &facts);
+    text += &format!("\nclients: {}\nback:    {}\n", plan.clients, plan.back);
+    text
+}

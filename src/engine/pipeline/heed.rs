@@ -1,0 +1,93 @@
+//! Heeds what somebody asked for through the ledger: pause, resume, another limit; and answers once it is so.
+
+use super::{Session, partition::Partition};
+use crate::{
+    clock,
+    engine::ledger::record::{Answer, Entry, Limit, Request, Steer},
+    events::Event,
+};
+
+/// The shard whose ledger decides what all shards of a process share, and that tells.
+const SPOKESMAN: u32 = 0;
+
+impl Session {
+    /// Looks at what the ledger says is wanted. Nothing happens while the ledger is being written: it is looked at again afterwards.
+    pub(super) fn heed(&mut self) {
+        let Some(ledger) = &self.ledger else {
+            return;
+        };
+        let state = ledger.state();
+        let is_paused = state.is_paused();
+        let by = state.pause.as_ref().map(|last| last.request.by.clone());
+        let limit = match state.throttle.as_ref().map(|last| last.request.steer) {
+            Some(Steer::Throttle(limit)) => limit,
+            _ => Limit::Settings,
+        };
+        let throttled_by = state.throttle.as_ref().map(|last| last.request.by.clone());
+        self.unanswered = state
+            .unanswered
+            .iter()
+            .map(|one| one.request.clone())
+            .collect();
+        if self.shard == SPOKESMAN {
+            let steering = &self.shared.steering;
+            steering.pause(by.clone().filter(|_| is_paused));
+            steering.throttle(limit);
+            if is_paused != self.paused {
+                let by = by.as_deref().unwrap_or_default();
+                self.steered(if is_paused {
+                    format!("paused by {by}: nothing more is read until `kafka-migrate resume`")
+                } else {
+                    format!("resumed by {by}")
+                });
+            }
+            if limit != self.limit {
+                let by = throttled_by.as_deref().unwrap_or_default();
+                self.steered(format!("{} by {by}", words(limit)));
+            }
+        }
+        (self.paused, self.limit) = (is_paused, limit);
+    }
+
+    fn steered(&self, text: String) {
+        self.shared.events.send(Event::Steered { text });
+    }
+
+    /// Answers to what is so by now.
+    pub(super) fn answers(&mut self) -> Vec<Entry> {
+        if self.unanswered.is_empty() {
+            return Vec::new();
+        }
+        let still = self.fetches.are_idle() && self.partitions.iter().all(Partition::is_idle);
+        let paused = self.paused;
+        let answered = self.unanswered.extract_if(.., |request| {
+            // A pause that was overtaken by a resume is answered as it is.
+            request.steer != Steer::Pause || !paused || still
+        });
+        answered
+            .map(|request| Entry::Answer(answer(&request)))
+            .collect()
+    }
+}
+
+fn answer(request: &Request) -> Answer {
+    let said = match request.steer {
+        Steer::Pause => "paused: what was read is written, nothing is in flight".to_owned(),
+        Steer::Resume => "resumed".to_owned(),
+        Steer::Throttle(limit) => words(limit),
+    };
+    Answer {
+        id: request.id,
+        said,
+        at_ms: clock::unix_millis(),
+    }
+}
+
+fn words(limit: Limit) -> String {
+    match limit {
+        Limit::Settings => "the rate is again what the engine was started with".to_owned(),
+        Limit::Unlimited => "no limit of rate".to_owned(),
+        Limit::Auto => "rate auto".to_owned(),
+        Limit::Fixed(limit) => format!("at most {limit} bytes per second"),
+    }
+}

@@ -1,0 +1,192 @@
+//! The journal on a disk and on two clusters: lost directories, clusters that are down, foreign and damaged journals, two runners.
+
+use std::fs;
+
+use super::{journal_topic, kinds, lines};
+use crate::support::{
+    codecs::{self, Envelope, Record},
+    kafka::Kafka,
+    load::Load,
+    read, shared_pair,
+    tool::{Access, Migration},
+    unique,
+};
+
+const UNTIL: [&str; 3] = ["replicate", "--until", "caught-up"];
+
+fn migration(source: &Kafka, target: &Kafka, stem: &str) -> Migration {
+    let topic = unique(stem);
+    source.create_topic(&topic, 1, &[]);
+    Load::to(&[(&topic, 1)]).fill(source, 20);
+    Migration::new(
+        &topic,
+        Access::Plain(source),
+        Access::Plain(target),
+        &[&topic],
+    )
+}
+
+/// All three copies say the same.
+#[track_caller]
+fn assert_copies(source: &Kafka, target: &Kafka, migration: &Migration, state: &str) {
+    let here = fs::read_to_string(migration.path(state).join("journal")).expect("it is there");
+    let here: Vec<&str> = here.lines().collect();
+    assert_eq!(lines(target, &migration.name), here);
+    assert_eq!(lines(source, &migration.name), here);
+}
+
+/// Puts a value into a journal's topic, as somebody else might.
+fn plant(kafka: &Kafka, migration: &str, value: &[u8]) {
+    let record = Record {
+        offset: 0,
+        timestamp: 1_700_000_000_000,
+        key: None,
+        value: Some(value.to_vec()),
+        headers: Vec::new(),
+    };
+    let topic = journal_topic(migration);
+    let mut wire = kafka.wire_to_leader(&topic, 0).expect("it has a leader");
+    wire.produce(&topic, 0, &codecs::encode(Envelope::PLAIN, &[record]))
+        .expect("the broker answers")
+        .expect("the batch is taken");
+}
+
+#[test]
+fn a_copy_is_journalled_on_the_disk_and_on_both_clusters() {
+    let (source, target) = shared_pair();
+    let migration = migration(source, target, "journalled");
+    migration.catch_up();
+    assert_copies(source, target, &migration, "state");
+    let first = kinds(&lines(target, &migration.name));
+    let plan = [
+        "runner", "planned", "intent", "done", "intent", "done", "ended", "left",
+    ];
+    assert_eq!(first[0], "begun");
+    assert_eq!(first[1..], plan);
+    // Nothing is to be made any more.
+    migration.catch_up();
+    let second = kinds(&lines(source, &migration.name));
+    assert_eq!(
+        second[9..],
+        ["runner", "planned", "intent", "done", "ended", "left"]
+    );
+    assert_copies(source, target, &migration, "state");
+}
+
+#[test]
+fn killed_at_any_line_of_the_journal_another_machine_goes_on() {
+    let (source, target) = shared_pair();
+    for (at, label) in (1..=13).map(|at| (at, ["journal-appending", "journal-appended"][at % 2])) {
+        let migration = migration(source, target, "killed-at-line");
+        let killed = migration
+            .command(&UNTIL)
+            .env("KAFKA_MIGRATE_CRASH_AT", format!("{label}:{at}"))
+            .finish();
+        assert_eq!(killed.code(), None, "{label}:{at} is reached: {killed}");
+        let before = lines(target, &migration.name);
+        fs::remove_dir_all(migration.path("state")).expect("the state is there");
+        migration
+            .command_in("elsewhere", &UNTIL)
+            .finish()
+            .assert_exit(0);
+        read::assert_same(source, target, &migration.name);
+        assert_copies(source, target, &migration, "elsewhere");
+        let after = lines(target, &migration.name);
+        assert!(
+            after.starts_with(&before),
+            "{label}:{at}: what was kept is kept"
+        );
+        assert_eq!(kinds(&after)[after.len() - 2..], ["ended", "left"]);
+    }
+}
+
+#[test]
+fn with_one_cluster_down_the_journal_goes_on_and_with_none_nothing_is_done() {
+    let target = Kafka::spec("journal-target").start();
+    let (source, _) = shared_pair();
+    let migration = migration(source, &target, "journal-down");
+    migration.edit(
+        "[target]\n",
+        "[target]\nconnect_timeout = \"2s\"\nrequest_timeout = \"3s\"\n",
+    );
+    migration.catch_up();
+    let before = lines(source, &migration.name);
+    target.kill(0);
+    let refused = migration.run(&UNTIL);
+    refused.assert_exit(5);
+    assert_eq!(lines(source, &migration.name), before, "nothing was done");
+    target.start_again(0);
+    migration.catch_up();
+    assert_copies(source, &target, &migration, "state");
+}
+
+#[test]
+fn foreign_damaged_and_newer_journals_are_refused_and_nothing_is_copied() {
+    let (source, target) = shared_pair();
+    let damaged = |stem: &str, side: &Kafka, value: &[u8], code: &str| {
+        let migration = migration(source, target, stem);
+        migration.catch_up();
+        plant(side, &migration.name, value);
+        let held = lines(target, &migration.name);
+        Load::to(&[(&migration.name, 1)]).fill(source, 5);
+        let end = target.end_offset(&migration.name, 0);
+        for state in ["state", "elsewhere"] {
+            let refused = migration.command_in(state, &UNTIL).finish();
+            refused.assert_exit(7);
+            refused.assert_says(code);
+            refused.assert_says("journal");
+        }
+        assert_eq!(lines(target, &migration.name), held);
+        assert_eq!(target.end_offset(&migration.name, 0), end);
+    };
+    damaged("strange-journal", source, b"hello", "K429");
+    damaged("strange-journal", target, b"0123456789abcdef {}", "K429");
+    // A line of format 2, with its checksum.
+    damaged("newer-journal", target, NEWER.as_bytes(), "K431");
+
+    // Damage in the midst of the file.
+    let migration = migration(source, target, "damaged-file");
+    migration.catch_up();
+    let path = migration.path("state").join("journal");
+    let mut bytes = fs::read(&path).expect("it is there");
+    bytes[40] ^= 1;
+    fs::write(&path, &bytes).expect("it can be written");
+    let refused = migration.run(&UNTIL);
+    refused.assert_exit(7);
+    refused.assert_says("K430");
+    assert_eq!(fs::read(&path).expect("it is there"), bytes);
+    // As the hint says.
+    fs::rename(&path, migration.path("journal-of-before")).expect("it can be moved");
+    let rebuilt = migration.run(&UNTIL);
+    rebuilt.assert_exit(0);
+    rebuilt.assert_says("rebuilt");
+    assert_copies(source, target, &migration, "state");
+
+    // A torn last line is none.
+    let text = fs::read(&path).expect("it is there");
+    fs::write(&path, &text[..text.len() - 9]).expect("it can be written");
+    migration.catch_up();
+    assert_copies(source, target, &migration, "state");
+}
+
+/// SHA-256 of the text behind the space, its first eight bytes.
+const NEWER: &str = "50eeda21b3f1f6bd {\"v\":2,\"n\":9}";
+
+#[test]
+fn another_migration_s_state_directory_is_refused() {
+    let (source, target) = shared_pair();
+    let one = migration(source, target, "one-of-two");
+    let other = migration(source, target, "other-of-two");
+    one.catch_up();
+    fs::create_dir_all(other.path("state")).expect("the directory is writable");
+    fs::copy(
+        one.path("state").join("journal"),
+        other.path("state").join("journal"),
+    )
+    .expect("it can be copied");
+    let refused = other.run(&UNTIL);
+    refused.assert_exit(7);
+    refused.assert_says("K432");
+    refused.assert_says(&one.name);
+    assert_eq!(target.partitions(&other.name), 0, "nothing was made");
+}
