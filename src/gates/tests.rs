@@ -568,6 +568,22 @@ fn groups_that_the_cluster_hides_are_not_taken_for_none() {
 }
 
 #[test]
+fn data_of_others_on_the_target_blocks_until_the_file_says_that_it_stays() {
+    let mut seen = example::green();
+    first(&mut seen).met = Known::seen(false);
+    let ask = |seen: &Observation| find("G118").unwrap().verdict(seen, &Limits::default(), &[]);
+    assert_eq!(ask(&seen).verdict, Answer::Block);
+    first(&mut seen).keeps_existing = true;
+    let kept = ask(&seen);
+    assert_eq!(kept.verdict, Answer::Pass, "{kept:?}");
+    assert!(
+        kept.evidence.contains("1 whose data stays before ours"),
+        "{}",
+        kept.evidence
+    );
+}
+
+#[test]
 fn an_engine_that_does_not_run_says_which_way() {
     let mut seen = example::green();
     seen.metrics.replicator_failure = Known::seen(1);

@@ -201,6 +201,9 @@ impl Eyes {
                 seen.others = needs::others(source, target, &settings.migration).await;
             }
         }
+        for topic in &mut found.topics {
+            topic.keeps_existing = settings.keep.is_match(&topic.name);
+        }
         seen.topics = Known::seen(found.topics).aged(begun.elapsed());
         seen.metrics.replicator_failure = match seen.engine.value() {
             Ok(engine) => Known::seen(u64::from(engine.state != EngineState::Running)),
