@@ -57,7 +57,7 @@ pub fn check_header(
 ) -> Result<(), Failure> {
     let wanted = Header {
         migration_id: found.migration_id,
-        after_loss: found.after_loss.clone(),
+        after_loss: found.after_loss,
         migration: settings.migration.clone(),
         source_cluster: source.to_owned(),
         target_cluster: target.to_owned(),
