@@ -63,7 +63,6 @@ pub fn check_header(
         target_cluster: target.to_owned(),
         direction: found.direction.clone(),
         shards: settings.shards,
-        after_loss: found.after_loss,
     };
     if found.shards != wanted.shards {
         return Err(other_shards(
