@@ -445,8 +445,8 @@ mod tests {
     orders-4   20 to 1019                     1020            7
 
     held on the target until nothing old is left to come, then put back
-    topic   setting       now  before     since
-    orders  retention.ms  -1   604800000  2026-01-31T14:00:00.000Z
+    topic   setting       now     before  since
+    orders  retention.ms   -1  604800000  2026-01-31T14:00:00.000Z
 
     1 transaction open on the source; what lies behind is copied once they end
     partition   transactional id  producer  from offset  held back  open for

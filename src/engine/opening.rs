@@ -178,7 +178,7 @@ pub async fn lost_ledger(
         {
             return Ok(true);
         }
-        if reader.next > 0 {
+        if reader.state.claim.is_some() {
             continue;
         }
         let (target, id) = (target.clone(), ledger::data_id(&wanted.migration, shard, 0));

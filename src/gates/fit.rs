@@ -357,8 +357,8 @@ pub(super) fn same_partitions(seen: &Observation, _: &Limits) -> Asked {
 /// G118.
 pub(super) fn target_topics_are_ours(seen: &Observation, _: &Limits) -> Asked {
     let topics = fresh(&seen.topics)?;
-    let mut foreign = Vec::new();
-    let (mut ours, mut empty, mut kept) = (0u64, 0u64, 0u64);
+    let (mut foreign, mut kept) = (Vec::new(), Vec::new());
+    let (mut ours, mut empty) = (0u64, 0u64);
     for topic in topics {
         if fresh(&topic.target)?.is_none() {
             continue;
@@ -382,20 +382,19 @@ pub(super) fn target_topics_are_ours(seen: &Observation, _: &Limits) -> Asked {
             empty += 1;
         } else if *fresh(&topic.met)? {
             ours += 1;
-        } else if topic.keeps {
-            kept += 1;
+        } else if topic.keeps_existing {
+            kept.push(format!("{}: {}", topic.name, numbers::of(held, "offset")));
         } else {
             foreign.push(format!("{}: {}", topic.name, numbers::of(held, "offset")));
         }
     }
+    if foreign.is_empty() && kept.is_empty() {
+        return Ok(Finding::pass(format!("{ours} of ours, {empty} empty")));
+    }
     if foreign.is_empty() {
-        let kept = if kept > 0 {
-            format!(", {kept} whose data stays, as the file says")
-        } else {
-            String::new()
-        };
         return Ok(Finding::pass(format!(
-            "{ours} of ours, {empty} empty{kept}"
+            "{ours} of ours, {empty} empty, {} whose data stays before ours (`existing = \"keep\"`)",
+            kept.len()
         )));
     }
     Ok(Finding::block(format!("{} with data that this migration did not write", count(&foreign)))

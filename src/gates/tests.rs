@@ -403,20 +403,6 @@ fn what_is_too_old_decides_nothing() {
 }
 
 #[test]
-fn data_that_the_file_says_stays_is_nobody_elses() {
-    let mut seen = example::green();
-    let asked = |seen: &Observation| {
-        let gate = find("G118").expect("it stands in the table");
-        gate.verdict(seen, &Limits::default(), &[])
-    };
-    first(&mut seen).met = Known::seen(false);
-    assert_eq!(asked(&seen).verdict, Answer::Block);
-    first(&mut seen).keeps = true;
-    assert_eq!(asked(&seen).verdict, Answer::Pass);
-    assert!(asked(&seen).evidence.contains("1 whose data stays"));
-}
-
-#[test]
 fn codes_and_names_are_told_apart_and_names_are_statements() {
     let mut codes: Vec<&str> = GATES.iter().map(|gate| gate.code).collect();
     let mut names: Vec<&str> = GATES.iter().map(|gate| gate.name).collect();
@@ -578,6 +564,22 @@ fn groups_that_the_cluster_hides_are_not_taken_for_none() {
         verdict.commands[0].ends_with("--operation Describe --cluster"),
         "{:?}",
         verdict.commands
+    );
+}
+
+#[test]
+fn data_of_others_on_the_target_blocks_until_the_file_says_that_it_stays() {
+    let mut seen = example::green();
+    first(&mut seen).met = Known::seen(false);
+    let ask = |seen: &Observation| find("G118").unwrap().verdict(seen, &Limits::default(), &[]);
+    assert_eq!(ask(&seen).verdict, Answer::Block);
+    first(&mut seen).keeps_existing = true;
+    let kept = ask(&seen);
+    assert_eq!(kept.verdict, Answer::Pass, "{kept:?}");
+    assert!(
+        kept.evidence.contains("1 whose data stays before ours"),
+        "{}",
+        kept.evidence
     );
 }
 

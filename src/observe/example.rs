@@ -171,7 +171,7 @@ fn topic(name: &str) -> TopicSeen {
             next_ms: None,
         }],
         met: Known::seen(true),
-        keeps: false,
+        keeps_existing: false,
         foreign_writes: Known::seen(Vec::new()),
         sample: Known::seen(Sample {
             batches: 10,

@@ -190,9 +190,6 @@ impl Eyes {
             closely.as_ref().map_err(|reason| &**reason),
         )
         .await;
-        for topic in &mut found.topics {
-            topic.keeps = settings.keep.is_match(&topic.name);
-        }
         let names: BTreeSet<String> = here.iter().map(|topic| topic.name.to_string()).collect();
         self.groups(seen, source, &names).await;
         if depth == Depth::Preflight {
@@ -203,6 +200,9 @@ impl Eyes {
                     needs::engine(target, &settings.migration, settings.shards).await;
                 seen.others = needs::others(source, target, &settings.migration).await;
             }
+        }
+        for topic in &mut found.topics {
+            topic.keeps_existing = settings.keep.is_match(&topic.name);
         }
         seen.topics = Known::seen(found.topics).aged(begun.elapsed());
         seen.metrics.replicator_failure = match seen.engine.value() {

@@ -241,8 +241,8 @@ pub struct TopicSeen {
     pub partitions: Vec<PartitionSeen>,
     /// Our ledger knows it.
     pub met: Known<bool>,
-    /// The file says that what the target holds stays.
-    pub keeps: bool,
+    /// The file says that what the target holds stays, and ours goes behind it (`existing = "keep"`).
+    pub keeps_existing: bool,
     /// Partitions of the target that hold records behind ours which are not ours; asked for compacted topics only.
     pub foreign_writes: Known<Vec<i32>>,
     /// What its stored batches look like.

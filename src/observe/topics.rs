@@ -128,7 +128,7 @@ pub(super) async fn seen(
                 .map(|partition| one(partition.partition))
                 .collect(),
             met,
-            keeps: false,
+            keeps_existing: false,
             foreign_writes: Known::unknown(NOT_ASKED),
             sample: Known::unknown(NOT_ASKED),
             source_rights: Known::unknown(NOT_ASKED),

@@ -250,7 +250,11 @@ mod tests {
         ];
         let wanted = wanted.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(settings(&entries), wanted);
-        assert_eq!(takes(&entries), Takes::default());
+        let half_of_what_it_keeps = Takes {
+            too_old_ms: Some(500),
+            ..Takes::default()
+        };
+        assert_eq!(takes(&entries), half_of_what_it_keeps);
         let entries_of_target = [
             entry("max.message.bytes", Some("1048588"), false),
             entry("compression.type", Some("lz4"), true),

@@ -82,7 +82,7 @@ impl Inner {
         } else {
             Exit::Target
         };
-        Failure::new(exit, "K452", "made to fail")
+        Failure::new(exit, "K201", "made to fail")
     }
 
     fn at(&self, step: &Step) -> usize {

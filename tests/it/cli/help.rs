@@ -13,8 +13,8 @@ fn without_arguments_the_help_is_shown() {
     for command in [
         "preflight",
         "plan",
-        "pause",
         "replicate",
+        "pause",
         "status",
         "ready",
         "verify",

@@ -121,6 +121,15 @@ fn a_login_without_any_right_gets_by_what_is_printed_all_that_a_copy_takes() {
     );
     super::with_groups(&migration, &["*"]);
 
+    // Fresh brokers on a busy machine may be slow to take their first logins.
+    crate::support::wait::until(
+        "both take the login",
+        std::time::Duration::from_secs(120),
+        || {
+            let said = super::document(&migration.run(&["--json", "preflight"]));
+            super::verdict(&said, "G101")["verdict"] == "pass"
+        },
+    );
     let said = preflight(&migration, 3);
     assert_says(&said, "G120", "block", &["orders, payments"]);
     assert_says(
