@@ -10,7 +10,7 @@ use tokio::{
 use super::{
     ledger::{
         self,
-        read::Reader,
+        read::{LedgerError, Reader},
         record::{Header, Owner},
     },
     owner,
@@ -25,6 +25,9 @@ use crate::{
 
 /// How long a silent owner's ledger is watched: two heartbeats and what a busy machine adds.
 const WATCH: Duration = Duration::from_millis(2500);
+/// How long a ledger that was just made may not be shown by every broker.
+const SHOWN_WITHIN: Duration = Duration::from_secs(15);
+const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 const WATCH_PAUSE: Duration = Duration::from_millis(100);
 /// What lies below a snapshot is given back to the disk by whole segments, which are 1 GiB for each shard where nobody says otherwise.
 const SEGMENT_BYTES: usize = 16 << 20;
@@ -86,7 +89,9 @@ pub async fn open_ledger(target: &Target, wanted: &Header) -> Result<Vec<Reader>
         .topics(Some(std::slice::from_ref(&name)))
         .await
         .map_err(failed)?;
+    let mut until = Instant::now();
     if there.is_empty() {
+        until += SHOWN_WITHIN;
         make_ledger(target, &name, wanted.shards).await?;
     } else if there[0].partitions.len() != wanted.shards as usize {
         let has = u32::try_from(there[0].partitions.len()).unwrap_or(u32::MAX);
@@ -96,7 +101,7 @@ pub async fn open_ledger(target: &Target, wanted: &Header) -> Result<Vec<Reader>
     for shard in 0..wanted.shards {
         let at = TopicPartition::new(name.clone(), i32::try_from(shard).unwrap_or(0));
         let target = target.clone();
-        reading.spawn(async move { (shard, Reader::open(&target, at).await) });
+        reading.spawn(async move { (shard, open_fresh(&target, at, until).await) });
     }
     let mut readers = Vec::new();
     for (shard, reader) in reading.join_all().await {
@@ -116,6 +121,24 @@ fn other_shards(name: &str, has: u32, wanted: u32) -> Failure {
         "the number is fixed when the ledger is made: set `replication.shards = {has}`"
     ))
     .next("kafka-migrate config")
+}
+
+/// Reads a ledger. One that was made a moment ago may not be shown yet, where the target is still busy with a thousand partitions.
+async fn open_fresh(
+    target: &Target,
+    at: TopicPartition,
+    until: Instant,
+) -> Result<Reader, LedgerError> {
+    loop {
+        match Reader::open(target, at.clone()).await {
+            Err(LedgerError::Cluster { source, .. })
+                if source.code() == Some(UNKNOWN_TOPIC_OR_PARTITION) && Instant::now() < until =>
+            {
+                sleep(WATCH_PAUSE).await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 async fn make_ledger(target: &Target, name: &TopicName, shards: u32) -> Result<(), Failure> {
