@@ -12,7 +12,8 @@ use crate::support::{
     unique,
 };
 
-use super::stops::{status, stops};
+pub use super::stops::status;
+use super::stops::stops;
 
 pub fn records(kafka: &Kafka, topic: &str) -> Vec<Record> {
     read::partition(kafka, topic, 0, View::Uncommitted)
