@@ -11,7 +11,6 @@ use super::{assert_says, document, preflight, with_groups};
 use crate::support::{
     kafka::Kafka,
     load::Load,
-    shared_pair,
     tool::{Access, Migration},
     unique, wait,
 };
@@ -47,7 +46,7 @@ fn commit(consumer: &BaseConsumer, topic: &str, offset: i64) {
 
 #[test]
 fn a_group_that_reads_out_of_scope_and_a_streams_application_are_found() {
-    let (source, target) = shared_pair();
+    let (source, target) = super::pair();
     let stem = unique("applications");
     let name = |what: &str| format!("{stem}-{what}");
     let (inside, outside, group) = (name("inside"), name("outside"), name("group"));
@@ -98,7 +97,7 @@ fn a_group_that_reads_out_of_scope_and_a_streams_application_are_found() {
 
 #[test]
 fn ready_counts_groups_and_their_lag_by_name() {
-    let (source, target) = shared_pair();
+    let (source, target) = super::pair();
     let topic = unique("counted");
     let group = unique("reader");
     source.create_topic(&topic, 1, &[]);

@@ -8,7 +8,7 @@ use crate::{
         broker::{AUTHENTICATE, Broker, HANDSHAKE, Heard, METADATA, Reply, metadata},
         tls::{broker_for, broker_until},
     },
-    support::{kafka::Kafka, shared_pair, tool::Migration, unique},
+    support::{kafka::Kafka, tool::Migration, unique},
 };
 
 async fn broker(key: i16, reply: fn(&Heard) -> Reply) -> (Broker, String) {
@@ -126,7 +126,7 @@ async fn a_target_that_is_the_source_is_named() {
 #[test]
 fn a_broker_that_is_advertised_where_nobody_listens_is_found_behind_a_live_bootstrap() {
     let source = Kafka::spec("advertised").proxied().start();
-    let (_, target) = shared_pair();
+    let (_, target) = super::pair();
     source.create_topic("orders", 1, &[]);
     let live = source.behind_proxy();
     let migration = migration(&live[0], &target.bootstrap()[0], "");

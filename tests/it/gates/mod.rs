@@ -7,9 +7,22 @@ mod planted;
 mod ready;
 mod rights;
 
+use std::sync::OnceLock;
+
 use serde_json::Value;
 
-use crate::support::tool::{Finished, Migration};
+use crate::support::{
+    self,
+    kafka::Kafka,
+    tool::{Finished, Migration},
+};
+
+/// Two clusters of these tests' own: `preflight` looks at every ledger there is, and other tests leave broken ones behind.
+fn pair() -> (&'static Kafka, &'static Kafka) {
+    static PAIR: OnceLock<(Kafka, Kafka)> = OnceLock::new();
+    let (source, target) = PAIR.get_or_init(support::pair);
+    (source, target)
+}
 
 /// What a command said in JSON.
 #[track_caller]

@@ -7,7 +7,6 @@ use crate::support::{
     codecs::{self, Envelope, Record},
     kafka::Kafka,
     load::Load,
-    shared_pair,
     tool::{Access, Migration},
     unique,
 };
@@ -41,7 +40,7 @@ fn topics(kafka: &Kafka) -> Vec<String> {
 
 #[test]
 fn where_all_is_well_preflight_says_so_and_has_changed_nothing() {
-    let (source, target) = shared_pair();
+    let (source, target) = super::pair();
     let topic = unique("well");
     source.create_topic(&topic, 3, &[]);
     Load::to(&[(&topic, 3)]).fill(source, 500);
@@ -90,7 +89,7 @@ fn where_all_is_well_preflight_says_so_and_has_changed_nothing() {
 /// Others find most of these in the middle of the copy, or never: one run of preflight names them all.
 #[test]
 fn every_planted_fault_is_found_in_one_run_and_named() {
-    let (source, target) = shared_pair();
+    let (source, target) = super::pair();
     let stem = unique("planted");
     let name = |what: &str| format!("{stem}-{what}");
     let [large, old, keyless, fewer, held, stamped] =
@@ -180,7 +179,7 @@ fn every_planted_fault_is_found_in_one_run_and_named() {
 
 #[test]
 fn a_second_migration_with_a_topic_of_the_first_is_found() {
-    let (source, target) = shared_pair();
+    let (source, target) = super::pair();
     let topic = unique("shared");
     source.create_topic(&topic, 1, &[]);
     Load::to(&[(&topic, 1)]).fill(source, 50);
@@ -217,7 +216,7 @@ fn a_second_migration_with_a_topic_of_the_first_is_found() {
 
 #[test]
 fn a_topic_that_nobody_has_is_named_and_so_is_an_empty_scope() {
-    let (source, target) = shared_pair();
+    let (source, target) = super::pair();
     let there = unique("there");
     source.create_topic(&there, 1, &[]);
     let migration = Migration::new(
@@ -244,7 +243,7 @@ fn a_topic_that_nobody_has_is_named_and_so_is_an_empty_scope() {
 #[test]
 #[ignore = "a thousand topics take a minute to make; the figure is in the documents"]
 fn a_thousand_topics_take_less_than_half_a_minute() {
-    let (source, target) = shared_pair();
+    let (source, target) = super::pair();
     let stem = unique("thousand");
     for number in 0..1000 {
         let topic = format!("{stem}-{number}");

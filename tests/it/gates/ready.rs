@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{assert_held_up_by, assert_says, document};
 use crate::support::{
     load::Load,
-    shared_pair,
     tool::{Access, Migration, PATIENCE},
     unique, wait,
 };
@@ -13,7 +12,7 @@ use crate::support::{
 const WAIVED: [&str; 2] = ["--waive", "G212=nobody goes back in this test"];
 
 fn migration(topics: &[&str]) -> Migration {
-    let (source, target) = shared_pair();
+    let (source, target) = super::pair();
     let migration = Migration::new(
         &unique("ready"),
         Access::Plain(source),
@@ -26,7 +25,7 @@ fn migration(topics: &[&str]) -> Migration {
 
 #[test]
 fn ready_waits_until_an_engine_has_caught_up_and_needs_no_state_of_its_own() {
-    let (source, _) = shared_pair();
+    let (source, _) = super::pair();
     let topic = unique("awaited");
     source.create_topic(&topic, 2, &[]);
     Load::to(&[(&topic, 2)]).fill(source, 2000);
@@ -97,7 +96,7 @@ fn ready_waits_until_an_engine_has_caught_up_and_needs_no_state_of_its_own() {
 /// Others call a link fine while its tasks have failed: one stopped partition closes the gates although the engine runs.
 #[test]
 fn one_stopped_partition_closes_the_gates_of_its_application_and_of_no_other() {
-    let (source, target) = shared_pair();
+    let (source, target) = super::pair();
     let stem = unique("halting");
     let [good, bad] = ["good", "bad"].map(|name| format!("{stem}-{name}"));
     for topic in [&good, &bad] {
@@ -157,7 +156,7 @@ fn what_cannot_be_asked_for_is_refused_before_anything_is_looked_at() {
 
 #[test]
 fn a_signal_ends_the_waiting() {
-    let (source, _) = shared_pair();
+    let (source, _) = super::pair();
     let topic = unique("endless");
     source.create_topic(&topic, 1, &[]);
     let migration = migration(&[&topic]);

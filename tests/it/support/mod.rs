@@ -35,14 +35,17 @@ use kafka::{Kafka, Version};
 /// Tests that share them use topic and migration names of their own (see [`unique`]) and leave the brokers alone.
 pub fn shared_pair() -> (&'static Kafka, &'static Kafka) {
     static PAIR: OnceLock<(Kafka, Kafka)> = OnceLock::new();
-    let (source, target) = PAIR.get_or_init(|| {
-        std::thread::scope(|scope| {
-            let source = scope.spawn(|| Kafka::spec("source").version(Version::V4_1).start());
-            let target = Kafka::spec("target").version(Version::V4_1).start();
-            (source.join().expect("the source starts"), target)
-        })
-    });
+    let (source, target) = PAIR.get_or_init(pair);
     (source, target)
+}
+
+/// Two running clusters of one broker each.
+pub fn pair() -> (Kafka, Kafka) {
+    std::thread::scope(|scope| {
+        let source = scope.spawn(|| Kafka::spec("source").version(Version::V4_1).start());
+        let target = Kafka::spec("target").version(Version::V4_1).start();
+        (source.join().expect("the source starts"), target)
+    })
 }
 
 /// One running cluster of one broker of Apache Kafka 3.9, started once for this process.
