@@ -5,6 +5,7 @@ use crate::{
     clock,
     engine::ledger::record::{Answer, Entry, Limit, Request, Steer},
     events::Event,
+    model::numbers,
 };
 
 /// The shard whose ledger decides what all shards of a process share, and that tells.
@@ -88,6 +89,6 @@ fn words(limit: Limit) -> String {
         Limit::Settings => "the rate is again what the engine was started with".to_owned(),
         Limit::Unlimited => "no limit of rate".to_owned(),
         Limit::Auto => "rate auto".to_owned(),
-        Limit::Fixed(limit) => format!("at most {limit} bytes per second"),
+        Limit::Fixed(limit) => format!("at most {}", numbers::rate(limit as f64)),
     }
 }
