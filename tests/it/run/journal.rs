@@ -7,7 +7,7 @@ use crate::support::{
     codecs::{self, Envelope, Record},
     kafka::{Kafka, MIGRATOR},
     load::Load,
-    read, shared_pair,
+    read, secret, shared_pair,
     tool::{Access, Migration, PATIENCE},
     unique, wait,
 };
@@ -183,6 +183,43 @@ fn a_source_that_takes_no_journal_is_named_and_the_target_s_copy_is_enough() {
     });
     migration.catch_up();
     assert_copies(&source, target, &migration, "state");
+    assert_no_secret(&source, target, &migration);
+}
+
+/// Logged in with a password, all the way: it is in nothing that was said, written here, or written there.
+fn assert_no_secret(source: &Kafka, target: &Kafka, migration: &Migration) {
+    for command in [
+        &["-vv", "replicate", "--until", "caught-up"][..],
+        &["--json", "-vv", "replicate", "--until", "caught-up"],
+        &["-vv", "status"],
+        &["-vv", "preflight"],
+        &["-vv", "verify"],
+    ] {
+        let said = migration.run(command);
+        secret::assert_nowhere(MIGRATOR.1, &said.line, said.stdout.as_bytes());
+        secret::assert_nowhere(MIGRATOR.1, &said.line, said.stderr.as_bytes());
+    }
+    let mut files = 0;
+    let state = fs::read_dir(migration.path("state")).expect("the state is there");
+    for file in state {
+        let path = file.expect("it can be listed").path();
+        let bytes = fs::read(&path).expect("it can be read");
+        secret::assert_nowhere(MIGRATOR.1, &path.display().to_string(), &bytes);
+        files += 1;
+    }
+    assert!(files > 0);
+    let ledger = format!("kafka-migrate.{}.forward", migration.name);
+    let journal = journal_topic(&migration.name);
+    for (kafka, topic) in [(target, &ledger), (target, &journal), (source, &journal)] {
+        let partitions = kafka.partitions(topic);
+        assert!(partitions > 0, "{topic} is there");
+        for partition in 0..partitions {
+            for record in read::partition(kafka, topic, partition, read::View::Uncommitted) {
+                let value = record.value.unwrap_or_default();
+                secret::assert_nowhere(MIGRATOR.1, topic, &value);
+            }
+        }
+    }
 }
 
 #[test]
