@@ -16,6 +16,7 @@ mod status;
 mod steer;
 mod verdicts;
 mod verify;
+mod waived;
 
 use std::{
     ffi::OsString,

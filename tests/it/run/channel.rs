@@ -146,7 +146,7 @@ fn a_limit_holds_until_the_next_and_outlives_the_engine() {
     let throttled = elsewhere(&migration, &["throttle", "20kB"]);
     throttled.assert_exit(0);
     assert!(
-        throttled.stdout.contains("at most 20000 bytes per second"),
+        throttled.stdout.contains("at most 20.0 kB/s"),
         "{throttled}"
     );
     engine.interrupt();
@@ -157,7 +157,7 @@ fn a_limit_holds_until_the_next_and_outlives_the_engine() {
         .fill(source, 4000);
     let wanted = held(source, &migration.name);
     let mut engine = migration.command(&["--json", "replicate"]).start();
-    engine.wait_for("at most 20000 bytes per second by", LIMIT);
+    engine.wait_for("at most 20.0 kB/s by", LIMIT);
     let done = |limit| wait::whether(limit, || held(target, &migration.name) >= wanted);
     assert!(!done(Duration::from_secs(4)), "the limit does not hold");
     elsewhere(&migration, &["throttle", "default"]).assert_exit(0);

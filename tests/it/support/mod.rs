@@ -17,6 +17,8 @@ pub mod ports;
 pub mod proxy;
 pub mod raw;
 pub mod read;
+pub mod secret;
+pub mod terminal;
 pub mod tool;
 pub mod wait;
 pub mod zookeeper;
