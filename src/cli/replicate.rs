@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use self::accompany::{Feed, accompany};
 use super::{Global, ask, connect, plan};
 use crate::{
-    config::{self, Flag},
+    config::{self, Flag, Given},
     engine::{
         self, StopSignal,
         ways::{Asked, Way},
@@ -145,7 +145,7 @@ impl Replicate {
         let rate = self.rate.as_ref().map(|rate| Flag {
             flag: "--rate",
             path: "replication.rate",
-            value: rate.clone(),
+            value: Given::Text(rate.clone()),
         });
         rate.into_iter().collect()
     }
