@@ -4,9 +4,11 @@
 //! it with the reason, never as something empty.
 
 mod clusters;
+mod discovery;
 #[cfg(test)]
 pub(crate) mod example;
 mod groups;
+mod guess;
 mod look;
 mod needs;
 mod sample;
@@ -15,6 +17,8 @@ mod trend;
 
 use std::collections::BTreeMap;
 
+pub use discovery::{Discovery, Writer, discover};
+pub use guess::{Guess, Guessed, fitting, guess};
 pub use look::{Depth, Eyes, Subject};
 use serde::Serialize;
 pub use trend::Trend;
@@ -459,6 +463,8 @@ pub struct GroupSeen {
     pub kind: GroupKind,
     /// How many members.
     pub members: usize,
+    /// What they call themselves, each once.
+    pub clients: Vec<String>,
     /// Topics that its members subscribe to, sorted; `None` where that cannot be told of one of them.
     pub subscribed: Option<Vec<String>>,
     /// Where it stands.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use crate::{
-    config::Flag,
+    config::{Flag, Given},
     engine::ways::{Asked, Way},
     error::Failure,
     exit::Exit,
@@ -87,7 +87,7 @@ impl Wishes {
         let rate = self.rate.as_ref().map(|rate| Flag {
             flag: "--rate",
             path: "replication.rate",
-            value: rate.clone(),
+            value: Given::Text(rate.clone()),
         });
         rate.into_iter().collect()
     }
