@@ -5,7 +5,6 @@ mod journal;
 mod metrics;
 mod plans;
 mod status;
-mod transcripts;
 
 use crate::support::{kafka::Kafka, read};
 
