@@ -3,14 +3,19 @@
 //! A gate is a pure function of an observation and of limits. What it could not learn is `unknown`, never `pass`.
 
 mod copied;
+mod everyone;
 mod finding;
 mod fit;
+mod groups;
 mod hold;
+mod kept;
+mod pace;
 mod reach;
 mod replicator;
 mod rights;
 mod safe;
 mod scope;
+mod settings;
 mod table;
 #[cfg(test)]
 mod tests;

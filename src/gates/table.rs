@@ -3,7 +3,7 @@
 use super::{
     Asked, Gate,
     Guards::{self, Both, Cutover, Replicate},
-    copied, fit, reach, replicator, rights, safe, scope,
+    copied, everyone, fit, groups, kept, pace, reach, replicator, rights, safe, scope, settings,
 };
 use crate::{model::limits::Limits, observe::Observation};
 
@@ -112,7 +112,7 @@ pub const GATES: &[Gate] = &[
         "G111",
         "can-see-groups",
         Both,
-        rights::can_see_groups,
+        groups::can_see_groups,
         "Does the source show us every group in scope?",
     ),
     gate(
@@ -129,6 +129,13 @@ pub const GATES: &[Gate] = &[
         fit::timestamps_fit,
         "Does the target take records as old and as young as the source holds, with their own time?",
     ),
+    telling(gate(
+        "G114",
+        "quotas-fit",
+        Replicate,
+        pace::quotas_fit,
+        "Do the quotas of this login let a copy catch up?",
+    )),
     gate(
         "G115",
         "cleanup-policies-fit",
@@ -178,6 +185,13 @@ pub const GATES: &[Gate] = &[
         scope::applications_recognised,
         "Is there anything that needs more than topics and positions: Streams, Connect?",
     ),
+    gate(
+        "G122",
+        "batches-stay-as-written",
+        Replicate,
+        kept::batches_stay,
+        "Does the target keep batches byte for byte as they are written, on every broker?",
+    ),
     telling(gate(
         "G123",
         "topic-count-fits",
@@ -189,9 +203,37 @@ pub const GATES: &[Gate] = &[
         "G124",
         "copy-time-is-known",
         Replicate,
-        fit::copy_time,
+        pace::copy_time,
         "How much is there to copy, and how long does it take?",
     )),
+    telling(gate(
+        "G125",
+        "clients-connect",
+        Replicate,
+        reach::clients_connect,
+        "Does a client like those of applications get through to every broker with the same login?",
+    )),
+    telling(gate(
+        "G126",
+        "same-without-acls",
+        Replicate,
+        everyone::same_without_acls,
+        "May everyone do as much on both sides where no ACL speaks?",
+    )),
+    gate(
+        "G127",
+        "settings-taken",
+        Replicate,
+        settings::settings_taken,
+        "Does the target take the source's settings, and let us hold its retention open?",
+    ),
+    gate(
+        "G128",
+        "can-commit-positions",
+        Replicate,
+        groups::can_commit,
+        "May we commit positions of the groups in scope on the target?",
+    ),
     gate(
         "G201",
         "replicator-failure-zero",

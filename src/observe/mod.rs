@@ -3,6 +3,7 @@
 //! An observation is plain data: gates and plans are functions of it and of nothing else. What was asked for and not answered stands in
 //! it with the reason, never as something empty.
 
+mod clients;
 mod clusters;
 #[cfg(test)]
 pub(crate) mod example;
@@ -14,18 +15,23 @@ mod sample;
 mod seen;
 mod topics;
 mod trend;
+mod tried;
 
 pub use known::Known;
 pub use look::{Depth, Eyes, Subject};
 pub use seen::{
-    BatchSeen, BrokerSeen, ClockSeen, ClusterSeen, EngineRights, EngineSeen, GroupCount, GroupKind,
-    GroupSeen, GroupsSeen, Latency, Metrics, OtherCopies, OtherSeen, PartitionSeen, Refusal,
-    Sample, StoppedSeen, TargetRights, TopicSeen, TopicSettings, TopicSide, Trouble,
+    BatchSeen, BrokerSeen, ClientSeen, ClockSeen, ClusterSeen, EngineRights, EngineSeen,
+    GroupCount, GroupKind, GroupSeen, GroupsSeen, Latency, Metrics, Objection, OtherCopies,
+    OtherSeen, PartitionSeen, Refusal, Sample, StoppedSeen, TargetRights, TopicSeen, TopicSettings,
+    TopicSide, Trouble,
 };
 use serde::Serialize;
 pub use trend::Trend;
 
-use crate::model::{application::Application, patterns::Patterns};
+use crate::{
+    cluster::Fidelity,
+    model::{application::Application, patterns::Patterns},
+};
 
 /// Version of the document.
 pub const VERSION: u32 = 1;
@@ -65,6 +71,10 @@ pub struct Observation {
     pub others: Known<Vec<OtherSeen>>,
     /// What the target lets us do to what the engine needs besides topics.
     pub engine_rights: EngineRights,
+    /// Groups in scope whose positions the target would not let us commit.
+    pub commits_denied: Known<Vec<String>>,
+    /// Whether the target keeps batches as they are written, by trying.
+    pub fidelity: Known<Fidelity>,
     /// Numbers under MSK Replicator's names.
     pub metrics: Metrics,
     /// How numbers moved since the command began to look.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::super::Known;
-use crate::cluster::Operations;
+use crate::cluster::{Everyone, Operations, Quotas};
 
 /// One cluster.
 #[derive(Debug, Clone, Serialize)]
@@ -26,6 +26,12 @@ pub struct ClusterSeen {
     pub clock: Known<ClockSeen>,
     /// What may be done to it.
     pub rights: Known<Operations>,
+    /// What may be done to something that no ACL speaks of.
+    pub everyone: Known<Everyone>,
+    /// How fast it lets us read and write.
+    pub quotas: Known<Quotas>,
+    /// What a client like those of applications meets at each of its brokers.
+    pub clients: Known<Vec<ClientSeen>>,
 }
 
 /// A trouble, as a failure names it.
@@ -65,4 +71,13 @@ pub struct ClockSeen {
     pub ahead_ms: i64,
     /// How far off that may be.
     pub within_ms: u64,
+}
+
+/// One broker, as librdkafka meets it with the same login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClientSeen {
+    /// Where.
+    pub address: String,
+    /// Why it got no answer, if it got none.
+    pub trouble: Option<String>,
 }

@@ -6,10 +6,11 @@ mod group;
 mod metrics;
 mod topic;
 
-pub use cluster::{BrokerSeen, ClockSeen, ClusterSeen, Trouble};
+pub use cluster::{BrokerSeen, ClientSeen, ClockSeen, ClusterSeen, Trouble};
 pub use engine::{EngineRights, EngineSeen, OtherCopies, OtherSeen, StoppedSeen};
 pub use group::{GroupCount, GroupKind, GroupSeen, GroupsSeen};
 pub use metrics::{Latency, Metrics};
 pub use topic::{
-    BatchSeen, PartitionSeen, Refusal, Sample, TargetRights, TopicSeen, TopicSettings, TopicSide,
+    BatchSeen, Objection, PartitionSeen, Refusal, Sample, TargetRights, TopicSeen, TopicSettings,
+    TopicSide,
 };

@@ -32,6 +32,8 @@ pub struct TopicSeen {
     pub source_rights: Known<Operations>,
     /// What may be done to it on the target.
     pub target_rights: TargetRights,
+    /// What the target objects to in the source's settings, where it is there; validated only.
+    pub objections: Known<Vec<Objection>>,
     /// What the target says to making it, where it is not there.
     pub creation: Known<Option<Refusal>>,
 }
@@ -156,6 +158,12 @@ pub struct TargetRights {
     pub write: Known<Probe>,
     /// By trying: reading.
     pub read: Known<Probe>,
+    /// By trying: reading its settings.
+    pub describe_configs: Known<Probe>,
+    /// By trying: changing its settings.
+    pub alter_configs: Known<Probe>,
+    /// By trying, where it is not there: adding partitions.
+    pub grow: Known<Probe>,
 }
 
 /// An error code and the broker's words.
@@ -165,4 +173,13 @@ pub struct Refusal {
     pub code: i16,
     /// In words.
     pub message: String,
+}
+
+/// A setting that the target refuses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Objection {
+    /// The setting, and the value it was to have.
+    pub setting: String,
+    /// What the target says.
+    pub refusal: Refusal,
 }

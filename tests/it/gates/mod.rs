@@ -5,6 +5,7 @@ mod connections;
 mod explain;
 mod planted;
 mod ready;
+mod rewriting;
 mod rights;
 
 use std::sync::OnceLock;
