@@ -358,12 +358,13 @@ pub async fn open<T: Topic>(
         token: us.token,
     };
     copies.spread().await?;
-    notes.extend(copies.missing());
     let mut journal = Journal::after(&copies.lines.clone(), copies)?;
     if is_new {
         journal.append(Record::Begun(wanted)).await?;
     }
     journal.append(Record::Runner(us)).await?;
+    // Asked last: a copy that cannot be made fails at the first line that it is to take.
+    notes.extend(journal.store().missing());
     Ok((journal, notes))
 }
 
