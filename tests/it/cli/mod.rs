@@ -3,6 +3,7 @@
 mod broken_sides;
 mod config;
 mod help;
+mod init;
 mod refusals;
 mod secrets;
 
