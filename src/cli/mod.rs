@@ -17,6 +17,7 @@ mod status;
 mod steer;
 mod verdicts;
 mod verify;
+mod waived;
 
 use std::{
     collections::BTreeMap,
