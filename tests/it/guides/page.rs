@@ -114,10 +114,10 @@ pub fn marked(said: &str) -> String {
         }
         // Long times have two words.
         words.dedup_by(|next, word| {
-            word == "DURATION" && next.starts_with("DURATION") && {
-                word.clone_from(next);
-                true
-            }
+            let end = next
+                .strip_prefix("DURATION")
+                .filter(|_| word.ends_with("DURATION"));
+            end.map(|end| word.push_str(end)).is_some()
         });
         words.join(" ")
     };
@@ -128,7 +128,9 @@ pub fn marked(said: &str) -> String {
 /// A number and its unit become one word: `4.95 KiB`, `1m 54s`.
 fn unit_joined(line: &str) -> String {
     let mut joined = line.to_owned();
-    for unit in ["B", "KiB", "MiB", "GiB", "MB/s", "kB/s", "ms", "rec/s"] {
+    for unit in [
+        "B", "KiB", "MiB", "GiB", "MB/s", "kB/s", "B/s", "ms", "rec/s",
+    ] {
         for end in [" ", ",", ";", ")", "."] {
             joined = joined.replace(&format!(" {unit}{end}"), &format!("{unit}{end}"));
         }
@@ -160,7 +162,7 @@ fn mark(word: &str) -> String {
         && bare.chars().all(|letter| letter.is_ascii_hexdigit())
         && bare.chars().any(|letter| letter.is_ascii_digit());
     let unit = [
-        "ms", "s", "m", "h", "d", "KiB", "MiB", "GiB", "B", "MB/s", "kB/s", "rec/s", "%",
+        "ms", "s", "m", "h", "d", "KiB", "MiB", "GiB", "B", "MB/s", "kB/s", "B/s", "rec/s", "%",
     ]
     .into_iter()
     .find(|unit| bare.strip_suffix(unit).is_some_and(is_number));
@@ -195,9 +197,9 @@ pub fn difference(shown: &str, said: &str) -> String {
 fn marks_hide_what_differs_and_nothing_else() {
     assert_eq!(
         marked(
-            "14:02:11 wrote 30 topics (4.95 KiB, 1m 54s, slowest 1.2 ms) to 6TieU9ZiTU2kVL3TWX6uwQ: orders-0\n"
+            "14:02:11 wrote 30 topics (4.95 KiB, 1m 54s, slowest 1.2 ms) to 6TieU9ZiTU2kVL3TWX6uwQ: orders-0 at offset 12, (1m 30s)\n"
         ),
-        "TIME wrote 30 topics (SIZE, DURATION DURATION, slowest DURATION) to ID: orders-0 at offset NUMBER"
+        "TIME wrote 30 topics (SIZE, DURATION, slowest DURATION) to ID: orders-0 at offset NUMBER (DURATION)"
     );
     assert_ne!(marked("30 topics"), marked("31 topics"));
     assert_ne!(marked("G112 block"), marked("G112 pass"));
