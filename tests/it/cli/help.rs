@@ -194,8 +194,9 @@ fn help_of_preflight() {
     Ask whether this migration can work, before anything is copied
 
     Looks at both clusters: every broker, every right, what is stored and what the other side would
-    take. It changes nothing: what has to be tried is tried in ways that can have no effect. Commands
-    that would put something right are printed, never run.
+    take. What has to be tried is tried in ways that can have no effect, but for one: where it may, it
+    makes the topic kafka-migrate.NAME.probe on the target, writes to it, reads it back and removes it.
+    Commands that would put something right are printed, never run.
 
     Exit 0: it can work. 3: something is in the way, or could not be looked at.
 
@@ -432,7 +433,9 @@ fn help_of_status() {
     Usage: kafka-migrate status [OPTIONS]
 
     Options:
-      -h, --help  Print help (see more with '--help')
+      -w, --watch  Look again and again until Ctrl-C: redrawn in place on a terminal, a line for each
+                   change elsewhere
+      -h, --help   Print help (see more with '--help')
 
     Options of every command:
       -c, --config <FILE>  The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
