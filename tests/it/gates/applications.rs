@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 /// A consumer that has joined its group and read something.
-fn member(kafka: &Kafka, group: &str, topics: &[&str]) -> BaseConsumer {
+pub(super) fn member(kafka: &Kafka, group: &str, topics: &[&str]) -> BaseConsumer {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", kafka.bootstrap().join(","))
         .set("group.id", group)
@@ -35,7 +35,7 @@ fn member(kafka: &Kafka, group: &str, topics: &[&str]) -> BaseConsumer {
     consumer
 }
 
-fn commit(consumer: &BaseConsumer, topic: &str, offset: i64) {
+pub(super) fn commit(consumer: &BaseConsumer, topic: &str, offset: i64) {
     let mut at = TopicPartitionList::new();
     at.add_partition_offset(topic, 0, Offset::Offset(offset))
         .expect("an offset");
