@@ -2,6 +2,8 @@
 
 use tokio::sync::mpsc;
 
+use crate::model::names::TopicPartition;
+
 /// Where events go. Cloned freely; sending never blocks and never fails.
 #[derive(Debug, Clone)]
 pub struct Events(mpsc::UnboundedSender<Event>);
@@ -184,6 +186,17 @@ pub struct Choice {
     pub does: String,
     /// The command, where one does it.
     pub command: Option<String>,
+}
+
+/// Where one partition is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionProgress {
+    /// Which.
+    pub at: TopicPartition,
+    /// Source offsets not yet on the target; `None` until the source has said where it ends.
+    pub lag: Option<u64>,
+    /// Code of what stopped it.
+    pub stopped: Option<String>,
 }
 
 /// Numbers of one beat.

@@ -32,8 +32,8 @@ pub fn command(
     let home = format!("mirror-{}", version.number());
     let jars = maven::fetch(&home, include_str!("mirror.xml"), version);
     let mut java = Command::new("java");
-    // The collector of Apache Kafka's own scripts.
-    java.args(["-Xms256m", "-Xmx1g", "-XX:+UseG1GC"])
+    // The heap and the collector of Apache Kafka's own scripts.
+    java.args(["-Xms256m", "-Xmx2g", "-XX:+UseG1GC"])
         .args([
             "-XX:MaxGCPauseMillis=20",
             "-XX:InitiatingHeapOccupancyPercent=35",

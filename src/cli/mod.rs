@@ -6,6 +6,7 @@ mod config;
 mod connect;
 mod differences;
 mod explain;
+mod init;
 mod journal;
 mod plan;
 mod preflight;
@@ -16,8 +17,10 @@ mod status;
 mod steer;
 mod verdicts;
 mod verify;
+mod waived;
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     path::{Path, PathBuf},
     sync::OnceLock,
@@ -117,6 +120,7 @@ struct Given {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Init),
     Preflight(preflight::Preflight),
     Plan(plan::PlanCommand),
     Replicate(replicate::Replicate),
@@ -192,6 +196,7 @@ impl Start {
             crate::ui::log();
         }
         let ended = match &command {
+            Command::Init(command) => command.run(&global, &screen).await,
             Command::Preflight(command) => command.run(&global, &screen).await,
             Command::Plan(command) => command.run(&global, &screen).await,
             Command::Replicate(command) => command.run(&global, &screen).await,
@@ -224,11 +229,16 @@ impl Start {
 }
 
 impl Global {
+    /// The variables, those that are text.
+    fn environment(&self) -> BTreeMap<String, String> {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+
     /// The settings in force under these flags.
     fn settings(&self, flags: &[Flag]) -> Result<Settings, Failure> {
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let environment = self.environment();
         let settings = resolve(&self.config, flags, self.state.as_deref(), &environment)?;
         // Set once: a command reads its settings once.
         self.name.set(settings.name.clone()).ok();

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::{
     Global, connect, journal,
-    replicate::{engine_settings, steps},
+    replicate::{steps, told, wishes::Wishes},
 };
 use crate::{
     config::Settings,
@@ -29,6 +29,8 @@ pub struct PlanCommand {
     /// The phase
     #[arg(value_enum, value_name = "PHASE")]
     phase: Phase,
+    #[command(flatten)]
+    wishes: Wishes,
     /// Save the plan here
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -43,11 +45,12 @@ enum Phase {
 impl PlanCommand {
     /// Makes the plan, and shows it.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
-        let settings = global.settings(&[])?;
+        let settings = global.settings(&self.wishes.flags())?;
         global.notes(&settings, screen);
         let Phase::Replicate = self.phase;
-        let told = engine_settings(&settings, engine::Until::Stopped);
-        let plan = made(&settings, &told).await?;
+        let asked = self.wishes.asked()?;
+        let told = told(&settings, engine::Until::Stopped, asked);
+        let plan = made(&settings, &told, &self.wishes).await?;
         if let Some(out) = &self.out {
             save(&plan, out)?;
         }
@@ -59,19 +62,24 @@ impl PlanCommand {
 /// What `replicate` would do, shown and no more.
 pub async fn show(
     settings: &Settings,
-    told: engine::Settings,
+    told: &engine::Settings,
+    wishes: &Wishes,
     global: &Global,
     screen: &Screen,
 ) -> Result<Exit, Failure> {
-    print(&made(settings, &told).await?, None, global, screen);
+    print(&made(settings, told, wishes).await?, None, global, screen);
     Ok(Exit::Ok)
 }
 
-async fn made(settings: &Settings, told: &engine::Settings) -> Result<Plan, Failure> {
+async fn made(
+    settings: &Settings,
+    told: &engine::Settings,
+    wishes: &Wishes,
+) -> Result<Plan, Failure> {
     let (source, target) = connect::both(settings).await?;
     let seen = steps::see(told, &source, &target).await?;
     let state = journal::look(settings, &source, &target).await?;
-    let plan = steps::plan(settings, told, &seen, state.summary());
+    let plan = steps::plan(settings, told, wishes, &seen, state.summary());
     // What was begun and is not over is what would be gone on with.
     Ok(match state.open(&plan.phase, &plan.subject) {
         Some(open) => state.courses[open as usize].plan.clone(),

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::{Global, verdicts};
+use super::{Global, verdicts, waived};
 use crate::{
     clock::{self, BootInstant},
     config::Settings,
@@ -14,7 +14,7 @@ use crate::{
     exit::Exit,
     gates::{self, Answer, Guards, Hold, Standing, Verdict, Waiver},
     observe::{Depth, Eyes, Observation},
-    run::signals::Signals,
+    run::{signals::Signals, state::Record, waiver::Waiver as Word},
     ui::{Screen, numbers},
 };
 
@@ -25,7 +25,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
 /// Ask the gates whether applications may move
 ///
 /// Every gate has to be open at three looks in a row, and for `ready.hold`; so it takes that long to say yes. It says no as
-/// soon as one is closed, or goes on looking with --wait. It changes nothing.
+/// soon as one is closed, or goes on looking with --wait. It changes nothing but the journal, which remembers what is waived.
 ///
 /// Exit 0: all gates are open. 3: one is closed, or could not be looked at.
 #[derive(Debug, Args)]
@@ -36,9 +36,18 @@ pub struct Ready {
     /// Ask about one application of the file only: its topics and its groups
     #[arg(long, value_name = "NAME")]
     app: Option<String>,
-    /// Let a gate be as it is, and say why: G212="nobody goes back". Can be given several times
+    /// Let a gate be as it is, and say why: G212="nobody goes back". It stands in the journal, and counts for later commands
+    /// too; with --app for that application only. Can be given several times
     #[arg(long, value_name = "CODE=REASON", value_parser = waiver)]
     waive: Vec<Waiver>,
+    /// Take back what was waived: the gate counts again. Can be given several times
+    #[arg(long, value_name = "CODE", value_parser = gate)]
+    withdraw: Vec<String>,
+}
+
+fn gate(code: &str) -> Result<String, String> {
+    let gate = gates::find(code).ok_or_else(|| format!("there is no gate {code}"))?;
+    Ok(gate.code.to_owned())
 }
 
 fn waiver(text: &str) -> Result<Waiver, String> {
@@ -73,7 +82,9 @@ struct Document<'a> {
     watched_ms: u64,
     hold_ms: u64,
     verdicts: Vec<verdicts::Row<'a>>,
-    waived: Vec<Waiver>,
+    waived: Vec<waived::Row>,
+    /// Why the journal could not be read, or what was waived not be written there.
+    journal_trouble: Option<String>,
 }
 
 /// How it ended.
@@ -83,6 +94,61 @@ struct Ending {
     standing: Standing,
     hold: Hold,
     watched: Duration,
+    words: Words,
+}
+
+/// What persons answer for, here and before.
+#[derive(Default)]
+struct Words {
+    /// What counts here: the journal's, and what was given now.
+    all: Vec<Word>,
+    /// What was given now and does not stand in the journal.
+    new: Vec<Word>,
+    /// Why the journal could not be read, or not be written.
+    trouble: Option<String>,
+}
+
+impl Words {
+    /// `given` now, for `application`, beside what the journal says.
+    fn of(
+        journal: Result<Vec<Word>, Failure>,
+        given: &[Waiver],
+        application: Option<&str>,
+    ) -> Self {
+        let (mut all, trouble) = match journal {
+            Ok(all) => (all, None),
+            Err(failure) => (Vec::new(), Some(told(&failure))),
+        };
+        all.retain(|word| word.counts_for(application));
+        let mut new = Vec::new();
+        for waiver in given {
+            let word = Word {
+                gate: waiver.code.clone(),
+                application: application.map(str::to_owned),
+                reason: waiver.reason.clone(),
+                by: waived::by(),
+                at_ms: clock::unix_millis(),
+            };
+            // The same word once more is the word of before.
+            if !all.iter().any(|before| before.says_the_same(&word)) {
+                all.retain(|before| !before.is_of(&word.gate, application));
+                all.push(word.clone());
+                new.push(word);
+            }
+        }
+        Self { all, new, trouble }
+    }
+
+    /// As the gates take them; what was said of the application itself comes first.
+    fn waivers(&self) -> Vec<Waiver> {
+        let mut words: Vec<&Word> = self.all.iter().collect();
+        words.sort_by_key(|word| word.application.is_none());
+        let waiver = |word: &Word| Waiver {
+            code: word.gate.clone(),
+            reason: word.reason.clone(),
+        };
+        words.into_iter().map(waiver).collect()
+    }
 }
 
 impl Ready {
@@ -98,30 +164,63 @@ impl Ready {
         let mut signals = Signals::listen()?;
         let mut eyes = Eyes::new(verdicts::subject(&settings, only));
         let ending = tokio::select! {
-            ending = self.watch(&settings, &mut eyes, screen) => ending,
+            ending = self.asked(&settings, &mut eyes, screen) => ending?,
             _ = signals.next() => return Ok(Exit::Interrupted),
         };
-        // What was let through, and why: the one place where all of it is known, for whoever keeps a record of it.
-        let waived: Vec<Waiver> = ending
-            .found
-            .iter()
-            .filter_map(|verdict| {
-                Some(Waiver {
-                    code: verdict.code.to_owned(),
-                    reason: verdict.waived.clone()?,
-                })
-            })
-            .collect();
         let exit = match ending.standing {
             Standing::Open => Exit::Ok,
             Standing::Holding | Standing::Closed => Exit::NotReady,
         };
         if screen.is_json() {
-            screen.document(&self.document(&settings, &ending, waived));
+            screen.document(&self.document(&settings, &ending));
         } else {
             self.show(global, screen, &settings, &ending, exit);
         }
         Ok(exit)
+    }
+
+    /// Takes back what is to be taken back, asks, and writes down what was let through.
+    async fn asked(
+        &self,
+        settings: &Settings,
+        eyes: &mut Eyes,
+        screen: &Screen,
+    ) -> Result<Ending, Failure> {
+        if !self.withdraw.is_empty() {
+            let withdrawn = |gate: &String| Record::Withdrawn {
+                gate: gate.clone(),
+                application: self.app.clone(),
+                by: waived::by(),
+            };
+            let records = self.withdraw.iter().map(withdrawn).collect();
+            waived::record(settings, "ready", records).await?;
+        }
+        let mut ending = Box::pin(self.watch(settings, eyes, screen)).await;
+        // A word that was not needed is not kept: it would let through what nobody has seen.
+        let used = |word: &&Word| lets_through(&ending.found, &word.gate);
+        let new: Vec<Record> = ending
+            .words
+            .new
+            .iter()
+            .filter(used)
+            .cloned()
+            .map(Record::Waived)
+            .collect();
+        if !new.is_empty() {
+            match waived::record(settings, "ready", new).await {
+                // Where the answer is no anyhow it is told, with why.
+                Err(failure) if ending.standing != Standing::Open => {
+                    ending.words.trouble = Some(told(&failure));
+                }
+                recorded => recorded?,
+            }
+        }
+        if let Some(trouble) = &ending.words.trouble {
+            screen.note(&format!(
+                "the journal cannot be read or written, so nothing stands in it of what is waived: {trouble}"
+            ));
+        }
+        Ok(ending)
     }
 
     async fn watch(&self, settings: &Settings, eyes: &mut Eyes, screen: &Screen) -> Ending {
@@ -130,10 +229,13 @@ impl Ready {
         let begun = BootInstant::now();
         let mut hold = Hold::new(hold_for);
         let mut told = Changes::default();
+        let known = Box::pin(waived::known(settings)).await;
+        let words = Words::of(known, &self.waive, self.app.as_deref());
+        let waivers = words.waivers();
         loop {
             let seen = Box::pin(eyes.look(Depth::Ready)).await;
             let watched = begun.elapsed();
-            let found = gates::ask(Guards::Cutover, &seen, &settings.ready, &self.waive);
+            let found = gates::ask(Guards::Cutover, &seen, &settings.ready, &waivers);
             let standing = hold.note(watched, &found);
             if !screen.is_json() {
                 told.tell(&found, screen);
@@ -152,18 +254,14 @@ impl Ready {
                     standing,
                     hold,
                     watched,
+                    words,
                 };
             }
             sleep(pause).await;
         }
     }
 
-    fn document<'a>(
-        &self,
-        settings: &Settings,
-        ending: &'a Ending,
-        waived: Vec<Waiver>,
-    ) -> Document<'a> {
+    fn document<'a>(&self, settings: &Settings, ending: &'a Ending) -> Document<'a> {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Document {
             v: 1,
@@ -176,7 +274,10 @@ impl Ready {
             watched_ms: millis(ending.watched),
             hold_ms: millis(settings.ready.hold),
             verdicts: verdicts::rows(&ending.found, |code| ending.hold.held(code, ending.watched)),
-            waived,
+            waived: waived::rows(&ending.words.all, |gate| {
+                Some(lets_through(&ending.found, gate))
+            }),
+            journal_trouble: ending.words.trouble.clone(),
         }
     }
 
@@ -191,6 +292,9 @@ impl Ready {
         let Ending { seen, found, .. } = ending;
         screen.text(&verdicts::header(seen));
         screen.text(&verdicts::text(found, screen.data_theme()));
+        if !ending.words.all.is_empty() {
+            screen.text(&format!("\n{}", waived::table(&ending.words.all)));
+        }
         let next = match (verdicts::worst(found), ending.standing) {
             (Some(worst), _) => format!("kafka-migrate explain {}", worst.code),
             (None, Standing::Open) => "kafka-migrate status".to_owned(),
@@ -243,6 +347,16 @@ fn place(settings: &Settings, name: &str) -> Result<usize, Failure> {
         })
 }
 
+fn told(failure: &Failure) -> String {
+    format!("{} ({})", failure.message, failure.code)
+}
+
+/// Is this gate let through on somebody's word?
+fn lets_through(found: &[Verdict], gate: &str) -> bool {
+    let mut found = found.iter();
+    found.any(|verdict| verdict.code == gate && verdict.waived.is_some())
+}
+
 /// Tells what changed since it was told last.
 #[derive(Default)]
 struct Changes {
@@ -270,6 +384,43 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_of_before_counts_and_a_new_one_takes_its_place() {
+        let before = |reason: &str, application: Option<&str>| Word {
+            gate: "G212".into(),
+            application: application.map(Into::into),
+            reason: reason.into(),
+            by: "ann on ferry".into(),
+            at_ms: 7,
+        };
+        let given = |reason: &str| {
+            vec![Waiver {
+                code: "G212".into(),
+                reason: reason.into(),
+            }]
+        };
+        let journal = || Ok(vec![before("night shift", None), before("mine", Some("a"))]);
+        let words = Words::of(journal(), &[], None);
+        assert_eq!(words.waivers(), given("night shift"));
+        assert!(words.new.is_empty());
+        // What was said of the application itself comes first.
+        let words = Words::of(journal(), &[], Some("a"));
+        assert_eq!(words.waivers()[0].reason, "mine");
+        assert_eq!(Words::of(journal(), &[], Some("b")).all.len(), 1);
+        // The same again is nothing new; another reason is, and the old one goes.
+        let words = Words::of(journal(), &given("night shift"), None);
+        assert!(words.new.is_empty());
+        assert_eq!(words.all[0].at_ms, 7);
+        let words = Words::of(journal(), &given("day shift"), None);
+        assert_eq!((words.new.len(), words.all.len()), (1, 1));
+        assert_eq!(words.waivers(), given("day shift"));
+        // Without a journal only what is given counts, and that is said.
+        let lost = Failure::new(Exit::Target, "K201", "gone");
+        let words = Words::of(Err(lost), &given("day shift"), None);
+        assert_eq!(words.trouble.as_deref(), Some("gone (K201)"));
+        assert_eq!(words.waivers(), given("day shift"));
+    }
 
     #[test]
     fn a_waiver_names_a_gate_of_this_command_and_a_reason() {

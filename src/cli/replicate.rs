@@ -1,18 +1,19 @@
 //! Copies in the foreground until stopped, or until caught up.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 use tokio::sync::watch;
 
-use self::accompany::{Feed, accompany};
+use self::{
+    accompany::{Feed, accompany},
+    ending::Told,
+    wishes::Wishes,
+};
 use super::{Global, ask, connect, plan};
 use crate::{
-    config::{self, Flag},
-    engine::{
-        self, StopSignal,
-        ways::{Asked, Way},
-    },
+    config,
+    engine::{self, StopSignal, metrics::Numbers, ways::Asked},
     error::Failure,
     events::Events,
     exit::Exit,
@@ -20,12 +21,16 @@ use crate::{
         confirm::{self, Question},
         signals::Signals,
     },
-    ui::Screen,
+    ui::{
+        Screen,
+        scrape::{self, Scrape},
+    },
 };
 
 mod accompany;
 mod ending;
 pub mod steps;
+pub mod wishes;
 mod work;
 
 /// How long an engine that was told to stop at once may take before it is cut off, which is as safe.
@@ -47,27 +52,27 @@ pub struct Replicate {
         hide_default_value = true
     )]
     until: Until,
-    /// Read at most so many bytes per second, such as 50MB, or `auto`, or `unlimited`; wins over replication.rate in the file
-    #[arg(long, value_name = "RATE")]
-    rate: Option<String>,
-    /// Give up what stopped this partition, for good, and go on behind it; what was given up stays on record. `status`
-    /// names what that would be, and the word for exactly this stop (TOPIC:PARTITION@OFFSET). Can be given several
-    /// times; the same command again gives up nothing more
-    #[arg(long, value_name = "TOPIC:PARTITION")]
-    accept_gap: Vec<String>,
-    /// Copy a partition that has stopped again from the source's first record: what it holds on the target is deleted
-    /// first. TOPIC alone is every partition of it that has stopped. Can be given several times; the same command again
-    /// copies nothing twice
-    #[arg(long, value_name = "TOPIC[:PARTITION]")]
-    recopy: Vec<String>,
+    #[command(flatten)]
+    wishes: Wishes,
     /// The migration's name: the answer to what --recopy asks before it deletes
-    #[arg(long, value_name = "NAME", requires = "recopy")]
+    #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
+    /// Serve numbers for Prometheus at http://ADDR/metrics while it runs, such as 9464: a port alone is this machine's own
+    #[arg(long, value_name = "ADDR", value_parser = scrape::address)]
+    metrics: Option<SocketAddr>,
+    /// Let --metrics listen where other machines reach it: names of topics are shown to whoever asks
+    #[arg(long, requires = "metrics")]
+    metrics_on_network: bool,
     /// Show the steps that this would take, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do exactly the plan that `plan replicate --out FILE` wrote; refused when what it rests on has changed
-    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    /// Do exactly the plan that `plan replicate --out FILE` wrote, with the rate and the ways past stops that it was made
+    /// with; refused when what it rests on has changed
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["dry_run", "rate", "accept_gap", "recopy"]
+    )]
     plan: Option<PathBuf>,
 }
 
@@ -82,16 +87,33 @@ enum Until {
 impl Replicate {
     /// Runs the engine to its end.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
-        let settings = global.settings(&self.flags())?;
-        global.notes(&settings, screen);
-        let asked = self.asked()?;
         let given = self.plan.as_deref().map(plan::read).transpose()?;
+        let wishes = match &given {
+            Some(plan) => Wishes::of_plan(plan),
+            None => self.wishes.clone(),
+        };
+        let settings = global.settings(&wishes.flags())?;
+        global.notes(&settings, screen);
+        let mut told = told(&settings, self.until.into(), wishes.asked()?);
         if self.dry_run {
-            return plan::show(&settings, self.told(&settings, asked), global, screen).await;
+            return plan::show(&settings, &told, &wishes, global, screen).await;
         }
-        self.confirmed(global, &settings.name, screen)?;
+        self.confirmed(&wishes, global, &settings.name, screen)?;
+        let scrape = match self.metrics {
+            Some(address) => {
+                let exposed = self.metrics_on_network;
+                Some(Scrape::listen(address, exposed, &settings.name).await?)
+            }
+            None => None,
+        };
+        told.numbers = Numbers::new(settings.shards as usize, scrape.is_some());
+        let numbers = told.numbers.clone();
         let mut signals = Signals::listen()?;
         let mut follow = screen.follow(&settings.name);
+        if let Some(scrape) = &scrape {
+            follow.say("metrics", &scrape.url());
+            follow.tell(&Told::Metrics { url: scrape.url() });
+        }
         follow.say(
             "connecting",
             &format!(
@@ -111,7 +133,8 @@ impl Replicate {
         let stop = StopSignal::default();
         let (started, begun) = watch::channel(false);
         let work = work::Work {
-            told: self.told(&settings, asked),
+            told,
+            wishes,
             settings,
             source,
             target,
@@ -126,6 +149,11 @@ impl Replicate {
             events: feed,
             complete: &|command| global.complete(command),
             started,
+            told: &|event| {
+                if let Some(scrape) = &scrape {
+                    scrape.note(event, || numbers.each());
+                }
+            },
         };
         let work = tokio::spawn(work.run());
         let ending = accompany(work, feed, &stop, signals, CUT_OFF, &mut follow).await;
@@ -133,57 +161,20 @@ impl Replicate {
         ending::conclude(self.until == Until::CaughtUp, ending, &mut follow)
     }
 
-    /// What the engine is told.
-    fn told(&self, settings: &config::Settings, asked: Vec<Asked>) -> engine::Settings {
-        let mut told = engine_settings(settings, self.until.into());
-        told.asked = asked;
-        told.asked_by = user();
-        told
-    }
-
-    fn flags(&self) -> Vec<Flag> {
-        let rate = self.rate.as_ref().map(|rate| Flag {
-            flag: "--rate",
-            path: "replication.rate",
-            value: rate.clone(),
-        });
-        rate.into_iter().collect()
-    }
-
-    /// The ways past stops that were asked for, or everything that is wrong with their words.
-    fn asked(&self) -> Result<Vec<Asked>, Failure> {
-        let gaps = self.accept_gap.iter().map(|word| (Way::AcceptGap, word));
-        let recopies = self.recopy.iter().map(|word| (Way::Recopy, word));
-        let (mut asked, mut wrong) = (Vec::new(), Vec::new());
-        for (way, word) in gaps.chain(recopies) {
-            match Asked::parse(way, word) {
-                Ok(one) => asked.push(one),
-                Err(error) => wrong.push(error.to_string()),
-            }
-        }
-        let refused = |message| {
-            Failure::new(Exit::Usage, "K005", message).next("kafka-migrate replicate --help")
-        };
-        match wrong.as_slice() {
-            [] => Ok(asked),
-            [one] => Err(refused(one.clone())),
-            all => {
-                let message = format!("{} partitions are not named as they must be", all.len());
-                Err(all
-                    .iter()
-                    .fold(refused(message), |failure, one| failure.cause(one)))
-            }
-        }
-    }
-
     /// Nothing is deleted before the migration's name was typed.
-    fn confirmed(&self, global: &Global, name: &str, screen: &Screen) -> Result<(), Failure> {
-        if self.recopy.is_empty() {
+    fn confirmed(
+        &self,
+        wishes: &Wishes,
+        global: &Global,
+        name: &str,
+        screen: &Screen,
+    ) -> Result<(), Failure> {
+        if wishes.recopy.is_empty() {
             return Ok(());
         }
         let warning = format!(
             "--recopy deletes what {} holds on the target before it is copied again; readers there start over",
-            self.recopy.join(", ")
+            wishes.recopy.join(", ")
         );
         let question = Question {
             name,
@@ -206,6 +197,19 @@ impl From<Until> for engine::Until {
     }
 }
 
+/// What the engine is told by whoever runs this.
+pub fn told(
+    settings: &config::Settings,
+    until: engine::Until,
+    asked: Vec<Asked>,
+) -> engine::Settings {
+    engine::Settings {
+        asked,
+        asked_by: user(),
+        ..engine_settings(settings, until)
+    }
+}
+
 /// What the engine is told of the settings.
 pub fn engine_settings(settings: &config::Settings, until: engine::Until) -> engine::Settings {
     engine::Settings {
@@ -221,6 +225,7 @@ pub fn engine_settings(settings: &config::Settings, until: engine::Until) -> eng
         request_timeout: settings.target.request_timeout,
         asked: Vec::new(),
         asked_by: String::new(),
+        numbers: Numbers::new(settings.shards as usize, false),
     }
 }
 

@@ -3,16 +3,19 @@
 use clap::Args;
 use serde::Serialize;
 
+use self::journal::Journal;
 use super::{Global, connect, replicate::engine_settings};
 use crate::{
     clock,
+    cluster::{Source, Target},
+    config::Settings,
     engine::{
         self,
         status::{Decided, EngineState, HeldStatus, OpenTransaction, SeamStatus, Status as Seen},
     },
     error::Failure,
     exit::Exit,
-    ui::{Screen, numbers, tables},
+    ui::{Screen, numbers, printable, tables},
 };
 
 /// Show where the migration is: the engine, the lag of each topic, what is in the way
@@ -20,7 +23,14 @@ use crate::{
 /// It works from any machine that reaches both clusters: it asks them, and the ledger on the target, not the engine
 /// itself. It changes nothing.
 #[derive(Debug, Args)]
-pub struct Status {}
+pub struct Status {
+    /// Look again and again until Ctrl-C: redrawn in place on a terminal, a line for each change elsewhere
+    #[arg(short, long)]
+    watch: bool,
+}
+
+mod journal;
+mod watch;
 
 /// Stopped partitions whose ways on are shown to a person.
 const WAYS_SHOWN: usize = 10;
@@ -32,39 +42,87 @@ const SEAMS_SHOWN: usize = 10;
 /// Held settings shown to a person.
 const HELD_SHOWN: usize = 10;
 
+/// What one look found.
+struct Looked {
+    status: Seen,
+    journal: Journal,
+    at_ms: i64,
+}
+
 #[derive(Serialize)]
 struct Document<'a> {
     at: String,
+    event: &'static str,
     #[serde(flatten)]
     status: &'a Seen,
+    journal: &'a Journal,
+}
+
+impl<'a> Document<'a> {
+    fn of(looked: &'a Looked) -> Self {
+        Self {
+            at: numbers::stamp(looked.at_ms),
+            event: "status",
+            status: &looked.status,
+            journal: &looked.journal,
+        }
+    }
 }
 
 impl Status {
-    /// Asks once and prints it.
+    /// Asks once, or again and again, and prints it.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
         let settings = global.settings(&[])?;
         global.notes(&settings, screen);
-        let (source, target) = connect::both(&settings).await?;
-        let asked = engine_settings(&settings, engine::Until::Stopped);
-        let mut status = engine::status::look(&asked, &source, &target).await?;
-        for choice in status.stopped.iter_mut().flat_map(|one| &mut one.choices) {
-            choice.command = choice
-                .command
-                .take()
-                .map(|command| global.complete(&command));
+        if self.watch {
+            return Box::pin(watch::run(&settings, global, screen)).await;
         }
-        let now = clock::unix_millis();
+        let (source, target) = connect::both(&settings).await?;
+        let looked = look(&settings, global, &source, &target).await?;
         if screen.is_json() {
-            screen.document(&Document {
-                at: numbers::stamp(now),
-                status: &status,
-            });
+            screen.document(&Document::of(&looked));
         } else {
-            screen.text(&text(&status, now));
-            screen.text(&format!("\nnext: {}\n", global.complete(&next(&status))));
+            screen.text(&picture(&looked, global));
         }
         Ok(Exit::Ok)
     }
+}
+
+/// Asks both clusters, the ledger and the journal.
+async fn look(
+    settings: &Settings,
+    global: &Global,
+    source: &Source,
+    target: &Target,
+) -> Result<Looked, Failure> {
+    let asked = engine_settings(settings, engine::Until::Stopped);
+    let (status, state) = tokio::join!(
+        engine::status::look(&asked, source, target),
+        super::journal::look(settings, source, target)
+    );
+    let mut status = status?;
+    for choice in status.stopped.iter_mut().flat_map(|one| &mut one.choices) {
+        choice.command = choice
+            .command
+            .take()
+            .map(|command| global.complete(&command));
+    }
+    Ok(Looked {
+        status,
+        // What the clusters and the ledger say is worth showing whatever became of the journal.
+        journal: Journal::of(state),
+        at_ms: clock::unix_millis(),
+    })
+}
+
+/// All of it, for people.
+fn picture(looked: &Looked, global: &Global) -> String {
+    format!(
+        "{}{}\nnext: {}\n",
+        text(&looked.status, looked.at_ms),
+        looked.journal.text(),
+        global.complete(&next(&looked.status))
+    )
 }
 
 /// Everything but the next command.
@@ -103,6 +161,24 @@ fn text(status: &Seen, now: i64) -> String {
     }
     if let Some(reason) = &status.throttled_by {
         line("slowed", format!("on purpose: {reason}"));
+    }
+    if let Some(pause) = &status.pause {
+        let since = numbers::stamp(pause.at_ms);
+        let (what, by) = (&pause.what, printable(&pause.by));
+        line(
+            "request",
+            format!("{what} by {by} since {since}, whoever runs, until `kafka-migrate resume`"),
+        );
+    }
+    if let Some(limit) = &status.limit {
+        let since = numbers::stamp(limit.at_ms);
+        let (what, by) = (&limit.what, printable(&limit.by));
+        line(
+            "request",
+            format!(
+                "{what} by {by} since {since}, whoever runs, until `kafka-migrate throttle default`"
+            ),
+        );
     }
     if !status.topics.is_empty() {
         text += "\n";
@@ -338,7 +414,7 @@ fn next(status: &Seen) -> String {
 mod tests {
     use super::*;
     use crate::{
-        engine::status::{Batches, StoppedPartition, TopicStatus},
+        engine::status::{Batches, SteeredStatus, StoppedPartition, TopicStatus},
         events::Choice,
     };
 
@@ -414,6 +490,16 @@ mod tests {
             records_per_second: 96_204.0,
             bytes_per_second: 412e6,
             throttled_by: Some("the target throttles us (quota)".into()),
+            pause: Some(SteeredStatus {
+                what: "paused".into(),
+                by: "ann on ferry".into(),
+                at_ms: 1_769_868_000_000,
+            }),
+            limit: Some(SteeredStatus {
+                what: "at most 20.0 kB/s".into(),
+                by: "bob on quay".into(),
+                at_ms: 1_769_868_000_000,
+            }),
             batches: Batches::default(),
         }
     }
@@ -427,6 +513,8 @@ mod tests {
     lag        260,000 offsets in all
     speed      412 MB/s  96.2k rec/s, as the engine last said
     slowed     on purpose: the target throttles us (quota)
+    request    paused by ann on ferry since 2026-01-31T14:00:00.000Z, whoever runs, until `kafka-migrate resume`
+    request    at most 20.0 kB/s by bob on quay since 2026-01-31T14:00:00.000Z, whoever runs, until `kafka-migrate throttle default`
 
     topic     partitions  stopped  copied to  source end      lag
     orders             6        1  1,840,000   2,100,000  260,000
@@ -513,10 +601,12 @@ mod tests {
 
     #[test]
     fn the_document_is_the_status_with_its_time() {
-        let document = Document {
-            at: numbers::stamp(0),
-            status: &status(),
+        let looked = Looked {
+            status: status(),
+            journal: Journal::of(Ok(crate::run::state::State::default())),
+            at_ms: 0,
         };
+        let document = Document::of(&looked);
         let value = serde_json::to_value(&document).expect("it is JSON");
         assert_eq!(value["v"], 1);
         assert_eq!(value["at"], "1970-01-01T00:00:00.000Z");

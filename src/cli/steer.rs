@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Global, replicate};
 use crate::{
     cluster::Target,
-    config::{Flag, Settings},
+    config::{Flag, Given, Settings},
     engine::{
         ledger::record::{Limit, Steer},
         steer::{self, Answered},
@@ -77,7 +77,7 @@ impl Throttle {
         let rate = (self.rate != "default").then(|| Flag {
             flag: "RATE",
             path: "replication.rate",
-            value: self.rate.clone(),
+            value: Given::Text(self.rate.clone()),
         });
         // Read as the file's own key, so that it means the same.
         let settings = global.settings(rate.as_slice())?;

@@ -28,6 +28,9 @@ const PARTITIONS: i32 = 1;
 /// What the target says to settings, one by one.
 pub type Objections = Vec<(String, Error)>;
 
+/// A topic, and what to set on it.
+type Asked<'a> = (&'a TopicName, &'a [(String, Option<String>)]);
+
 impl Target {
     /// May settings of these topics be read, whether they are there or not?
     pub async fn may_describe_configs(
@@ -102,7 +105,7 @@ impl Target {
         let mut found = HashMap::with_capacity(topics.len());
         let conn = self.any().await?;
         for some in topics.chunks(AT_ONCE) {
-            let whole: Vec<(&TopicName, &[(String, Option<String>)])> = some
+            let whole: Vec<Asked<'_>> = some
                 .iter()
                 .map(|(name, changes)| (name, &changes[..]))
                 .collect();
@@ -145,7 +148,7 @@ impl Target {
     async fn validated(
         &self,
         conn: &Conn,
-        topics: &[(&TopicName, &[(String, Option<String>)])],
+        topics: &[Asked<'_>],
     ) -> Result<HashMap<TopicName, Option<Error>>> {
         let api = IncrementalAlterConfigsRequest::API.name;
         let change = |(name, value): &(String, Option<String>)| {

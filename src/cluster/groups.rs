@@ -25,6 +25,7 @@ const AT_ONCE: usize = 100;
 const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
 const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 const NOT_COORDINATOR: i16 = 16;
+const GROUP_AUTHORIZATION_FAILED: i16 = 30;
 
 /// A group as its coordinator shows it.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct Group {
     pub members: Vec<GroupMember>,
     /// Where it stands, by partition; only what was committed.
     pub committed: BTreeMap<TopicPartition, i64>,
+    /// It was listed and may not be described: nothing but its name is known.
+    pub denied: bool,
 }
 
 /// A member of a group.
@@ -118,6 +121,10 @@ impl Cluster {
             let api = ConsumerGroupDescribeRequest::API.name;
             let request = ConsumerGroupDescribeRequest::default().with_group_ids(ids);
             for group in self.ask(conn, &request).await?.groups {
+                if group.error_code == GROUP_AUTHORIZATION_FAILED {
+                    groups.push(denied(&group.group_id));
+                    continue;
+                }
                 self.check_group(conn, api, group.error_code)?;
                 let member = |member: &kafka_protocol::messages::consumer_group_describe_response::Member| {
                     let names = member.subscribed_topic_names.iter();
@@ -135,12 +142,17 @@ impl Cluster {
                     assignor: group.assignor_name.to_string(),
                     members: group.members.iter().map(member).collect(),
                     committed: BTreeMap::new(),
+                    denied: false,
                 });
             }
         } else {
             let api = DescribeGroupsRequest::API.name;
             let request = DescribeGroupsRequest::default().with_groups(ids);
             for group in self.ask(conn, &request).await?.groups {
+                if group.error_code == GROUP_AUTHORIZATION_FAILED {
+                    groups.push(denied(&group.group_id));
+                    continue;
+                }
                 self.check_group(conn, api, group.error_code)?;
                 let is_consumer = &*group.protocol_type == "consumer";
                 let members = group.members.iter().map(|member| GroupMember {
@@ -156,10 +168,11 @@ impl Cluster {
                     assignor: group.protocol_data.to_string(),
                     members: members.collect(),
                     committed: BTreeMap::new(),
+                    denied: false,
                 });
             }
         }
-        for group in &mut groups {
+        for group in groups.iter_mut().filter(|group| !group.denied) {
             group.committed = self.committed(conn, &group.name).await?;
         }
         Ok(groups)
@@ -207,6 +220,19 @@ impl Cluster {
     }
 }
 
+/// A group that this login may see in the list and not look into: who may Describe the cluster is shown all of them.
+fn denied(id: &GroupId) -> Group {
+    Group {
+        name: id.0.to_string(),
+        protocol_type: String::new(),
+        state: String::new(),
+        assignor: String::new(),
+        members: Vec::new(),
+        committed: BTreeMap::new(),
+        denied: true,
+    }
+}
+
 /// Topics of a consumer's subscription (`ConsumerProtocolSubscription`, its version in front).
 fn subscription(metadata: &bytes::Bytes) -> Option<Vec<String>> {
     let mut bytes = metadata.clone();
@@ -215,13 +241,10 @@ fn subscription(metadata: &bytes::Bytes) -> Option<Vec<String>> {
     // Later versions only add to the end.
     let version = version.clamp(0, 3);
     let subscription = ConsumerProtocolSubscription::decode(&mut bytes, version).ok()?;
-    Some(
-        subscription
-            .topics
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
-    )
+    let topics = subscription.topics.iter().map(ToString::to_string);
+    // librdkafka subscribes to a pattern by a name that begins so, which no topic's does: what it reads is not told.
+    let topics: Vec<String> = topics.collect();
+    (!topics.iter().any(|topic| topic.starts_with('^'))).then_some(topics)
 }
 
 #[cfg(test)]
@@ -238,6 +261,8 @@ mod tests {
         for end in 0..bytes.len() {
             drop(subscription(&Bytes::from_static(&bytes[..end])));
         }
+        let pattern = b"\0\x01\0\0\0\x01\0\x03^a.\xff\xff\xff\xff\0\0\0\0";
+        assert_eq!(subscription(&Bytes::from_static(pattern)), None);
         assert_eq!(
             subscription(&Bytes::from_static(b"\0\x01\x7f\xff\xff\xff")),
             None

@@ -10,7 +10,10 @@ use super::{
     Cluster, Result,
     pool::{Lane, text},
 };
-use crate::{model::names::TopicPartition, wire::versions::Ask};
+use crate::{
+    model::names::TopicPartition,
+    wire::{Error as WireError, versions::Ask},
+};
 
 /// A transaction that is open in a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +76,28 @@ impl Cluster {
             one.owner = owners.get(&one.producer_id).cloned();
         }
         Ok(Some(open))
+    }
+
+    /// Producers with a transactional id, by producer id: those that the coordinators show this login, which may not be all. `None` where
+    /// the brokers do not offer to list them (before Apache Kafka 3.0).
+    pub async fn transactional_ids(&self) -> Result<Option<HashMap<i64, String>>> {
+        let api = ListTransactionsRequest::API.name;
+        let mut ids = HashMap::new();
+        for broker in self.brokers() {
+            let conn = self.conn(broker, Lane::Ask, api).await?;
+            match self.ask(&conn, &ListTransactionsRequest::default()).await {
+                Ok(listed) => {
+                    ids.extend(listed.transaction_states.into_iter().map(|listed| {
+                        (listed.producer_id.0, listed.transactional_id.0.to_string())
+                    }))
+                }
+                Err(error) if matches!(error.wire(), Some(WireError::Version { .. })) => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(ids))
     }
 
     /// Every broker is asked for the transactions it coordinates.

@@ -35,6 +35,10 @@ pub const MISSING: &str = "K013";
 pub const LITERAL_SECRET: &str = "K014";
 /// A referenced file or variable cannot be read.
 pub const UNREADABLE: &str = "K015";
+/// A file that is to be written stands there already.
+pub const EXISTS: &str = "K018";
+/// A file that is to be written cannot be.
+pub const UNWRITABLE: &str = "K019";
 /// Part of the format, but not of this version.
 pub const UNAVAILABLE: &str = "K016";
 

@@ -2,10 +2,13 @@
 
 mod applications;
 mod credentials;
+mod draft;
 mod fault;
 mod fields;
 mod file;
 mod resolve;
 mod value;
+mod written;
 
-pub use resolve::{Flag, Listed, Origin, Settings, resolve, variable};
+pub use draft::{Draft, Proposal, Section, begin};
+pub use resolve::{Flag, Given, Listed, Origin, Settings, resolve, variable};

@@ -117,7 +117,28 @@ pub struct Flag {
     /// The key it overrides.
     pub path: &'static str,
     /// What was given.
-    pub value: String,
+    pub value: Given,
+}
+
+/// What a flag was given. A secret itself never is: only where it is.
+#[derive(Debug, Clone)]
+pub enum Given {
+    /// A value as text.
+    Text(String),
+    /// The file that holds a secret.
+    SecretFile(PathBuf),
+    /// The variable that holds a secret.
+    SecretVariable(String),
+}
+
+impl Given {
+    fn read(&self, kind: Kind) -> Result<Value, super::value::Refusal> {
+        match self {
+            Self::Text(text) => kind.read(&kind.parse(text)),
+            Self::SecretFile(path) => Ok(Value::Secret(Reference::File(path.clone()))),
+            Self::SecretVariable(name) => Ok(Value::Secret(Reference::Environment(name.clone()))),
+        }
+    }
 }
 
 /// The variable that overrides a key: `KAFKA_MIGRATE_`, then the path in capitals with `_` for `.`.
@@ -151,7 +172,7 @@ pub fn resolve(
             fault::NO_FILE,
             format!("{shown} cannot be read: {}", credentials::words(&error)),
         )
-        .hint("write one, or name yours with --config FILE")
+        .hint("write one with `kafka-migrate init`, or name yours with --config FILE")
         .next("kafka-migrate --config FILE config")
     })?;
     let text = String::from_utf8(text).map_err(|_| {
@@ -162,14 +183,19 @@ pub fn resolve(
         )
         .hint("save it as plain text in UTF-8")
     })?;
-    let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let mut resolving = Resolving {
-        shown: shown.clone(),
-        base,
-        environment,
-        document: file::parse(&shown, &text),
-        settings: BTreeMap::new(),
-    };
+    resolve_text(path, &text, flags, state, environment)
+}
+
+/// The same for the text of a file that is, or is to be, at `path`.
+pub(super) fn resolve_text(
+    path: &Path,
+    text: &str,
+    flags: &[Flag],
+    state: Option<&Path>,
+    environment: &BTreeMap<String, String>,
+) -> Result<Settings, Failure> {
+    let shown = path.display().to_string();
+    let mut resolving = Resolving::of(&shown, path, text, environment);
     if resolving
         .document
         .faults
@@ -192,9 +218,9 @@ pub fn resolve(
     )
 }
 
-struct Setting {
-    value: Value,
-    origin: Origin,
+pub(super) struct Setting {
+    pub(super) value: Value,
+    pub(super) origin: Origin,
     field: &'static Field,
     order: usize,
 }
@@ -203,13 +229,34 @@ pub(super) struct Resolving<'a> {
     shown: String,
     base: PathBuf,
     environment: &'a BTreeMap<String, String>,
-    document: Document,
-    settings: BTreeMap<String, Setting>,
+    pub(super) document: Document,
+    pub(super) settings: BTreeMap<String, Setting>,
+    /// Keys that this command takes as flags, for what is said of one that is missing.
+    pub(super) flags: &'static [(&'static str, &'static str)],
+}
+
+impl<'a> Resolving<'a> {
+    /// The text of a file, called `shown` in messages; what it names is looked for beside `path`.
+    pub(super) fn of(
+        shown: &str,
+        path: &Path,
+        text: &str,
+        environment: &'a BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            shown: shown.to_owned(),
+            base: path.parent().map(Path::to_path_buf).unwrap_or_default(),
+            environment,
+            document: file::parse(shown, text),
+            settings: BTreeMap::new(),
+            flags: &[],
+        }
+    }
 }
 
 impl Resolving<'_> {
     /// Lays flags over environment over file over defaults.
-    fn overlay(&mut self, flags: &[Flag]) {
+    pub(super) fn overlay(&mut self, flags: &[Flag]) {
         for (path, entry) in std::mem::take(&mut self.document.entries) {
             let origin = Origin::File {
                 line: entry.line,
@@ -246,7 +293,7 @@ impl Resolving<'_> {
                 );
             }
             if let Some(flag) = flags.iter().find(|flag| flag.path == field.path) {
-                let value = field.kind.read(&field.kind.parse(&flag.value));
+                let value = flag.value.read(field.kind);
                 self.put(
                     field,
                     value,
@@ -266,7 +313,11 @@ impl Resolving<'_> {
                     self.put(field, value, Origin::Default, "default");
                 }
                 Fallback::Required => {
-                    let hint = format!("write it ({}), or set {name}", field.doc);
+                    let flag = self.flags.iter().find(|(path, _)| *path == field.path);
+                    let hint = match flag {
+                        Some((_, flag)) => format!("give {flag} ({}), or set {name}", field.doc),
+                        None => format!("write it ({}), or set {name}", field.doc),
+                    };
                     self.fault(
                         usize::MAX,
                         self.shown.clone(),
@@ -416,7 +467,7 @@ impl Resolving<'_> {
         }
     }
 
-    fn settings(&mut self, path: &Path, state: Option<&Path>) -> Option<Settings> {
+    pub(super) fn settings(&mut self, path: &Path, state: Option<&Path>) -> Option<Settings> {
         let source = self.connection(Side::Source);
         let target = self.connection(Side::Target);
         let scope = self.scope();

@@ -8,14 +8,17 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::events::Progress;
+use crate::events::{PartitionProgress, Progress};
 
 /// Rates are taken over so much of the past.
 const WINDOW: Duration = Duration::from_secs(5);
 
 /// The numbers of all shards. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Numbers(Arc<Mutex<Vec<Shard>>>);
+pub struct Numbers {
+    shards: Arc<Mutex<Vec<Shard>>>,
+    detailed: bool,
+}
 
 /// The numbers of one shard.
 #[derive(Debug, Clone, Default)]
@@ -44,16 +47,32 @@ pub struct Shard {
     pub caught_up: bool,
     /// Fences of this run.
     pub fences: u32,
+    /// Of each partition; empty unless somebody wants to know.
+    pub each: Vec<PartitionProgress>,
 }
 
 impl Numbers {
-    /// For so many shards.
-    pub fn new(shards: usize) -> Self {
-        Self(Arc::new(Mutex::new(vec![Shard::default(); shards])))
+    /// For so many shards; `detailed` ones tell of every partition too.
+    pub fn new(shards: usize, detailed: bool) -> Self {
+        Self {
+            shards: Arc::new(Mutex::new(vec![Shard::default(); shards])),
+            detailed,
+        }
+    }
+
+    /// Is every partition to be told of?
+    pub fn are_detailed(&self) -> bool {
+        self.detailed
+    }
+
+    /// Of each partition, all shards together.
+    pub fn each(&self) -> Vec<PartitionProgress> {
+        let shards = self.lock();
+        shards.iter().flat_map(|shard| shard.each.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Shard>> {
-        self.0.lock().expect("nothing panics while holding it")
+        self.shards.lock().expect("nothing panics while holding it")
     }
 
     /// Stores what a shard has counted.

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use globset::GlobSet;
 use tokio::sync::watch;
 
-use super::ways::Asked;
+use super::{metrics::Numbers, ways::Asked};
 use crate::model::{pace::Pace, scope::Scope};
 
 /// The settings of one `replicate`.
@@ -35,6 +35,8 @@ pub struct Settings {
     pub asked: Vec<Asked>,
     /// Who that is.
     pub asked_by: String,
+    /// Where its numbers stand while it runs.
+    pub numbers: Numbers,
 }
 
 /// When `replicate` ends by itself.

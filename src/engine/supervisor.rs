@@ -108,7 +108,7 @@ pub async fn run(
         rate: Rate::new(steering.pace().fixed()),
         steering,
         signs: Signs::default(),
-        numbers: Numbers::new(settings.shards as usize),
+        numbers: settings.numbers.clone(),
         holds: Holds::new(settings.shards),
         warmth,
         stop: inner.listen(),

@@ -86,8 +86,16 @@ pub fn time(duration: Duration) -> String {
         10..=59 => format!("{seconds}s"),
         60..=599 if !seconds.is_multiple_of(60) => format!("{}m {}s", seconds / 60, seconds % 60),
         60..=3599 => format!("{}m", seconds / 60),
-        3600..=86_399 => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
-        _ => format!("{}d {}h", seconds / 86_400, seconds % 86_400 / 3600),
+        3600..=86_399 => two((seconds / 3600, 'h'), (seconds % 3600 / 60, 'm')),
+        _ => two((seconds / 86_400, 'd'), (seconds % 86_400 / 3600, 'h')),
+    }
+}
+
+/// `5h 12m`, and `12h` where nothing is left over.
+fn two((large, its): (u64, char), (small, unit): (u64, char)) -> String {
+    match small {
+        0 => format!("{large}{its}"),
+        small => format!("{large}{its} {small}{unit}"),
     }
 }
 
@@ -139,6 +147,8 @@ mod tests {
         let times = [3_100, 41_000, 114_000, 660_000, 18_720_000, 200_000_000]
             .map(|ms| time(Duration::from_millis(ms)));
         assert_eq!(times, ["3.1s", "41s", "1m 54s", "11m", "5h 12m", "2d 7h"]);
+        let whole = [43_200_000, 86_400_000].map(|ms| time(Duration::from_millis(ms)));
+        assert_eq!(whole, ["12h", "1d"]);
     }
 
     #[test]

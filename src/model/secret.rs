@@ -29,3 +29,43 @@ impl fmt::Display for Secret {
         f.write_str("***")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::{
+        connection::{Auth, Connection, ScramHash},
+        names::Side,
+    };
+
+    #[test]
+    fn whatever_holds_a_secret_prints_stars() {
+        let password = || Secret::new("Pl4nted");
+        let connection = |auth| Connection {
+            side: Side::Source,
+            bootstrap: vec!["kafka1:9092".into()],
+            auth,
+            tls: None,
+            connect_timeout: Duration::ZERO,
+            request_timeout: Duration::ZERO,
+        };
+        let plain = Auth::Plain {
+            username: "app".into(),
+            password: password(),
+        };
+        let scram = Auth::Scram {
+            hash: ScramHash::Sha512,
+            username: "app".into(),
+            password: password(),
+        };
+        for auth in [plain, scram] {
+            let connection = connection(auth);
+            for text in [format!("{connection:?}"), format!("{connection:#?}")] {
+                assert!(text.contains("***") && !text.contains("Pl4nted"), "{text}");
+            }
+        }
+        assert_eq!(format!("{} {:?}", password(), password()), "*** ***");
+    }
+}

@@ -25,17 +25,22 @@ pub(super) async fn seen(
         Ok(groups) => groups,
         Err(error) => return Known::unknown(error.to_string()),
     };
+    let (hidden, groups): (Vec<Group>, Vec<Group>) =
+        groups.into_iter().partition(|group| group.denied);
+    let hidden: Vec<String> = hidden.into_iter().map(|group| group.name).collect();
     let complete = matches!(rights.value(), Ok(rights) if rights.contains(&Operation::Describe));
     let named: Vec<String> = wanted
         .literals()
         .filter(|name| !groups.iter().any(|group| group.name == **name))
+        .filter(|name| !hidden.contains(name))
         .cloned()
         .collect();
-    let denied = match cluster.may_describe_groups(&named).await {
+    let denied: Vec<String> = match cluster.may_describe_groups(&named).await {
         Ok(answers) => answers
             .into_iter()
             .filter(|(_, probe)| *probe == Probe::Denied)
             .map(|(name, _)| name)
+            .chain(hidden)
             .collect(),
         Err(error) => return Known::unknown(error.to_string()),
     };
@@ -96,11 +101,17 @@ fn one(group: Group, topics: &BTreeSet<String>, young: &HashMap<TopicPartition, 
                 .get(at)
                 .is_some_and(|first| *first != i64::MAX && offset < first)
         });
+    let clients: BTreeSet<String> = group
+        .members
+        .iter()
+        .map(|member| member.client_id.clone())
+        .collect();
     GroupSeen {
         name: group.name,
         state: group.state,
         kind,
         members: group.members.len(),
+        clients: clients.into_iter().collect(),
         subscribed: subscribed.map(|topics| topics.into_iter().collect()),
         committed: group.committed,
         idle,

@@ -73,7 +73,7 @@ impl Eyes {
         );
         let mut seen = self.empty(source, target);
         if let Some(source) = self.source.clone() {
-            self.fill(&mut seen, &source, depth).await;
+            Box::pin(self.fill(&mut seen, &source, depth)).await;
         }
         groups::count(&mut seen);
         if let Some(only) = self
@@ -202,7 +202,7 @@ impl Eyes {
                     needs::engine(target, &settings.migration, settings.shards).await;
                 seen.others = needs::others(source, target, &settings.migration).await;
             }
-            tried::all(seen, &self.subject, source, target, &mut found).await;
+            Box::pin(tried::all(seen, &self.subject, source, target, &mut found)).await;
         }
         for topic in &mut found.topics {
             topic.keeps_existing = settings.keep.is_match(&topic.name);

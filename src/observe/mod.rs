@@ -5,9 +5,11 @@
 
 mod clients;
 mod clusters;
+mod discovery;
 #[cfg(test)]
 pub(crate) mod example;
 mod groups;
+mod guess;
 mod known;
 mod look;
 mod needs;
@@ -17,6 +19,8 @@ mod topics;
 mod trend;
 mod tried;
 
+pub use discovery::{Discovery, Writer, discover};
+pub use guess::{Guess, Guessed, fitting, guess};
 pub use known::Known;
 pub use look::{Depth, Eyes, Subject};
 pub use seen::{

@@ -174,7 +174,10 @@ fn unusable(path: &Path, error: &io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::state::{Head, Record};
+    use crate::run::{
+        state::{Head, Record},
+        waiver::Waiver,
+    };
 
     fn lines() -> Vec<Line> {
         let head = Head {
@@ -185,9 +188,13 @@ mod tests {
         };
         let mut lines = vec![Line::after(None, Record::Begun(head))];
         for gate in ["G201", "G202", "G203"] {
-            let (reason, by) = ("night shift".into(), "ann".into());
-            let gate = gate.into();
-            let record = Record::Waived { gate, reason, by };
+            let record = Record::Waived(Waiver {
+                gate: gate.into(),
+                application: None,
+                reason: "night shift".into(),
+                by: "ann".into(),
+                at_ms: 0,
+            });
             lines.push(Line::after(lines.last(), record));
         }
         lines

@@ -16,7 +16,11 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{error::Failure, exit::Exit, model::secret::Secret};
+use crate::{
+    error::Failure,
+    exit::Exit,
+    model::{numbers, secret::Secret},
+};
 
 /// What all our variables begin with.
 const PREFIX: &str = "KAFKA_MIGRATE_";
@@ -186,7 +190,10 @@ impl Hook {
                 .because(&error),
             Err(_) => {
                 reap(&mut child, &group).await;
-                let limit = format!("did not end within {:?} and was killed", self.within);
+                let limit = format!(
+                    "did not end within {} and was killed",
+                    numbers::time(self.within)
+                );
                 self.failed("K453", &limit, &said.lines()).hint(
                     "what it started was killed too; it is called again when the command goes on",
                 )

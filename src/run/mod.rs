@@ -20,3 +20,4 @@ pub mod signals;
 pub mod state;
 pub mod step;
 pub mod upcast;
+pub mod waiver;

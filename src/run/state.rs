@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{
     plan::Plan,
     step::{Fails, Undo, What},
+    waiver::Waiver,
 };
 
 /// One thing that the journal remembers.
@@ -102,11 +103,14 @@ pub enum Record {
         how: End,
     },
     /// A person answers for a gate that is not green.
-    Waived {
+    Waived(Waiver),
+    /// No longer.
+    Withdrawn {
         /// The gate's code.
         gate: String,
-        /// Why.
-        reason: String,
+        /// For what it had been waived.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        application: Option<String>,
         /// Who.
         by: String,
     },
@@ -167,8 +171,8 @@ pub struct State {
     pub runner: Option<Runner>,
     /// Every plan, in order.
     pub courses: Vec<Course>,
-    /// Gates that a person answered for: code, reason, who.
-    pub waived: Vec<(String, String, String)>,
+    /// Gates that a person answers for.
+    pub waived: Vec<Waiver>,
 }
 
 /// A plan, and how far it is.
@@ -285,9 +289,13 @@ impl State {
             Record::Begun(head) => self.head = Some(head.clone()),
             Record::Runner(runner) => self.runner = Some(runner.clone()),
             Record::Left => self.runner = None,
-            Record::Waived { gate, reason, by } => {
-                self.waived.push((gate.clone(), reason.clone(), by.clone()));
+            Record::Waived(waiver) => {
+                self.withdraw(&waiver.gate, waiver.application.as_deref());
+                self.waived.push(waiver.clone());
             }
+            Record::Withdrawn {
+                gate, application, ..
+            } => self.withdraw(gate, application.as_deref()),
             Record::Planned { plan, what } => {
                 if *plan as usize != self.courses.len() {
                     return Err(format!("plan {plan} is not the next"));
@@ -312,6 +320,11 @@ impl State {
             | Record::UndoFailed { plan, step, .. } => self.stepped(*plan, *step, record)?,
         }
         Ok(())
+    }
+
+    fn withdraw(&mut self, gate: &str, application: Option<&str>) {
+        self.waived
+            .retain(|waiver| !waiver.is_of(gate, application));
     }
 
     fn ended(&mut self, plan: u32, how: End) -> Result<(), String> {

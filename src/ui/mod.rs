@@ -8,9 +8,11 @@ mod lines;
 mod log;
 mod news;
 mod pace;
+pub mod scrape;
 pub mod tables;
 mod theme;
 mod trend;
+mod watch;
 
 use std::io::{self, Write as _};
 
@@ -19,6 +21,7 @@ use serde::Serialize;
 pub use follow::Follow;
 pub use log::log;
 pub use theme::{Color, Theme};
+pub use watch::{Look, Watch};
 
 pub use crate::model::numbers;
 use crate::{clock, error::Failure};
@@ -59,6 +62,11 @@ impl Screen {
     /// Follows a command that runs on.
     pub fn follow(&self, migration: &str) -> Follow {
         Follow::new(self, migration)
+    }
+
+    /// Shows something that is looked at again and again.
+    pub fn watch(&self) -> Watch {
+        Watch::new(self)
     }
 
     /// Colours, for tables of a command's own.

@@ -8,6 +8,7 @@ use std::io::Read;
 use bytes::Bytes;
 
 use super::buffers;
+use crate::model::numbers;
 
 /// How the records of a batch are compressed: the low three bits of the batch's attributes (Apache Kafka's `CompressionType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,7 +32,7 @@ pub enum CodecError {
     #[error("unknown compression type {0}")]
     Unknown(i16),
     /// More than this many bytes came out, or would have.
-    #[error("decompressed records are larger than {0} bytes")]
+    #[error("decompressed records are larger than {}", numbers::bytes(*.0 as u64))]
     TooLarge(usize),
     /// The bytes are not what the codec's format demands.
     #[error("broken {codec:?} data: {reason}")]

@@ -3,6 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use super::retry;
+use crate::model::numbers;
 
 /// An error of one connection or one request. Cloned to everyone who waits on the connection.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -168,7 +169,7 @@ pub enum Error {
         after: Duration,
     },
     /// A length that no answer to what is in flight can have.
-    #[error("{address} announced an answer of {length} bytes where at most {limit} can come")]
+    #[error("{address} announced an answer of {} bytes where at most {} can come", numbers::exact(.length.unsigned_abs()), numbers::exact(*.limit as u64))]
     FrameLength {
         /// `host:port`.
         address: String,

@@ -43,6 +43,8 @@ pub struct Feed<'a> {
     pub complete: &'a dyn Fn(&str) -> String,
     /// Told when the engine has begun.
     pub started: watch::Sender<bool>,
+    /// Told of everything that the engine says.
+    pub told: &'a (dyn Fn(&Event) + Sync),
 }
 
 impl Feed<'_> {
@@ -57,6 +59,7 @@ impl Feed<'_> {
     }
 
     fn completed(&self, mut event: Event) -> Event {
+        (self.told)(&event);
         if matches!(event, Event::Started { .. }) {
             self.started.send_replace(true);
         }
@@ -84,6 +87,8 @@ pub async fn accompany(
         stopped: Vec::new(),
     };
     let mut cut_off = std::pin::pin!(tokio::time::sleep(Duration::MAX));
+    // The step of the plan that is being done.
+    let mut step: Option<String> = None;
     let ended = loop {
         tokio::select! {
             // Signals first, however much happens; then events, so that the last ones are shown before the end.
@@ -92,17 +97,24 @@ pub async fn accompany(
                 ending.signals += 1;
                 let how = if ending.signals == 1 {
                     stop.drain();
-                    follow.say("stopping", "waits for answers to what was sent, writes positions, seals; again to stop at once");
                     "drain"
                 } else {
                     stop.now();
                     cut_off.as_mut().reset(tokio::time::Instant::now() + patience);
-                    follow.say("stopping", "at once: nothing is lost, the next start takes some seconds longer");
                     "now"
                 };
-                follow.tell(&Told::Stopping { signal, how });
+                follow.say("stopping", &stopping(ending.signals == 1, step.as_deref()));
+                follow.tell(&Told::Stopping { signal, how, step: step.clone() });
             }
             Some(event) = feed.next() => {
+                match &event {
+                    Event::Step { step: name, state, .. } if state == "begins" => {
+                        step = Some(name.replace('-', " "));
+                    }
+                    // From here on it is the engine that ends.
+                    Event::Step { .. } | Event::Started { .. } => step = None,
+                    _ => {}
+                }
                 note(&event, &mut ending.stopped);
                 follow.event(&event);
             }
@@ -132,6 +144,25 @@ pub async fn accompany(
             None => Ok(Summary::default()),
         };
     ending
+}
+
+/// What a signal leads to, and what it leaves.
+fn stopping(is_first: bool, step: Option<&str>) -> String {
+    match (is_first, step) {
+        (true, Some(step)) => {
+            format!("after this step ({step}); again to stop now, with the step half done")
+        }
+        (false, Some(step)) => format!(
+            "now: the step \"{step}\" is left half done, which the journal knows; the same command looks how far it is, and goes on"
+        ),
+        (true, None) => {
+            "waits for answers to what was sent, writes positions, seals; again to stop at once"
+                .to_owned()
+        }
+        (false, None) => {
+            "at once: nothing is lost, the next start takes some seconds longer".to_owned()
+        }
+    }
 }
 
 /// Remembers partitions that stopped.
@@ -182,6 +213,7 @@ mod tests {
             events: feed,
             complete: &|command| format!("{command} here"),
             started: watch::Sender::new(false),
+            told: &|_| (),
         };
         let engine = tokio::spawn(engine(events, stop.listen()));
         let mut left = signals;
@@ -194,6 +226,18 @@ mod tests {
         };
         let patience = Duration::from_millis(20);
         accompany(engine, feed, &stop, next, patience, &mut follow).await
+    }
+
+    #[test]
+    fn a_signal_says_what_it_leaves_of_a_step() {
+        let said = |is_first| stopping(is_first, Some("create topics"));
+        assert!(said(true).starts_with("after this step (create topics)"));
+        assert!(said(true).contains("again to stop now, with the step half done"));
+        assert!(said(false).contains("\"create topics\" is left half done"));
+        assert!(said(false).contains("the same command"));
+        for is_first in [true, false] {
+            assert!(!stopping(is_first, None).contains("step"));
+        }
     }
 
     #[tokio::test]

@@ -16,12 +16,19 @@ use crate::{
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Told {
+    /// Numbers are served.
+    Metrics {
+        /// Where.
+        url: String,
+    },
     /// A signal came.
     Stopping {
         /// Which.
         signal: &'static str,
         /// What follows.
         how: &'static str,
+        /// The step of the plan that is being done; with `now` it is left half done.
+        step: Option<String>,
     },
     /// The last line of a run that ended as it should.
     Ended {

@@ -11,6 +11,7 @@ use tokio::{
     task::JoinHandle,
 };
 
+use super::wishes::Wishes;
 use crate::{
     clock,
     cluster::{Source, Target, TopicInfo},
@@ -87,6 +88,7 @@ async fn missing(target: &Target, found: &[TopicInfo]) -> Result<Vec<(TopicName,
 pub fn plan(
     settings: &config::Settings,
     told: &engine::Settings,
+    wishes: &Wishes,
     seen: &Seen,
     journal: String,
 ) -> Plan {
@@ -101,15 +103,16 @@ pub fn plan(
         What::Engine,
         "keep the target from deleting what is copied before the backlog is through, then give its settings back".into(),
     ));
-    steps.push(step(
-        START,
-        What::Effect,
-        format!(
-            "copy {topics} with {} in {}",
-            numbers::of(partitions as u64, "partition"),
-            numbers::of(u64::from(told.shards), "shard")
-        ),
-    ));
+    let says = format!(
+        "copy {topics} with {} in {}{}",
+        numbers::of(partitions as u64, "partition"),
+        numbers::of(u64::from(told.shards), "shard"),
+        wishes.words()
+    );
+    steps.push(Step {
+        with: wishes.written(),
+        ..step(START, What::Effect, says)
+    });
     Plan {
         v: VERSION,
         migration: told.migration.clone(),

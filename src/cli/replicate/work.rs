@@ -2,7 +2,10 @@
 
 use tokio::sync::watch;
 
-use super::steps::{self, Deeds};
+use super::{
+    steps::{self, Deeds},
+    wishes::Wishes,
+};
 use crate::{
     cli::journal,
     cluster::{Source, Target},
@@ -24,6 +27,8 @@ use crate::{
 pub struct Work {
     /// What the engine is told.
     pub told: engine::Settings,
+    /// What a person asked for.
+    pub wishes: Wishes,
     /// The settings in force.
     pub settings: config::Settings,
     /// The source.
@@ -51,7 +56,13 @@ impl Work {
         let seen = steps::see(&self.told, &self.source, &self.target).await?;
         let clusters = (self.source.clone(), self.target.clone());
         let state = journal::look(&self.settings, &clusters.0, &clusters.1).await?;
-        let now = steps::plan(&self.settings, &self.told, &seen, state.summary());
+        let now = steps::plan(
+            &self.settings,
+            &self.told,
+            &self.wishes,
+            &seen,
+            state.summary(),
+        );
         let open = state.open(&now.phase, &now.subject);
         if let Some(given) = &self.given {
             // What was begun by this very plan is gone on with, whatever it has changed by now.

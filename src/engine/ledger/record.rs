@@ -3,8 +3,12 @@
 //! A value is two bytes `KM`, one byte of format version, and the record in postcard's encoding (variable-length integers).
 //! Variants and fields are only ever appended, under a higher version: a reader that meets a version it does not know stops.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::model::numbers;
 
 /// The version that this program writes, and the highest it reads.
 pub const FORMAT: u8 = 1;
@@ -260,6 +264,17 @@ pub enum Limit {
     Auto,
     /// So many.
     Fixed(u64),
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings => f.write_str("the rate is again what the engine was started with"),
+            Self::Unlimited => f.write_str("no limit of rate"),
+            Self::Auto => f.write_str("rate auto"),
+            Self::Fixed(limit) => write!(f, "at most {}", numbers::rate(*limit as f64)),
+        }
+    }
 }
 
 /// That a request was done.

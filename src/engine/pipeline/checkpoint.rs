@@ -15,6 +15,7 @@ use crate::{
         },
         metrics, steps,
     },
+    events::PartitionProgress,
 };
 
 /// Checkpoints of partitions that moved are at most so far apart.
@@ -225,10 +226,24 @@ impl Session {
                     .wanted_end
                     .is_none_or(|end| partition.durable >= end);
             count.caught_up &= stopped || reached;
-            let Some(end) = partition.last_stable.or(partition.wanted_end) else {
+            let end = partition.last_stable.or(partition.wanted_end);
+            let lag = end.map(|end| u64::try_from(end - partition.source).unwrap_or(0));
+            if self.shared.numbers.are_detailed() {
+                let stopped = match &partition.phase {
+                    Phase::Stopped(reason) | Phase::Stopping(reason) => {
+                        Some(reason.code.to_owned())
+                    }
+                    _ => None,
+                };
+                count.each.push(PartitionProgress {
+                    at: partition.name.clone(),
+                    lag,
+                    stopped,
+                });
+            }
+            let (Some(end), Some(lag)) = (end, lag) else {
                 continue;
             };
-            let lag = u64::try_from(end - partition.source).unwrap_or(0);
             count.done += u64::try_from(partition.source - partition.origin).unwrap_or(0);
             count.total += u64::try_from(end - partition.origin).unwrap_or(0);
             count.lag += lag;

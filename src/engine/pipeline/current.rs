@@ -15,6 +15,7 @@ use super::{Reason, Session};
 use crate::{
     clock,
     engine::ledger::record::{At, Beyond, Entry},
+    model::numbers,
 };
 
 /// The ledger is told at most so often, or at an eighth of what the topic's tombstones are kept, if that is sooner.
@@ -104,12 +105,11 @@ impl Session {
         let Some(behind) = current.too_long(clock::unix_millis()) else {
             return false;
         };
-        let whole = |time: Duration| Duration::from_secs(time.as_secs().max(1));
         let kept = Duration::from_millis(current.kept_ms.unsigned_abs());
         let text = format!(
-            "it was behind for {:?}, longer than half of the topic's delete.retention.ms on the source ({:?}): tombstones may have been cleaned away before they were copied, and keys that were deleted there would live on on the target",
-            whole(behind),
-            kept
+            "it was behind for {}, longer than half of the topic's delete.retention.ms on the source ({}): tombstones may have been cleaned away before they were copied, and keys that were deleted there would live on on the target",
+            numbers::time(behind),
+            numbers::time(kept)
         );
         partition.beyond = Some(Beyond {
             source: partition.fetch_offset,

@@ -43,7 +43,7 @@ impl Session {
             }
             if limit != self.limit {
                 let by = throttled_by.as_deref().unwrap_or_default();
-                self.steered(format!("{} by {by}", words(limit)));
+                self.steered(format!("{limit} by {by}"));
             }
         }
         (self.paused, self.limit) = (is_paused, limit);
@@ -74,20 +74,11 @@ fn answer(request: &Request) -> Answer {
     let said = match request.steer {
         Steer::Pause => "paused: what was read is written, nothing is in flight".to_owned(),
         Steer::Resume => "resumed".to_owned(),
-        Steer::Throttle(limit) => words(limit),
+        Steer::Throttle(limit) => limit.to_string(),
     };
     Answer {
         id: request.id,
         said,
         at_ms: clock::unix_millis(),
-    }
-}
-
-fn words(limit: Limit) -> String {
-    match limit {
-        Limit::Settings => "the rate is again what the engine was started with".to_owned(),
-        Limit::Unlimited => "no limit of rate".to_owned(),
-        Limit::Auto => "rate auto".to_owned(),
-        Limit::Fixed(limit) => format!("at most {limit} bytes per second"),
     }
 }

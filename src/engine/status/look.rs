@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Batches, Closely, EngineState, OpenTransaction, Said, Status, sums};
+use super::{Batches, Closely, EngineState, OpenTransaction, Said, Status, steered, sums};
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
     engine::{
@@ -118,6 +118,8 @@ pub async fn look_closely(
         records_per_second,
         bytes_per_second,
         throttled_by,
+        pause: steered::pause(&states),
+        limit: steered::limit(&states),
         batches: Batches::of(beats()),
     };
     Ok((status, closely))

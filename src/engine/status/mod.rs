@@ -2,6 +2,7 @@
 
 mod look;
 mod others;
+mod steered;
 mod sums;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -60,6 +61,10 @@ pub struct Status {
     pub bytes_per_second: f64,
     /// Why a running engine holds itself back, if it does.
     pub throttled_by: Option<String>,
+    /// Somebody wants the engine to stand still, whichever runs, now or later.
+    pub pause: Option<SteeredStatus>,
+    /// Somebody wants another limit of rate than the engine was started with.
+    pub limit: Option<SteeredStatus>,
     /// Batches of the source that do not stand on the target as they came, since the engine last began to copy.
     pub batches: Batches,
 }
@@ -138,6 +143,17 @@ pub struct StoppedPartition {
     pub since_ms: i64,
     /// What a person can do, each with its command.
     pub choices: Vec<Choice>,
+}
+
+/// A request that stands in the ledger until another takes its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SteeredStatus {
+    /// What is wanted: `paused`, or a limit in words.
+    pub what: String,
+    /// Who.
+    pub by: String,
+    /// Milliseconds since 1970, by their clock.
+    pub at_ms: i64,
 }
 
 /// Where records of before and ours meet in a partition of the target.

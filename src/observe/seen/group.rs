@@ -28,6 +28,8 @@ pub struct GroupSeen {
     pub kind: GroupKind,
     /// How many members.
     pub members: usize,
+    /// What they call themselves, each once.
+    pub clients: Vec<String>,
     /// Topics that its members subscribe to, sorted; `None` where that cannot be told of one of them.
     pub subscribed: Option<Vec<String>>,
     /// Where it stands.

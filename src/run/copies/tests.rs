@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::*;
-use crate::run::lock::RunnerLock;
+use crate::run::{lock::RunnerLock, waiver::Waiver};
 
 /// A topic in memory. Clones are the same topic.
 #[derive(Debug, Clone, Default)]
@@ -136,16 +136,18 @@ async fn note(state: &Path, topics: [&Memory; 2], gate: &str) -> Result<Vec<Stri
 }
 
 fn waived(gate: &str) -> Record {
-    Record::Waived {
+    Record::Waived(Waiver {
         gate: gate.into(),
+        application: None,
         reason: "night shift".into(),
         by: "ann".into(),
-    }
+        at_ms: 0,
+    })
 }
 
 fn gates(lines: &[Line]) -> Vec<String> {
     let gates = lines.iter().filter_map(|line| match &line.record {
-        Record::Waived { gate, .. } => Some(gate.clone()),
+        Record::Waived(waiver) => Some(waiver.gate.clone()),
         _ => None,
     });
     gates.collect()

@@ -34,6 +34,7 @@ fn help_names_the_commands_that_work_and_no_others() {
     Usage: kafka-migrate [OPTIONS] <COMMAND>
 
     Commands:
+      init         Write a migration file by looking at the source
       preflight    Ask whether this migration can work, before anything is copied
       plan         Show the steps that a phase would take, from what is true now
       replicate    Copy the topics in scope to the target, each record once, in order, untouched
@@ -146,7 +147,8 @@ fn help_of_ready() {
     Ask the gates whether applications may move
 
     Every gate has to be open at three looks in a row, and for `ready.hold`; so it takes that long to
-    say yes. It says no as soon as one is closed, or goes on looking with --wait. It changes nothing.
+    say yes. It says no as soon as one is closed, or goes on looking with --wait. It changes nothing but
+    the journal, which remembers what is waived.
 
     Exit 0: all gates are open. 3: one is closed, or could not be looked at.
 
@@ -161,7 +163,12 @@ fn help_of_ready() {
               Ask about one application of the file only: its topics and its groups
 
           --waive <CODE=REASON>
-              Let a gate be as it is, and say why: G212="nobody goes back". Can be given several times
+              Let a gate be as it is, and say why: G212="nobody goes back". It stands in the journal,
+              and counts for later commands too; with --app for that application only. Can be given
+              several times
+
+          --withdraw <CODE>
+              Take back what was waived: the gate counts again. Can be given several times
 
       -h, --help
               Print help (see a summary with '-h')
@@ -277,12 +284,20 @@ fn help_of_replicate() {
           --confirm <NAME>
               The migration's name: the answer to what --recopy asks before it deletes
 
+          --metrics <ADDR>
+              Serve numbers for Prometheus at http://ADDR/metrics while it runs, such as 9464: a port
+              alone is this machine's own
+
+          --metrics-on-network
+              Let --metrics listen where other machines reach it: names of topics are shown to whoever
+              asks
+
           --dry-run
               Show the steps that this would take, and change nothing
 
           --plan <FILE>
-              Do exactly the plan that `plan replicate --out FILE` wrote; refused when what it rests on
-              has changed
+              Do exactly the plan that `plan replicate --out FILE` wrote, with the rate and the ways
+              past stops that it was made with; refused when what it rests on has changed
 
       -h, --help
               Print help (see a summary with '-h')
@@ -324,7 +339,9 @@ fn help_of_status() {
     Usage: kafka-migrate status [OPTIONS]
 
     Options:
-      -h, --help  Print help (see more with '--help')
+      -w, --watch  Look again and again until Ctrl-C: redrawn in place on a terminal, a line for each
+                   change elsewhere
+      -h, --help   Print help (see more with '--help')
 
     Options of every command:
       -c, --config <FILE>  The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]

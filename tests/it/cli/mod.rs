@@ -2,6 +2,7 @@
 
 mod broken_sides;
 mod config;
+mod exits;
 mod help;
 mod refusals;
 mod secrets;

@@ -22,14 +22,14 @@ fn a_missing_file() {
     assert_snapshot!(Place::empty().transcript(&["replicate"]), @r#"
     ── stderr
     error[K001]: migration.toml cannot be read: no such file
-    hint: write one, or name yours with --config FILE
+    hint: write one with `kafka-migrate init`, or name yours with --config FILE
     next: kafka-migrate --config FILE config      exit 2 (usage)
     ── exit 2
     "#);
     assert_snapshot!(Place::empty().transcript(&["-c", "no/such file.toml", "status"]), @r#"
     ── stderr
     error[K001]: no/such file.toml cannot be read: no such file
-    hint: write one, or name yours with --config FILE
+    hint: write one with `kafka-migrate init`, or name yours with --config FILE
     next: kafka-migrate --config FILE config      exit 2 (usage)
     ── exit 2
     "#);

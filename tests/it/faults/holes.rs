@@ -51,7 +51,7 @@ pub fn write(kafka: &Kafka, topic: &str, partition: i32, codec: i16, records: &[
 }
 
 /// Batches of every codec, in a partition each, with whatever a header may hold.
-fn fill(kafka: &Kafka, topic: &str, batches: i64, records: i64, size: usize) {
+pub fn fill(kafka: &Kafka, topic: &str, batches: i64, records: i64, size: usize) {
     for codec in 0..5 {
         for batch in 0..batches {
             let records: Vec<Record> = (0..records)
@@ -62,7 +62,7 @@ fn fill(kafka: &Kafka, topic: &str, batches: i64, records: i64, size: usize) {
     }
 }
 
-fn copy(source: &Kafka, target: &Kafka, topic: &str) -> usize {
+pub fn copy(source: &Kafka, target: &Kafka, topic: &str) -> usize {
     let migration = Migration::new(
         &unique("holes"),
         Access::Plain(source),

@@ -3,6 +3,7 @@
 mod applications;
 mod connections;
 mod explain;
+mod oldest;
 mod planted;
 mod ready;
 mod rewriting;

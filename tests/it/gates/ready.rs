@@ -80,9 +80,44 @@ fn ready_waits_until_an_engine_has_caught_up_and_needs_no_state_of_its_own() {
         "{held}"
     );
 
+    // Somebody's word outlives the directory, on both clusters, and is written down once.
+    std::fs::remove_dir_all(migration.path("state")).expect("the state is there");
+    let waived = |kafka| {
+        let lines = crate::run::lines(kafka, &migration.name);
+        let kinds = crate::run::kinds(&lines);
+        kinds.iter().filter(|kind| *kind == "waived").count()
+    };
+    assert_eq!((waived(super::pair().0), waived(super::pair().1)), (1, 1));
+    let remembered = migration.run(&["--json", "ready"]);
+    remembered.assert_exit(0);
+    let said = document(&remembered);
+    let word = &said["waived"][0];
+    assert_eq!(
+        (&word["code"], &word["reason"], &word["lets_through"]),
+        (
+            &"G212".into(),
+            &"nobody goes back in this test".into(),
+            &true.into()
+        )
+    );
+    assert!(word["by"].as_str().is_some_and(|by| by.contains(" on ")));
+    assert_eq!(super::verdict(&said, "G212")["verdict"], "block");
+    let status = migration.run(&["status"]);
+    status.assert_exit(0);
+    assert!(
+        status.stdout.contains("  nobody goes back in this test"),
+        "{status}"
+    );
+
     loader.stop();
     engine.interrupt();
     engine.wait(PATIENCE).assert_exit(130);
+    // Taken back, the gate counts again.
+    let withdrawn = migration.run(&["--json", "ready", "--withdraw", "g212"]);
+    withdrawn.assert_exit(3);
+    let said = document(&withdrawn);
+    assert_eq!(said["waived"], serde_json::json!([]));
+    assert_eq!(super::verdict(&said, "G212")["holds_up"], true);
     let stopped = migration.run(&["--json", "ready", WAIVED[0], WAIVED[1]]);
     stopped.assert_exit(3);
     assert_says(
@@ -152,6 +187,9 @@ fn what_cannot_be_asked_for_is_refused_before_anything_is_looked_at() {
         refused.assert_exit(2);
         refused.assert_says(says);
     }
+    let refused = migration.run(&["ready", "--withdraw", "G999"]);
+    refused.assert_exit(2);
+    refused.assert_says("there is no gate G999");
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::fs;
 use super::{journal_topic, kinds, lines};
 use crate::support::{
     codecs::{self, Envelope, Record},
-    kafka::Kafka,
+    kafka::{Kafka, MIGRATOR},
     load::Load,
-    read, shared_pair,
-    tool::{Access, Migration},
-    unique,
+    read, secret, shared_pair,
+    tool::{Access, Migration, PATIENCE},
+    unique, wait,
 };
 
 const UNTIL: [&str; 3] = ["replicate", "--until", "caught-up"];
@@ -101,23 +101,125 @@ fn killed_at_any_line_of_the_journal_another_machine_goes_on() {
 }
 
 #[test]
-fn with_one_cluster_down_the_journal_goes_on_and_with_none_nothing_is_done() {
+fn with_a_cluster_down_nothing_is_done_and_the_journal_goes_on_when_it_is_back() {
+    let source = Kafka::spec("journal-source").start();
     let target = Kafka::spec("journal-target").start();
-    let (source, _) = shared_pair();
-    let migration = migration(source, &target, "journal-down");
-    migration.edit(
-        "[target]\n",
-        "[target]\nconnect_timeout = \"2s\"\nrequest_timeout = \"3s\"\n",
-    );
+    let migration = migration(&source, &target, "journal-down");
+    for side in ["[source]\n", "[target]\n"] {
+        let patience = "connect_timeout = \"2s\"\nrequest_timeout = \"3s\"\n";
+        migration.edit(side, &format!("{side}{patience}"));
+    }
     migration.catch_up();
-    let before = lines(source, &migration.name);
+    let before = lines(&source, &migration.name);
+    let file = || fs::read(migration.path("state").join("journal")).expect("it is there");
+    let here = file();
     target.kill(0);
-    let refused = migration.run(&UNTIL);
-    refused.assert_exit(5);
-    assert_eq!(lines(source, &migration.name), before, "nothing was done");
+    migration.run(&UNTIL).assert_exit(5);
+    assert_eq!(lines(&source, &migration.name), before, "nothing was done");
+    source.kill(0);
+    let both = migration.run(&UNTIL);
+    both.assert_exit(4);
+    both.assert_says("and K2");
     target.start_again(0);
+    migration.run(&UNTIL).assert_exit(4);
+    assert_eq!(lines(&target, &migration.name), before, "nothing was done");
+    assert_eq!(file(), here);
+    source.start_again(0);
     migration.catch_up();
-    assert_copies(source, &target, &migration, "state");
+    assert_copies(&source, &target, &migration, "state");
+}
+
+/// Many a source gives no login the right to make topics, and ours asks for none on its records' account.
+#[test]
+fn a_source_that_takes_no_journal_is_named_and_the_target_s_copy_is_enough() {
+    let (_, target) = shared_pair();
+    let source = Kafka::spec("rightless-source").secure().start();
+    let topic = unique("rightless");
+    source.create_topic(&topic, 1, &[]);
+    Load::to(&[(&topic, 1)]).fill(&source, 20);
+    let allow = |resource: (i8, &str, i8), operations: &[i8]| {
+        for operation in operations {
+            let principal = format!("User:{}", MIGRATOR.0);
+            let allowed = source.wire().allow(&principal, resource, *operation);
+            allowed
+                .expect("the broker answers")
+                .expect("the ACL is taken");
+        }
+    };
+    let a_topic = 2;
+    let [literal, prefixed] = [3, 4];
+    let [read, write, create, describe, describe_configs] = [3, 4, 5, 8, 10];
+    allow(
+        (a_topic, &topic, literal),
+        &[read, describe, describe_configs],
+    );
+    let migration = Migration::new(
+        &topic,
+        Access::Secure(&source, "scram-sha-512"),
+        Access::Plain(target),
+        &[&topic],
+    );
+    // A fresh broker may be slow to take its first login, and its first rights.
+    wait::until("the login may read", PATIENCE, || {
+        migration.run(&["status"]).code() == Some(0)
+    });
+    let copied = migration.catch_up();
+    copied.assert_says("is not kept up for now");
+    copied.assert_says("on the source");
+    assert_eq!(source.partitions(&journal_topic(&topic)), 0);
+    let here = fs::read_to_string(migration.path("state").join("journal")).expect("it is there");
+    assert_eq!(lines(target, &topic), here.lines().collect::<Vec<_>>());
+    fs::remove_dir_all(migration.path("state")).expect("the state is there");
+    let rebuilt = migration.catch_up();
+    rebuilt.assert_says("rebuilt");
+    // Given the right, it is brought up to the others.
+    allow(
+        (a_topic, "kafka-migrate.", prefixed),
+        &[read, write, create, describe, describe_configs],
+    );
+    wait::until("the source has a copy", PATIENCE, || {
+        migration.catch_up();
+        source.partitions(&journal_topic(&topic)) == 1
+    });
+    migration.catch_up();
+    assert_copies(&source, target, &migration, "state");
+    assert_no_secret(&source, target, &migration);
+}
+
+/// Logged in with a password, all the way: it is in nothing that was said, written here, or written there.
+fn assert_no_secret(source: &Kafka, target: &Kafka, migration: &Migration) {
+    for command in [
+        &["-vv", "replicate", "--until", "caught-up"][..],
+        &["--json", "-vv", "replicate", "--until", "caught-up"],
+        &["-vv", "status"],
+        &["-vv", "preflight"],
+        &["-vv", "verify"],
+    ] {
+        let said = migration.run(command);
+        secret::assert_nowhere(MIGRATOR.1, &said.line, said.stdout.as_bytes());
+        secret::assert_nowhere(MIGRATOR.1, &said.line, said.stderr.as_bytes());
+    }
+    let mut files = 0;
+    let state = fs::read_dir(migration.path("state")).expect("the state is there");
+    for file in state {
+        let path = file.expect("it can be listed").path();
+        let bytes = fs::read(&path).expect("it can be read");
+        secret::assert_nowhere(MIGRATOR.1, &path.display().to_string(), &bytes);
+        files += 1;
+    }
+    assert!(files > 0);
+    let ledger = format!("kafka-migrate.{}.forward", migration.name);
+    let journal = journal_topic(&migration.name);
+    for (kafka, topic) in [(target, &ledger), (target, &journal), (source, &journal)] {
+        let partitions = kafka.partitions(topic);
+        assert!(partitions > 0, "{topic} is there");
+        for partition in 0..partitions {
+            for record in read::partition(kafka, topic, partition, read::View::Uncommitted) {
+                let value = record.value.unwrap_or_default();
+                secret::assert_nowhere(MIGRATOR.1, topic, &value);
+            }
+        }
+    }
 }
 
 #[test]

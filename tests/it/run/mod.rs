@@ -2,7 +2,9 @@
 
 mod channel;
 mod journal;
+mod metrics;
 mod plans;
+mod status;
 
 use crate::support::{kafka::Kafka, read};
 
@@ -12,7 +14,7 @@ fn journal_topic(migration: &str) -> String {
 }
 
 /// The lines of a journal as they lie on a cluster, signs of life left out; each once, though it may stand there twice.
-fn lines(kafka: &Kafka, migration: &str) -> Vec<String> {
+pub fn lines(kafka: &Kafka, migration: &str) -> Vec<String> {
     let topic = journal_topic(migration);
     if kafka.partitions(&topic) == 0 {
         return Vec::new();
@@ -28,7 +30,7 @@ fn lines(kafka: &Kafka, migration: &str) -> Vec<String> {
 }
 
 /// What the lines say, one word each.
-fn kinds(lines: &[String]) -> Vec<String> {
+pub fn kinds(lines: &[String]) -> Vec<String> {
     let kind = |line: &String| {
         let (_, json) = line.split_once(' ').expect("a checksum stands before it");
         let value: serde_json::Value = serde_json::from_str(json).expect("it is JSON");

@@ -153,3 +153,69 @@ fn a_plan_that_was_begun_is_gone_on_with_by_the_same_command() {
     let all = kinds(&lines(target, &migration.name));
     assert_eq!(all.iter().filter(|kind| *kind == "planned").count(), 1);
 }
+
+#[test]
+fn a_plan_carries_the_rate_and_the_ways_past_stops_that_it_was_made_with() {
+    let (source, target) = shared_pair();
+    let topic = unique("wished-plan");
+    let migration = scoped(source, target, &topic);
+    migration.catch_up();
+    // Records that go away on the source before they are copied: the partition stops.
+    let mut wire = source.wire_to_leader(&topic, 0).expect("it has a leader");
+    Load::to(&[(&topic, 2)]).fill(source, 20);
+    let end = source.end_offset(&topic, 0).expect("it has an end");
+    wire.delete_records(&topic, 0, end)
+        .expect("the broker answers")
+        .expect("the records go");
+    let stopped = migration.run(&["replicate", "--until", "caught-up"]);
+    stopped.assert_exit(10);
+    stopped.assert_says("--accept-gap");
+    let word = format!("{topic}:0");
+    let wrong = migration.run(&["plan", "replicate", "--accept-gap", "nothing"]);
+    wrong.assert_exit(2);
+    wrong.assert_says("K005");
+    let planned = migration.run(&[
+        "plan",
+        "replicate",
+        "--rate",
+        "50MB",
+        "--accept-gap",
+        &word,
+        "--out",
+        "plan.json",
+    ]);
+    planned.assert_exit(0);
+    for says in ["rate 50MB", &format!("give up what stopped {word}")] {
+        assert!(planned.stdout.contains(says), "{says:?} in {planned}");
+    }
+    let twice = [&APPLY[..], &["--accept-gap", &word]].concat();
+    migration.run(&twice).assert_exit(2);
+    migration.run(&APPLY).assert_exit(0);
+    let said = migration.run(&["--json", "status"]);
+    let status: serde_json::Value = serde_json::from_str(&said.stdout).expect("one document");
+    assert_eq!(status["decided"][0]["topic"], topic, "{status:#}");
+    assert_eq!(status["stopped"], serde_json::json!([]));
+}
+
+#[test]
+fn a_failure_whose_undoing_was_cut_short_is_ended_and_told_by_the_same_command() {
+    let (source, target) = shared_pair();
+    let topic = unique("undone-plan");
+    let migration = scoped(source, target, &topic);
+    let until = ["replicate", "--until", "caught-up"];
+    let gap = format!("{topic}:0");
+    // Nothing has stopped, so the engine refuses to start; killed as the failure stands in the journal.
+    let killed = migration
+        .command(&[&until[..], &["--accept-gap", &gap]].concat())
+        .env("KAFKA_MIGRATE_CRASH_AT", "journal-appended:14")
+        .finish();
+    assert_eq!(killed.code(), None, "{killed}");
+    let said = kinds(&lines(target, &migration.name));
+    assert_eq!(said.last().map(String::as_str), Some("failed"), "{said:?}");
+    let told = migration.run(&until);
+    told.assert_exit(9);
+    told.assert_says("K441");
+    told.assert_says("K416");
+    migration.run(&until).assert_exit(0);
+    read::assert_same(source, target, &topic);
+}

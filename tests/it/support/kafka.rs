@@ -12,7 +12,7 @@ use std::{
 };
 
 use base64::Engine as _;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::{
     certificates,
@@ -22,6 +22,7 @@ use super::{
     ports::Port,
     raw::{Metadata, Wire},
     wait,
+    zookeeper::Zookeeper,
 };
 
 /// A release of Apache Kafka.
@@ -29,6 +30,8 @@ use super::{
 pub enum Version {
     V4_1,
     V3_9,
+    /// The oldest that is spoken to; it needs ZooKeeper, and is made without the secure listener.
+    V2_8,
 }
 
 impl Version {
@@ -37,6 +40,7 @@ impl Version {
         match self {
             Self::V4_1 => "4.1.1",
             Self::V3_9 => "3.9.1",
+            Self::V2_8 => "2.8.2",
         }
     }
 }
@@ -129,6 +133,7 @@ struct Broker {
 pub struct Kafka {
     spec: Spec,
     brokers: Vec<Broker>,
+    zookeeper: Option<Zookeeper>,
     home: PathBuf,
     // Last: removes the directory when everything in it has ended.
     _directory: tempfile::TempDir,
@@ -173,14 +178,25 @@ impl Kafka {
             })
             .collect();
         let leash = Leash::on_directory(&home);
-        let kafka = Self {
+        let mut kafka = Self {
             spec,
             brokers,
+            zookeeper: None,
             home,
             _directory: directory,
             _leash: leash,
         };
-        kafka.format();
+        if kafka.spec.version == Version::V2_8 {
+            assert!(!kafka.spec.secure, "2.8 is started without security");
+            kafka.zookeeper = Some(Zookeeper::start(&kafka));
+        }
+        for index in 0..kafka.brokers.len() {
+            let file = kafka.brokers[index].home.join("server.properties");
+            fs::write(file, kafka.properties(index)).expect("the scratch directory is writable");
+        }
+        if kafka.zookeeper.is_none() {
+            kafka.format();
+        }
         for index in 0..kafka.brokers.len() {
             kafka.spawn(index);
         }
@@ -189,7 +205,7 @@ impl Kafka {
     }
 
     /// Java with the jars of this version; G1's threads and the second compiler only cost start-up time here.
-    fn java(&self, heap: &str) -> Command {
+    pub(super) fn java(&self, heap: &str) -> Command {
         let mut java = Command::new("java");
         java.args([heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
             .args([
@@ -213,11 +229,6 @@ impl Kafka {
         let formats: Vec<(usize, Child)> = (0..self.brokers.len())
             .map(|index| {
                 let broker = &self.brokers[index];
-                fs::write(
-                    broker.home.join("server.properties"),
-                    self.properties(index),
-                )
-                .expect("the scratch directory is writable");
                 let log = File::create(broker.home.join("format.log"))
                     .expect("the scratch directory is writable");
                 let mut java = self.java("-Xmx128m");
@@ -258,17 +269,11 @@ impl Kafka {
         let broker = &self.brokers[index];
         let replicas = self.brokers.len().min(3);
         let quorum = (replicas / 2 + 1).min(replicas);
-        let voters: Vec<String> = self
-            .brokers
-            .iter()
-            .enumerate()
-            .map(|(i, b)| format!("{}@127.0.0.1:{}", i + 1, b.ports.controller.number()))
-            .collect();
-        let mut listeners = format!(
-            "PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{}",
-            broker.ports.plain.number(),
-            broker.ports.controller.number()
-        );
+        let mut listeners = format!("PLAINTEXT://127.0.0.1:{}", broker.ports.plain.number());
+        if self.zookeeper.is_none() {
+            let controller = broker.ports.controller.number();
+            write!(listeners, ",CONTROLLER://127.0.0.1:{controller}").expect("writing to a string");
+        }
         let mut advertised = format!("PLAINTEXT://127.0.0.1:{}", broker.ports.plain.number());
         if self.spec.secure {
             write!(
@@ -298,12 +303,10 @@ impl Kafka {
             )
             .expect("writing to a string");
         }
-        let mut text = format!(
-            "process.roles=broker,controller\n\
-             node.id={id}\n\
-             controller.quorum.voters={voters}\n\
-             controller.listener.names=CONTROLLER\n\
-             inter.broker.listener.name=PLAINTEXT\n\
+        let mut text = self.controllers(index);
+        write!(
+            text,
+            "inter.broker.listener.name=PLAINTEXT\n\
              listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,PROXIED:PLAINTEXT\n\
              listeners={listeners}\n\
              advertised.listeners={advertised}\n\
@@ -316,18 +319,23 @@ impl Kafka {
              transaction.state.log.num.partitions=4\n\
              transaction.state.log.replication.factor={replicas}\n\
              transaction.state.log.min.isr={quorum}\n\
-             share.coordinator.state.topic.replication.factor={replicas}\n\
-             share.coordinator.state.topic.min.isr={quorum}\n\
              group.initial.rebalance.delay.ms=0\n\
              log.retention.ms=-1\n\
              log.cleaner.dedupe.buffer.size=16777216\n\
              num.network.threads=2\n\
              num.io.threads=4\n\
              background.threads=2\n",
-            id = index + 1,
-            voters = voters.join(","),
             data = broker.home.join("data").display(),
-        );
+        )
+        .expect("writing to a string");
+        if self.zookeeper.is_none() {
+            write!(
+                text,
+                "share.coordinator.state.topic.replication.factor={replicas}\n\
+                 share.coordinator.state.topic.min.isr={quorum}\n"
+            )
+            .expect("writing to a string");
+        }
         if self.spec.secure {
             let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
             write!(
@@ -354,6 +362,28 @@ impl Kafka {
             writeln!(text, "{key}={value}").expect("writing to a string");
         }
         text
+    }
+
+    /// Who decides: the brokers among themselves, or ZooKeeper.
+    fn controllers(&self, index: usize) -> String {
+        let id = index + 1;
+        if let Some(zookeeper) = &self.zookeeper {
+            return format!(
+                "broker.id={id}\nzookeeper.connect={}\nzookeeper.session.timeout.ms=6000\n",
+                zookeeper.address()
+            );
+        }
+        let voters: Vec<String> = (1..)
+            .zip(&self.brokers)
+            .map(|(id, broker)| format!("{id}@127.0.0.1:{}", broker.ports.controller.number()))
+            .collect();
+        format!(
+            "process.roles=broker,controller\n\
+             node.id={id}\n\
+             controller.quorum.voters={}\n\
+             controller.listener.names=CONTROLLER\n",
+            voters.join(",")
+        )
     }
 
     fn spawn(&self, index: usize) {
@@ -500,6 +530,32 @@ impl Kafka {
         if let Some(mut process) = self.process(index).take() {
             drop(process.child.wait());
         }
+    }
+
+    /// From now on no file of this broker can grow beyond that: for Kafka the same as a disk that is full, on which it halts.
+    pub fn limit_files(&self, index: usize, bytes: u64) {
+        let guard = self.process(index);
+        let process = guard.as_ref().expect("the broker runs");
+        let id = i32::try_from(process.child.id()).expect("process ids are small");
+        let limit = Rlimit {
+            current: Some(bytes),
+            maximum: Some(bytes),
+        };
+        let _before = prlimit(Pid::from_raw(id), Resource::Fsize, limit);
+    }
+
+    /// Waits until a broker has ended by itself.
+    pub fn wait_until_it_halts(&self, index: usize) {
+        wait::until("the broker halts", PATIENCE, || {
+            let mut guard = self.process(index);
+            let process = guard.as_mut().expect("nobody took it");
+            process
+                .child
+                .try_wait()
+                .expect("a child can be asked")
+                .is_some()
+        });
+        self.reap(index);
     }
 
     /// kill -9.

@@ -17,8 +17,11 @@ pub mod ports;
 pub mod proxy;
 pub mod raw;
 pub mod read;
+pub mod secret;
+pub mod terminal;
 pub mod tool;
 pub mod wait;
+pub mod zookeeper;
 
 use std::{
     path::PathBuf,
@@ -52,6 +55,12 @@ pub fn pair() -> (Kafka, Kafka) {
 pub fn shared_older() -> &'static Kafka {
     static OLDER: OnceLock<Kafka> = OnceLock::new();
     OLDER.get_or_init(|| Kafka::spec("older").version(Version::V3_9).start())
+}
+
+/// One running cluster of one broker of Apache Kafka 2.8 with its ZooKeeper, started once for this process.
+pub fn shared_oldest() -> &'static Kafka {
+    static OLDEST: OnceLock<Kafka> = OnceLock::new();
+    OLDEST.get_or_init(|| Kafka::spec("oldest").version(Version::V2_8).start())
 }
 
 /// A name no other test of this process uses, fit for topics and for migrations.

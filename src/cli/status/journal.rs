@@ -1,0 +1,299 @@
+//! What the journal says, for `status`: plans and how far they are, who is at work, what is waived.
+
+use serde::Serialize;
+
+use crate::{
+    cli::waived,
+    error::Failure,
+    run::{
+        state::{Course, End, Standing, State, Way},
+        waiver::Waiver,
+    },
+    ui::{numbers, printable},
+};
+
+/// Plans that are over and shown to a person, the last of them.
+const OVER_SHOWN: usize = 3;
+
+/// The journal, for programs.
+#[derive(Debug, Clone, Serialize)]
+pub struct Journal {
+    /// Why it could not be read; then nothing is known of it.
+    pub trouble: Option<String>,
+    /// The command that writes it, unless it left.
+    pub runner: Option<String>,
+    /// Every plan, in order.
+    pub plans: Vec<PlanStatus>,
+    /// What persons answer for.
+    pub waived: Vec<waived::Row>,
+    #[serde(skip)]
+    words: Vec<Waiver>,
+}
+
+/// One plan.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanStatus {
+    /// The phase, and what it is about where there are several.
+    pub plan: String,
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// When it was made.
+    pub made_at: String,
+    /// `under-way`, `going-back`, `attention`, `done` or `undone`.
+    pub standing: &'static str,
+    /// Steps done.
+    pub done: usize,
+    /// Of so many that are done by a command.
+    pub steps: usize,
+    /// The last step that was done.
+    pub last_done: Option<String>,
+    /// What stopped it, or turned it around.
+    pub failure: Option<String>,
+}
+
+impl Journal {
+    /// From what it says, or from why it does not.
+    pub fn of(state: Result<State, Failure>) -> Self {
+        let (state, trouble) = match state {
+            Ok(state) => (state, None),
+            Err(failure) => (
+                State::default(),
+                Some(format!("{} ({})", failure.message, failure.code)),
+            ),
+        };
+        Self {
+            trouble,
+            runner: state.runner.as_ref().map(|runner| {
+                format!(
+                    "`{}`, process {} on {}",
+                    runner.command, runner.process, runner.host
+                )
+            }),
+            plans: state.courses.iter().map(plan).collect(),
+            waived: waived::rows(&state.waived, |_| None),
+            words: state.waived,
+        }
+    }
+
+    /// For people; empty where there is nothing to say.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        if let Some(trouble) = &self.trouble {
+            text += &format!("\nthe journal cannot be read: {}\n", printable(trouble));
+        }
+        let over = |one: &&PlanStatus| matches!(one.standing, "done" | "undone");
+        let count = self.plans.iter().filter(over).count();
+        let mut older = count.saturating_sub(OVER_SHOWN);
+        let shown = self.plans.iter().filter(|one| {
+            let is_old = over(one) && older > 0;
+            older -= usize::from(is_old);
+            !is_old
+        });
+        let lines: Vec<String> = shown.map(line).collect();
+        if !lines.is_empty() {
+            text += &format!("\nthe journal says\n  {}\n", lines.join("\n  "));
+        }
+        if let Some(runner) = &self.runner {
+            text += &format!(
+                "  {} is at work, or ended without a word\n",
+                printable(runner)
+            );
+        }
+        if !self.words.is_empty() {
+            text += &format!("\n{}", waived::table(&self.words));
+        }
+        text
+    }
+}
+
+fn line(plan: &PlanStatus) -> String {
+    let last = match &plan.last_done {
+        Some(step) => format!("; last done: {}", step.replace('-', " ")),
+        None => String::new(),
+    };
+    let failure = match &plan.failure {
+        Some(failure) if plan.standing != "done" => format!("; {failure}"),
+        _ => String::new(),
+    };
+    printable(&format!(
+        "{}, planned {}: {}, {} of {}{last}{failure}",
+        plan.plan,
+        plan.made_at,
+        plan.standing.replace('-', " "),
+        plan.done,
+        numbers::of(plan.steps as u64, "step"),
+    ))
+}
+
+fn plan(course: &Course) -> PlanStatus {
+    let own = |(at, step): (usize, &crate::run::step::Step)| {
+        step.what.is_done_here().then_some((at, step.name.clone()))
+    };
+    let own: Vec<(usize, String)> = course
+        .plan
+        .steps
+        .iter()
+        .enumerate()
+        .filter_map(own)
+        .collect();
+    let done = |(at, _): &&(usize, String)| matches!(course.standing[*at], Standing::Done(_));
+    PlanStatus {
+        plan: format!("{} {}", course.plan.phase, course.plan.subject)
+            .trim_end()
+            .to_owned(),
+        fingerprint: course.plan.fingerprint(),
+        made_at: numbers::stamp(course.plan.made_at_ms),
+        standing: match (course.end, course.way()) {
+            (Some(End::Done), _) => "done",
+            (Some(End::Undone), _) => "undone",
+            (Some(End::Attention), _) => "attention",
+            (None, Way::Forward) => "under-way",
+            (None, Way::Back) => "going-back",
+        },
+        done: own.iter().filter(done).count(),
+        steps: own.len(),
+        last_done: own.iter().rfind(done).map(|(_, name)| name.clone()),
+        failure: course
+            .failure
+            .as_ref()
+            .map(|(code, why)| format!("{why} ({code})")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{
+        exit::Exit,
+        run::{
+            plan::Plan,
+            state::{Head, Record, Runner},
+            step::{Fails, Step, Undo, What},
+        },
+    };
+
+    fn step(name: &str, what: What) -> Step {
+        Step {
+            name: name.into(),
+            says: String::new(),
+            what,
+            undo: Undo::NotNeeded,
+            fails: Fails::Undo,
+            with: BTreeMap::new(),
+        }
+    }
+
+    fn records() -> Vec<Record> {
+        let what = Box::new(Plan {
+            v: 1,
+            migration: "orders".into(),
+            phase: "replicate".into(),
+            subject: String::new(),
+            made_at_ms: 1_769_868_000_000,
+            rests_on: BTreeMap::new(),
+            steps: vec![
+                step("create-topics", What::Effect),
+                step("hold-retention", What::Engine),
+                step("start-engine", What::Effect),
+            ],
+            clients: String::new(),
+            back: String::new(),
+        });
+        let (plan, attempt) = (0, 1);
+        let done = |step| {
+            let said = String::new();
+            [
+                Record::Intent {
+                    plan,
+                    step,
+                    attempt,
+                },
+                Record::Done { plan, step, said },
+            ]
+        };
+        let mut records = vec![
+            Record::Begun(Head {
+                migration: "orders".into(),
+                id: uuid::Uuid::nil(),
+                source: "Aaa".into(),
+                target: "Bbb".into(),
+            }),
+            Record::Runner(Runner {
+                token: uuid::Uuid::nil(),
+                host: "ferry".into(),
+                machine: "m".into(),
+                process: 4711,
+                lock: "l".into(),
+                command: "replicate".into(),
+                version: "0.1.0".into(),
+            }),
+            Record::Waived(Waiver {
+                gate: "G212".into(),
+                application: None,
+                reason: "nobody goes back".into(),
+                by: "ann on ferry".into(),
+                at_ms: 1_769_868_000_000,
+            }),
+            Record::Planned { plan, what },
+        ];
+        records.extend(done(0));
+        records.extend(done(2));
+        let how = End::Done;
+        records.extend([Record::Ended { plan, how }, Record::Left]);
+        records
+    }
+
+    fn after(records: &[Record]) -> Journal {
+        let mut state = State::default();
+        for record in records {
+            state.apply(record).expect("it can come here");
+        }
+        Journal::of(Ok(state))
+    }
+
+    #[test]
+    fn a_plan_under_way_says_how_far_it_is_and_who_is_at_work() {
+        let records = records();
+        insta::assert_snapshot!(after(&records[..6]).text(), @r"
+
+        the journal says
+          replicate, planned 2026-01-31T14:00:00.000Z: under way, 1 of 2 steps; last done: create topics
+          `replicate`, process 4711 on ferry is at work, or ended without a word
+
+        waived  for  since                     who           why
+        G212    all  2026-01-31T14:00:00.000Z  ann on ferry  nobody goes back
+        ");
+        insta::assert_snapshot!(after(&records).text(), @r"
+
+        the journal says
+          replicate, planned 2026-01-31T14:00:00.000Z: done, 2 of 2 steps; last done: start engine
+
+        waived  for  since                     who           why
+        G212    all  2026-01-31T14:00:00.000Z  ann on ferry  nobody goes back
+        ");
+        let value = serde_json::to_value(after(&records)).expect("it is JSON");
+        assert_eq!(value["plans"][0]["standing"], "done");
+        assert_eq!(value["plans"][0]["last_done"], "start-engine");
+        assert_eq!(value["waived"][0]["by"], "ann on ferry");
+        assert_eq!(value["trouble"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn what_is_withdrawn_is_gone_and_a_journal_that_cannot_be_read_says_so() {
+        let mut records = records();
+        records.push(Record::Withdrawn {
+            gate: "G212".into(),
+            application: None,
+            by: "ann on ferry".into(),
+        });
+        assert!(after(&records).waived.is_empty());
+        let lost = Journal::of(Err(Failure::new(Exit::Refused, "K429", "it is damaged")));
+        assert_eq!(
+            lost.text(),
+            "\nthe journal cannot be read: it is damaged (K429)\n"
+        );
+        assert_eq!(after(&[]).text(), "");
+    }
+}
