@@ -95,17 +95,13 @@ impl Scratch {
                 let all: Vec<TopicPartition> = numbers.map(|one| at(one.partition)).collect();
                 let ends = self.target.offsets(&all, OffsetSpec::End).await;
                 match ends.into_values().find_map(Result::err) {
-                    Some(error) => Err(error),
-                    None if all.is_empty() => Err(Error::Kafka {
+                    // However long a busy broker takes to hear of a new topic: it was made.
+                    Some(error) if error.code() != Some(UNKNOWN_TOPIC_OR_PARTITION) => Err(error),
+                    None if !all.is_empty() => Ok(all),
+                    _ => Err(Error::NoLeader {
                         side: self.target.side(),
-                        broker: None,
-                        api,
-                        topic: Some(self.name.clone()),
-                        partition: None,
-                        code: UNKNOWN_TOPIC_OR_PARTITION,
-                        message: None,
+                        at: TopicPartition::new(self.name.clone(), 0),
                     }),
-                    None => Ok(all),
                 }
             };
             match tried.await {

@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicU8, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use super::{assert_says, preflight};
@@ -15,7 +16,7 @@ use crate::support::{
     kafka::Kafka,
     load::Load,
     tool::{Access, Migration},
-    unique,
+    unique, wait,
 };
 
 const PASS: u8 = 0;
@@ -141,4 +142,51 @@ fn a_proxy_that_writes_batches_anew_is_found_and_what_it_changes_is_named() {
         assert_says(&said, "G122", "block", names);
         none_left();
     }
+
+    // A quota of our own on brokers that nobody else uses.
+    rule.store(PASS, Ordering::Relaxed);
+    let large = unique("quotas");
+    source.create_topic(&large, 1, &[("retention.ms", "1800000")]);
+    Load::to(&[(&large, 1)]).filling(20_000).fill(source, 400);
+    migration.edit(
+        &format!("topics = [{topic:?}]"),
+        &format!("topics = [{large:?}]"),
+    );
+    let quota = |rate: f64| {
+        target
+            .wire()
+            .client_quota("kafka-migrate", "producer_byte_rate", Some(rate))
+            .expect("the broker answers")
+            .expect("the quota is taken");
+    };
+    quota(1e9);
+    assert_says(
+        &until_told(&migration, "warn"),
+        "G114",
+        "warn",
+        &[
+            "each target broker lets this login write",
+            "producer_byte_rate=",
+        ],
+    );
+    quota(1000.0);
+    assert_says(
+        &until_told(&migration, "block"),
+        "G114",
+        "block",
+        &[
+            &format!("{large} keeps its records for 30m"),
+            "by then records are deleted",
+        ],
+    );
+}
+
+/// Quotas take a moment to be told.
+fn until_told(migration: &Migration, answer: &str) -> serde_json::Value {
+    let mut said = serde_json::Value::Null;
+    wait::until("the quota is told", Duration::from_secs(60), || {
+        said = super::document(&migration.run(&["--json", "preflight"]));
+        super::verdict(&said, "G114")["verdict"] == answer
+    });
+    said
 }
