@@ -124,7 +124,7 @@ impl Init {
         };
         let unwanted = &settings.exclude_groups;
         let seen = tokio::select! {
-            seen = observe::discover(&settings.source, &settings.scope, &wanted, unwanted) => seen?,
+            seen = Box::pin(observe::discover(&settings.source, &settings.scope, &wanted, unwanted)) => seen?,
             _ = signals.next() => return Ok(Exit::Interrupted),
         };
         let guessed = observe::guess(&seen);

@@ -1,4 +1,4 @@
-//! Can this migration work? Looks at everything, changes nothing.
+//! Can this migration work? Looks at everything; all it makes is a topic of its own, which it removes.
 
 use clap::Args;
 use serde::Serialize;
@@ -15,9 +15,9 @@ use crate::{
 
 /// Ask whether this migration can work, before anything is copied
 ///
-/// Looks at both clusters: every broker, every right, what is stored and what the other side would take. It changes nothing:
-/// what has to be tried is tried in ways that can have no effect. Commands that would put something right are printed, never
-/// run.
+/// Looks at both clusters: every broker, every right, what is stored and what the other side would take. What has to be tried
+/// is tried in ways that can have no effect, but for one: where it may, it makes the topic kafka-migrate.NAME.probe on the
+/// target, writes to it, reads it back and removes it. Commands that would put something right are printed, never run.
 ///
 /// Exit 0: it can work. 3: something is in the way, or could not be looked at.
 #[derive(Debug, Args)]

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// `ConfigResource.Type`.
-const TOPIC: i8 = 2;
+pub(super) const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 /// `ConfigEntry.ConfigSource`: set on the topic itself. A topic also lists what it has from its broker.
 const SET_ON_TOPIC: [i8; 1] = [1];

@@ -1,11 +1,14 @@
 //! One cluster as questions and commands: `Source` can only be read, `Target` can be written too.
 
+mod attempts;
 mod clock;
 mod configs;
 mod describe;
 mod error;
+mod everyone;
 pub mod failure;
 mod fetch;
+mod fidelity;
 mod groups;
 mod offsets;
 mod open;
@@ -13,9 +16,11 @@ mod own;
 mod patience;
 mod pool;
 mod produce;
+mod quotas;
 mod reach;
 mod records;
 mod rights;
+mod scratch;
 mod topics;
 mod transactions;
 
@@ -26,12 +31,15 @@ pub use self::{
     configs::ConfigEntry,
     describe::{ActiveProducer, PartitionInfo, TopicInfo},
     error::{Error, Result},
+    everyone::Everyone,
     fetch::{FetchAnswer, FetchPosition, FetchedPartition, Fetcher, Isolation},
+    fidelity::Fidelity,
     groups::{Group, GroupMember},
     offsets::OffsetSpec,
     open::{OpenTransaction, Owner as TransactionOwner},
     own::JournalTopic,
     produce::{PendingProduce, ProduceAnswer, ProducePart, Producer},
+    quotas::Quotas,
     reach::{Reach, Reached},
     rights::{Operation, Operations, Probe},
     topics::NewTopic,

@@ -4,7 +4,7 @@ use crate::{
     clock,
     model::names::{TopicName, TopicPartition},
     wire::{
-        batch::Stamp,
+        batch::{Stamp, Stamped},
         encode::batch_of_one,
         record::Records,
         retry::{self, ProduceVerdict},
@@ -72,12 +72,22 @@ impl Target {
             producer_epoch: -1,
             base_sequence: -1,
         };
+        self.append_batch(at, || batch_of_one(value, clock::unix_millis(), stamp))
+            .await
+    }
+
+    /// Appends a batch, which is made anew for each try; see [`Self::append`].
+    pub(super) async fn append_batch(
+        &self,
+        at: &TopicPartition,
+        batch: impl Fn() -> Stamped,
+    ) -> Result<i64> {
         let mut patience = self.patience(PRODUCE.name);
         loop {
             let used = self.inner.leaders.generation();
             let part = ProducePart {
                 at: at.clone(),
-                batch: batch_of_one(value, clock::unix_millis(), stamp),
+                batch: batch(),
             };
             let error = match self.append_once(part).await {
                 Ok(answer) => match retry::produce_verdict(answer.error) {

@@ -24,13 +24,13 @@ use crate::{
     },
 };
 
-const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
-const GROUP_AUTHORIZATION_FAILED: i16 = 30;
+pub(super) const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
+pub(super) const GROUP_AUTHORIZATION_FAILED: i16 = 30;
 const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
 /// What an answer holds where operations were not asked for or cannot be told.
 const NOT_TOLD: i32 = i32::MIN;
 /// Topics per request.
-const AT_ONCE: usize = 500;
+pub(super) const AT_ONCE: usize = 500;
 
 /// Something that can be done to a resource (`org.apache.kafka.common.acl.AclOperation`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -279,7 +279,7 @@ impl Target {
     }
 }
 
-fn probe(code: i16, denied: i16) -> Probe {
+pub(super) fn probe(code: i16, denied: i16) -> Probe {
     if code == denied {
         Probe::Denied
     } else {

@@ -227,7 +227,7 @@ impl Target {
     }
 
     /// ZooKeeper clusters take topic commands at the controller only; KRaft brokers all take them, and name one of themselves.
-    async fn controller(&self, api: &'static str) -> Result<Conn> {
+    pub(super) async fn controller(&self, api: &'static str) -> Result<Conn> {
         match self.inner.leaders.controller() {
             Some(controller) => self.conn(controller, Lane::Ask, api).await,
             None => self.any().await,
@@ -238,7 +238,7 @@ impl Target {
         i32::try_from(self.settings().request_timeout.as_millis() / 3 * 2).unwrap_or(i32::MAX)
     }
 
-    fn refused(
+    pub(super) fn refused(
         &self,
         conn: &Conn,
         api: &'static str,

@@ -82,6 +82,32 @@ impl Target {
         }
     }
 
+    /// A fresh producer id that belongs to no transactional id. Any broker hands it out to who may write to some topic.
+    pub(super) async fn passing_identity(&self) -> Result<ProducerIdentity> {
+        let api = InitProducerIdRequest::API.name;
+        let request = InitProducerIdRequest::default()
+            .with_transactional_id(None)
+            .with_transaction_timeout_ms(TRANSACTION_TIMEOUT.as_millis() as i32)
+            .with_producer_id(ProducerId(-1))
+            .with_producer_epoch(-1);
+        let mut patience = self.patience(api);
+        loop {
+            let tried = async {
+                let conn = self.any().await?;
+                let answer = self.ask(&conn, &request).await?;
+                self.check(&conn, api, answer.error_code)?;
+                Ok(ProducerIdentity {
+                    producer_id: answer.producer_id.0,
+                    producer_epoch: answer.producer_epoch,
+                })
+            };
+            match tried.await {
+                Ok(identity) => return Ok(identity),
+                Err(error) => drop(patience.after(error).await?),
+            }
+        }
+    }
+
     /// Does its coordinator know a transactional id? `None` where brokers do not tell (before Apache Kafka 3.0, or a missing right).
     pub async fn knows_transactional_id(&self, transactional_id: &str) -> Result<Option<bool>> {
         let api = DescribeTransactionsRequest::API.name;

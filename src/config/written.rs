@@ -198,7 +198,13 @@ fn about_table(table: &Field) -> String {
 /// Meaning, unit and default of a key.
 fn about(field: &Field) -> String {
     let mut parts = vec![field.doc.to_owned()];
-    parts.extend(unit(field.kind));
+    let is_choice = matches!(field.kind, Kind::Choice(_));
+    match field.standing {
+        Standing::Only(allowed) if is_choice && !allowed.is_empty() => {
+            parts.push(allowed.join(" | "));
+        }
+        _ => parts.extend(unit(field.kind)),
+    }
     parts.push(match field.fallback {
         Fallback::Value(text) => format!("default {}", raw(field.kind, text)),
         Fallback::Required => "required".to_owned(),
@@ -208,6 +214,7 @@ fn about(field: &Field) -> String {
         Standing::Used => {}
         Standing::Later => parts.push("not used yet by this version".to_owned()),
         Standing::Only([]) => parts.push("not in this version".to_owned()),
+        Standing::Only(_) if is_choice => {}
         Standing::Only(allowed) => {
             parts.push(format!("this version takes only {}", allowed.join(", ")));
         }

@@ -255,6 +255,34 @@ fn ends(count: usize) -> String {
     }
 }
 
+/// G125.
+pub(super) fn clients_connect(seen: &Observation, _: &Limits) -> Asked {
+    let (mut lines, mut counts) = (Vec::new(), Vec::new());
+    for (side, cluster) in sides(seen) {
+        let clients = fresh(&cluster.clients)?;
+        if clients.is_empty() {
+            return Err(CannotLook::because(format!("no {side} broker was reached")));
+        }
+        let (failed, fine): (Vec<_>, Vec<_>) =
+            clients.iter().partition(|client| client.trouble.is_some());
+        counts.push(format!("{side} {}/{}", fine.len(), clients.len()));
+        lines.extend(failed.iter().map(|client| {
+            format!(
+                "{side} broker at {}: {}",
+                client.address,
+                client.trouble.as_deref().unwrap_or_default()
+            )
+        }));
+    }
+    let evidence = format!("{} with librdkafka", counts.join(", "));
+    if lines.is_empty() {
+        return Ok(Finding::pass(evidence));
+    }
+    Ok(Finding::block(evidence).of(lines).fix(
+        "we get through and an ordinary client does not: look at the brokers' TLS versions and ciphers, and at the names in their certificates",
+    ))
+}
+
 /// Names for a sentence, for other gates of this folder.
 pub(super) fn named(names: &[String]) -> String {
     some_of(names)

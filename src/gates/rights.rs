@@ -137,6 +137,7 @@ pub(super) fn can_create_topics(seen: &Observation, _: &Limits) -> Asked {
 pub(super) fn can_write_target(seen: &Observation, _: &Limits) -> Asked {
     let topics = fresh(&seen.topics)?;
     let (mut lines, mut commands, mut unknown) = (Vec::new(), Vec::new(), None);
+    let (mut cannot_grow, mut growing) = (Vec::new(), Vec::new());
     for topic in topics {
         let mut missing = Vec::new();
         for (probe, name) in [
@@ -147,6 +148,19 @@ pub(super) fn can_write_target(seen: &Observation, _: &Limits) -> Asked {
                 Ok(Probe::Denied) => missing.push(name),
                 Ok(Probe::Allowed) => {}
                 Err(cannot) => unknown = Some(cannot),
+            }
+        }
+        if matches!(fresh(&topic.target), Ok(None)) {
+            match fresh(&topic.target_rights.describe_configs) {
+                Ok(Probe::Denied) => missing.push("DescribeConfigs"),
+                Ok(Probe::Allowed) => {}
+                Err(cannot) => unknown = Some(cannot),
+            }
+            // Wanted only when the source grows.
+            if matches!(fresh(&topic.target_rights.grow), Ok(Probe::Denied)) {
+                cannot_grow.push(topic.name.clone());
+                let resource = format!("--topic {}", quoted(&topic.name));
+                growing.push(acls(&seen.target, &["Alter"], &resource));
             }
         }
         if let (Ok(Some(_)), Ok(has)) =
@@ -178,6 +192,15 @@ pub(super) fn can_write_target(seen: &Observation, _: &Limits) -> Asked {
     }
     if let Some(cannot) = unknown {
         return Err(cannot);
+    }
+    if !cannot_grow.is_empty() {
+        return Ok(Finding::warn(format!(
+            "the target would not let {} add partitions to {}",
+            principal(&seen.target),
+            named(&cannot_grow)
+        ))
+        .fix("partitions that the source adds later would stop until somebody runs these")
+        .run(growing));
     }
     Ok(Finding::pass(format!(
         "{}: Write, Read",
@@ -253,54 +276,6 @@ pub(super) fn can_use_transactional_ids(seen: &Observation, _: &Limits) -> Asked
     .of(["without them an older engine cannot be shut out".to_owned()])
     .fix("let somebody with the right to Alter the cluster run this")
     .run([acls(&seen.target, &["Write", "Describe"], &resource)]))
-}
-
-/// G111.
-pub(super) fn can_see_groups(seen: &Observation, _: &Limits) -> Asked {
-    let wanted = &seen.asked.groups;
-    if wanted.is_empty() {
-        return Ok(Finding::pass("no groups are in scope (`scope.groups`)"));
-    }
-    let groups = fresh(&seen.source_groups)?;
-    if !groups.denied.is_empty() {
-        let commands = groups.denied.iter().map(|group| {
-            acls(
-                &seen.source,
-                &["Describe", "Read"],
-                &format!("--group {}", quoted(group)),
-            )
-        });
-        return Ok(Finding::block(format!(
-            "the source denies {} to describe groups",
-            principal(&seen.source)
-        ))
-        .of(groups.denied.clone())
-        .fix("let somebody with the right to Alter the cluster run these")
-        .run(commands));
-    }
-    let literal = wanted.literals().count() == wanted.texts().len();
-    if !groups.complete && !literal {
-        return Err(CannotLook::because(
-            "without the right to Describe the cluster the source shows only some of its groups, and does not say which it hides",
-        )
-        .fix("let somebody with the right to Alter the cluster run this, or name each group in `scope.groups`")
-        .run([acls(&seen.source, &["Describe"], "--cluster")]));
-    }
-    let missing: Vec<String> = wanted
-        .literals()
-        .filter(|name| !groups.groups.iter().any(|group| group.name == **name))
-        .cloned()
-        .collect();
-    if !missing.is_empty() {
-        return Ok(
-            Finding::warn(format!("not on the source: {}", named(&missing)))
-                .fix("correct `scope.groups` or the application's groups, if they are misspelt"),
-        );
-    }
-    Ok(Finding::pass(numbers::of(
-        groups.groups.len() as u64,
-        "group",
-    )))
 }
 
 /// For gates that ask of something whether it is known at all.

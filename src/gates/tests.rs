@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    cluster::{Operations, Probe},
+    cluster::{Everyone, Fidelity, Operations, Probe},
     engine::status::EngineState,
     model::names::{Side, TopicPartition},
     observe::{
@@ -133,6 +133,16 @@ const CASES: &[(&str, Change, Change)] = &[
         |seen| first(seen).target_settings = not(),
     ),
     (
+        "G114",
+        |seen| {
+            value(&mut seen.source.quotas).consume = Some(1.0);
+            for partition in &mut first(seen).partitions {
+                (partition.copied, partition.source_stable) = (Some(0), Some(1_000_000));
+            }
+        },
+        |seen| seen.target.quotas = not(),
+    ),
+    (
         "G115",
         |seen| {
             value(&mut first(seen).target_settings).compacts = true;
@@ -191,6 +201,23 @@ const CASES: &[(&str, Change, Change)] = &[
         |seen| seen.source_groups = not(),
     ),
     (
+        "G122",
+        |seen| {
+            seen.fidelity = Known::seen(Fidelity::Tried {
+                brokers: 1,
+                batches: 5,
+                changed: vec!["broker 1: a batch in lz4: other producer id".into()],
+                left: None,
+            })
+        },
+        |seen| {
+            seen.fidelity = Known::seen(Fidelity::NotAllowed {
+                topic: "kafka-migrate.orders.probe".into(),
+                lacks: vec!["Delete"],
+            })
+        },
+    ),
+    (
         "G123",
         |seen| seen.asked.most_topics = Some(1),
         |seen| seen.topics = not(),
@@ -203,6 +230,33 @@ const CASES: &[(&str, Change, Change)] = &[
             value(&mut first(seen).source_settings).retention_ms = Some(1000);
         },
         |seen| first(seen).sample = not(),
+    ),
+    (
+        "G125",
+        |seen| {
+            value(&mut seen.target.clients)[1].trouble = Some("certificate verify failed".into())
+        },
+        |seen| seen.source.clients = not(),
+    ),
+    (
+        "G126",
+        |seen| seen.target.everyone = Known::seen(Everyone::Everything),
+        |seen| seen.source.everyone = not(),
+    ),
+    (
+        "G127",
+        |seen| {
+            let old = seen.at_ms - 8 * 86_400_000;
+            let topic = first(seen);
+            topic.target_rights.alter_configs = Known::seen(Probe::Denied);
+            value(&mut topic.sample).oldest = Some((batch(), old));
+        },
+        |seen| first(seen).objections = not(),
+    ),
+    (
+        "G128",
+        |seen| value(&mut seen.commits_denied).push("order-status".into()),
+        |seen| seen.commits_denied = not(),
     ),
     (
         "G201",
@@ -371,6 +425,9 @@ fn with_nothing_observed_no_gate_passes() {
     seen.source_groups = not();
     seen.target_groups = not();
     seen.others = not();
+    (seen.fidelity, seen.commits_denied) = (not(), not());
+    seen.source.clients = not();
+    (seen.source.quotas, seen.target.everyone) = (not(), not());
     let rights = &mut seen.engine_rights;
     (rights.creation, rights.write, rights.transactions) = (not(), not(), not());
     let metrics = &mut seen.metrics;

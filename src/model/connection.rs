@@ -61,3 +61,43 @@ pub struct Tls {
     /// Where `ca_pem` came from, for error messages.
     pub ca_path: Option<std::path::PathBuf>,
 }
+
+impl Connection {
+    /// The same login as settings of librdkafka, handed out one by one: among them is the password.
+    pub fn login(&self, set: &mut dyn FnMut(&'static str, &str)) {
+        let protocol = match (&self.auth, &self.tls) {
+            (Auth::None, None) => "plaintext",
+            (Auth::None, Some(_)) => "ssl",
+            (_, None) => "sasl_plaintext",
+            (_, Some(_)) => "sasl_ssl",
+        };
+        set("security.protocol", protocol);
+        let named = match &self.auth {
+            Auth::None => None,
+            Auth::Plain { username, password } => Some(("PLAIN", username, password)),
+            Auth::Scram {
+                hash: ScramHash::Sha256,
+                username,
+                password,
+            } => Some(("SCRAM-SHA-256", username, password)),
+            Auth::Scram {
+                hash: ScramHash::Sha512,
+                username,
+                password,
+            } => Some(("SCRAM-SHA-512", username, password)),
+        };
+        if let Some((mechanism, username, password)) = named {
+            set("sasl.mechanism", mechanism);
+            set("sasl.username", username);
+            set("sasl.password", password.reveal());
+        }
+        if let Some(tls) = &self.tls {
+            let pem = tls.ca_pem.as_ref();
+            match pem.and_then(|pem| std::str::from_utf8(pem).ok()) {
+                Some(pem) => set("ssl.ca.pem", pem),
+                // The vendored OpenSSL does not know where this system keeps its roots.
+                None => set("ssl.ca.location", "probe"),
+            }
+        }
+    }
+}

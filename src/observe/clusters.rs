@@ -1,6 +1,6 @@
 //! What is known of a cluster as a whole: its brokers, its clock, what may be done to it.
 
-use super::{BrokerSeen, ClockSeen, ClusterSeen, Known, Trouble};
+use super::{BrokerSeen, ClockSeen, ClusterSeen, Known, Trouble, needs::NOT_ASKED};
 use crate::{
     cluster::Cluster,
     error::Failure,
@@ -36,6 +36,9 @@ pub(super) fn unreachable(settings: &Connection, failure: &Failure) -> ClusterSe
         brokers: Known::unknown(reason()),
         clock: Known::unknown(reason()),
         rights: Known::unknown(reason()),
+        everyone: Known::unknown(reason()),
+        quotas: Known::unknown(reason()),
+        clients: Known::unknown(reason()),
     }
 }
 
@@ -95,6 +98,9 @@ pub(super) async fn seen(settings: &Connection, cluster: &Cluster) -> ClusterSee
         brokers: Known::seen(brokers.collect()),
         clock,
         rights,
+        everyone: Known::unknown(NOT_ASKED),
+        quotas: Known::unknown(NOT_ASKED),
+        clients: Known::unknown(NOT_ASKED),
     }
 }
 

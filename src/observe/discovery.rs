@@ -84,7 +84,9 @@ async fn writers(source: &Source, topics: &[TopicInfo]) -> (Known<Vec<Writer>>, 
         .iter()
         .flat_map(|topic| {
             let of = |partition| TopicPartition::new(topic.name.clone(), partition);
-            topic.partitions.iter().map(move |one| of(one.partition))
+            // One without a leader would be waited for, and can tell nothing.
+            let led = topic.partitions.iter().filter(|one| one.leader.is_some());
+            led.map(move |one| of(one.partition))
         })
         .collect();
     let (active, ids): (Result<_>, Result<_>) = tokio::join!(

@@ -1,7 +1,11 @@
 //! Observations in which all is well, for tests of gates.
 
 use super::*;
-use crate::cluster::Operation;
+use crate::{
+    cluster::{Everyone, Operation, Operations, Probe, Quotas},
+    engine::status::EngineState,
+    model::names::TopicPartition,
+};
 
 /// Two topics, one group and one application, all copied and all healthy.
 pub fn green() -> Observation {
@@ -59,6 +63,13 @@ pub fn green() -> Observation {
             transactional_ids: "kafka-migrate.orders.forward.".into(),
             transactions: Known::seen(Probe::Allowed),
         },
+        commits_denied: Known::seen(Vec::new()),
+        fidelity: Known::seen(Fidelity::Tried {
+            brokers: 3,
+            batches: 15,
+            changed: Vec::new(),
+            left: None,
+        }),
         metrics: Metrics {
             replicator_failure: Known::seen(0),
             offset_sync_failure: Known::seen(0),
@@ -116,6 +127,16 @@ fn cluster(id: &str) -> ClusterSeen {
             within_ms: 1,
         }),
         rights: Known::seen(Operations::from([Operation::Describe, Operation::Create])),
+        everyone: Known::seen(Everyone::Nothing),
+        quotas: Known::seen(Quotas::default()),
+        clients: Known::seen(
+            (1..4)
+                .map(|id| ClientSeen {
+                    address: format!("kafka{id}:9092"),
+                    trouble: None,
+                })
+                .collect(),
+        ),
     }
 }
 
@@ -190,7 +211,11 @@ fn topic(name: &str) -> TopicSeen {
             operations: rights(),
             write: Known::seen(Probe::Allowed),
             read: Known::seen(Probe::Allowed),
+            describe_configs: Known::seen(Probe::Allowed),
+            alter_configs: Known::seen(Probe::Allowed),
+            grow: Known::seen(Probe::Allowed),
         },
+        objections: Known::seen(Vec::new()),
         creation: Known::seen(None),
     }
 }

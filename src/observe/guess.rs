@@ -256,7 +256,7 @@ fn stem(id: &str) -> &str {
 /// Names that the file takes, each once.
 fn name_each(applications: &mut [Guess]) {
     let mut taken = BTreeSet::new();
-    for application in applications.iter_mut() {
+    for application in &mut *applications {
         let base = fitting(&application.name);
         let mut name = base.clone();
         for number in 2.. {

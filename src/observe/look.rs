@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Asked, ClusterSeen, EngineSeen, GroupsSeen, Known, Metrics, Observation, StoppedSeen, Trend,
-    VERSION, clusters, groups, needs, topics, trend::Memory,
+    VERSION, clusters, groups, needs, topics, trend::Memory, tried,
 };
 use crate::{
     clock::{self, BootInstant},
@@ -73,7 +73,7 @@ impl Eyes {
         );
         let mut seen = self.empty(source, target);
         if let Some(source) = self.source.clone() {
-            self.fill(&mut seen, &source, depth).await;
+            Box::pin(self.fill(&mut seen, &source, depth)).await;
         }
         groups::count(&mut seen);
         if let Some(only) = self
@@ -151,6 +151,8 @@ impl Eyes {
             applications: self.subject.applications.clone(),
             others: none(),
             engine_rights: needs::nothing(migration),
+            commits_denied: Known::unknown(needs::NOT_ASKED),
+            fidelity: Known::unknown(needs::NOT_ASKED),
             metrics,
             trend: Trend::default(),
             source,
@@ -200,6 +202,7 @@ impl Eyes {
                     needs::engine(target, &settings.migration, settings.shards).await;
                 seen.others = needs::others(source, target, &settings.migration).await;
             }
+            Box::pin(tried::all(seen, &self.subject, source, target, &mut found)).await;
         }
         for topic in &mut found.topics {
             topic.keeps_existing = settings.keep.is_match(&topic.name);

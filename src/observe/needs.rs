@@ -17,7 +17,7 @@ use crate::{
 const SAMPLED_AT_ONCE: usize = 16;
 /// Topics of one command that is only validated.
 const VALIDATED_AT_ONCE: usize = 200;
-const NOT_ASKED: &str = "not asked by this command";
+pub(super) const NOT_ASKED: &str = "not asked by this command";
 
 /// Nothing of it was asked.
 pub(super) fn nothing(migration: &str) -> EngineRights {
@@ -124,7 +124,7 @@ pub(super) async fn rights(
     }
 }
 
-fn probed(
+pub(super) fn probed(
     answers: &crate::cluster::Result<HashMap<TopicName, Probe>>,
     name: &TopicName,
 ) -> Known<Probe> {

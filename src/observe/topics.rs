@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use tokio::task::JoinSet;
 
-use super::{Known, PartitionSeen, TargetRights, TopicSeen, TopicSettings, TopicSide};
+use super::{
+    Known, PartitionSeen, TargetRights, TopicSeen, TopicSettings, TopicSide, needs::NOT_ASKED,
+};
 use crate::{
     cluster::{Cluster, ConfigEntry, OffsetSpec, Result, Source, Target, TopicInfo},
     engine::{
@@ -21,7 +23,6 @@ const AT_ONCE: usize = 16;
 /// Bytes of one look at a partition's tail, and how many of them.
 const TAIL: i32 = 1 << 20;
 const TAIL_LOOKS: usize = 8;
-const NOT_ASKED: &str = "not asked by this command";
 
 /// Settings of a broker that a topic without its own has, by the topic's name for them.
 const INHERITED: [(&str, &str); 11] = [
@@ -136,7 +137,11 @@ pub(super) async fn seen(
                 operations: Known::unknown(NOT_ASKED),
                 write: Known::unknown(NOT_ASKED),
                 read: Known::unknown(NOT_ASKED),
+                describe_configs: Known::unknown(NOT_ASKED),
+                alter_configs: Known::unknown(NOT_ASKED),
+                grow: Known::unknown(NOT_ASKED),
             },
+            objections: Known::unknown(NOT_ASKED),
             creation: Known::unknown(NOT_ASKED),
         });
         if let Ok(made) = made {

@@ -132,10 +132,7 @@ mod consumer {
     use tokio::sync::mpsc;
 
     use super::{Message, Printer, Seen, Statement};
-    use crate::model::{
-        connection::{Auth, Connection, ScramHash},
-        names::TopicPartition,
-    };
+    use crate::model::{connection::Connection, names::TopicPartition};
 
     /// Without a record for so long, reading has failed.
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -334,47 +331,9 @@ mod consumer {
             .set("fetch.queue.backoff.ms", "5")
             .set("receive.message.max.bytes", "1000000000")
             .set("socket.keepalive.enable", "true");
-        let protocol = match (&settings.auth, &settings.tls) {
-            (Auth::None, None) => "plaintext",
-            (Auth::None, Some(_)) => "ssl",
-            (_, None) => "sasl_plaintext",
-            (_, Some(_)) => "sasl_ssl",
-        };
-        config.set("security.protocol", protocol);
-        match &settings.auth {
-            Auth::None => {}
-            Auth::Plain { username, password } => {
-                config
-                    .set("sasl.mechanism", "PLAIN")
-                    .set("sasl.username", username)
-                    .set("sasl.password", password.reveal());
-            }
-            Auth::Scram {
-                hash,
-                username,
-                password,
-            } => {
-                let mechanism = match hash {
-                    ScramHash::Sha256 => "SCRAM-SHA-256",
-                    ScramHash::Sha512 => "SCRAM-SHA-512",
-                };
-                config
-                    .set("sasl.mechanism", mechanism)
-                    .set("sasl.username", username)
-                    .set("sasl.password", password.reveal());
-            }
-        }
-        if let Some(tls) = &settings.tls {
-            match tls
-                .ca_pem
-                .as_ref()
-                .and_then(|pem| std::str::from_utf8(pem).ok())
-            {
-                Some(pem) => config.set("ssl.ca.pem", pem),
-                // The vendored OpenSSL does not know where this system keeps its roots.
-                None => config.set("ssl.ca.location", "probe"),
-            };
-        }
+        settings.login(&mut |name, value| {
+            config.set(name, value);
+        });
         config
     }
 }

@@ -12,22 +12,86 @@ use super::{
 
 /// A batch with one record that has a value and neither key nor headers. `timestamp` in milliseconds since 1970.
 pub fn batch_of_one(value: &[u8], timestamp: i64, stamp: Stamp) -> Stamped {
-    let mut record = Vec::with_capacity(value.len() + 16);
-    record.push(0); // attributes
-    put_varlong(&mut record, 0); // timestamp delta
-    put_varlong(&mut record, 0); // offset delta
-    put_varlong(&mut record, -1); // no key
-    put_varlong(&mut record, value.len() as i64);
-    record.extend_from_slice(value);
-    put_varlong(&mut record, 0); // no headers
-    let mut body = Vec::with_capacity(record.len() + 5);
-    put_varlong(&mut body, record.len() as i64);
-    body.extend_from_slice(&record);
+    let record = Draft {
+        timestamp,
+        key: None,
+        value: Some(value),
+        headers: &[],
+    };
     let times = Times {
         base: timestamp,
         largest: timestamp,
     };
-    seal(body.into(), Codec::None, 1, times, stamp)
+    seal(
+        plain(&[record], timestamp).into(),
+        Codec::None,
+        1,
+        times,
+        stamp,
+    )
+}
+
+/// A record of our own.
+#[derive(Debug, Clone, Copy)]
+pub struct Draft<'a> {
+    /// Milliseconds since 1970.
+    pub timestamp: i64,
+    /// Its key, if it has one.
+    pub key: Option<&'a [u8]>,
+    /// Its value; none is a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Its headers, whose names are bytes like any other.
+    pub headers: &'a [(&'a [u8], Option<&'a [u8]>)],
+}
+
+/// A batch of records of our own. Nothing of it is empty: there is at least one record.
+pub fn batch_of(records: &[Draft<'_>], codec: Codec, stamp: Stamp) -> Result<Stamped, CodecError> {
+    let base = records.first().map_or(0, |record| record.timestamp);
+    let times = records.iter().map(|record| record.timestamp);
+    let times = Times {
+        base,
+        largest: times.max().unwrap_or(base),
+    };
+    let plain = plain(records, base);
+    let body = if codec == Codec::None {
+        plain
+    } else {
+        let mut packed = Vec::new();
+        codec.compress(&plain, &mut packed)?;
+        packed
+    };
+    let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
+    Ok(seal(body.into(), codec, count, times, stamp))
+}
+
+/// Records as they stand in a batch that is not compressed.
+fn plain(records: &[Draft<'_>], base: i64) -> Vec<u8> {
+    let mut all = Vec::new();
+    for (offset, one) in records.iter().enumerate() {
+        let mut record = vec![0]; // attributes
+        put_varlong(&mut record, one.timestamp.wrapping_sub(base));
+        put_varlong(&mut record, offset as i64);
+        put_bytes(&mut record, one.key);
+        put_bytes(&mut record, one.value);
+        put_varlong(&mut record, one.headers.len() as i64);
+        for (name, value) in one.headers {
+            put_bytes(&mut record, Some(name));
+            put_bytes(&mut record, *value);
+        }
+        put_varlong(&mut all, record.len() as i64);
+        all.extend_from_slice(&record);
+    }
+    all
+}
+
+fn put_bytes(to: &mut Vec<u8>, bytes: Option<&[u8]>) {
+    match bytes {
+        None => put_varlong(to, -1),
+        Some(bytes) => {
+            put_varlong(to, bytes.len() as i64);
+            to.extend_from_slice(bytes);
+        }
+    }
 }
 
 /// A batch being put together: records are numbered without holes, in the order they come.

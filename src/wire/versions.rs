@@ -7,11 +7,13 @@ use kafka_protocol::{
         AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, ConsumerGroupDescribeRequest,
         ConsumerGroupDescribeResponse, CreatePartitionsRequest, CreatePartitionsResponse,
         CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse,
-        DescribeClusterRequest, DescribeClusterResponse, DescribeConfigsRequest,
-        DescribeConfigsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
-        DescribeProducersRequest, DescribeProducersResponse, DescribeQuorumRequest,
-        DescribeQuorumResponse, DescribeTransactionsRequest, DescribeTransactionsResponse,
-        EndTxnRequest, EndTxnResponse, FindCoordinatorRequest, FindCoordinatorResponse,
+        DeleteTopicsRequest, DeleteTopicsResponse, DescribeAclsRequest, DescribeAclsResponse,
+        DescribeClientQuotasRequest, DescribeClientQuotasResponse, DescribeClusterRequest,
+        DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+        DescribeGroupsRequest, DescribeGroupsResponse, DescribeProducersRequest,
+        DescribeProducersResponse, DescribeQuorumRequest, DescribeQuorumResponse,
+        DescribeTransactionsRequest, DescribeTransactionsResponse, EndTxnRequest, EndTxnResponse,
+        FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest, HeartbeatResponse,
         IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, InitProducerIdRequest,
         InitProducerIdResponse, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest,
         ListOffsetsResponse, ListTransactionsRequest, ListTransactionsResponse, MetadataRequest,
@@ -83,20 +85,25 @@ asks! {
     // One group a request up to 7; the batched form of 8 is not needed.
     9 "OffsetFetch" OffsetFetchRequest OffsetFetchResponse 5..=7 32 * MIB;
     10 "FindCoordinator" FindCoordinatorRequest FindCoordinatorResponse 3..=3 64 * KIB;
+    12 "Heartbeat" HeartbeatRequest HeartbeatResponse 3..=4 64 * KIB;
     15 "DescribeGroups" DescribeGroupsRequest DescribeGroupsResponse 3..=5 32 * MIB;
     16 "ListGroups" ListGroupsRequest ListGroupsResponse 2..=5 32 * MIB;
     17 "SaslHandshake" SaslHandshakeRequest SaslHandshakeResponse 1..=1 64 * KIB;
     19 "CreateTopics" CreateTopicsRequest CreateTopicsResponse 5..=7 32 * MIB;
+    // By name; 6 takes ids as well.
+    20 "DeleteTopics" DeleteTopicsRequest DeleteTopicsResponse 4..=5 MIB;
     21 "DeleteRecords" DeleteRecordsRequest DeleteRecordsResponse 2..=2 MIB;
     22 "InitProducerId" InitProducerIdRequest InitProducerIdResponse 4..=4 64 * KIB;
     // 4 and later are for brokers: an ordinary user is refused (KIP-890).
     24 "AddPartitionsToTxn" AddPartitionsToTxnRequest AddPartitionsToTxnResponse 3..=3 4 * MIB;
     // 5 moves the epoch at each end (KIP-890); 3 behaves the same from 2.8 to 4.1.
     26 "EndTxn" EndTxnRequest EndTxnResponse 3..=3 64 * KIB;
+    29 "DescribeAcls" DescribeAclsRequest DescribeAclsResponse 1..=3 32 * MIB;
     32 "DescribeConfigs" DescribeConfigsRequest DescribeConfigsResponse 1..=4 32 * MIB;
     36 "SaslAuthenticate" SaslAuthenticateRequest SaslAuthenticateResponse 1..=2 64 * KIB;
     37 "CreatePartitions" CreatePartitionsRequest CreatePartitionsResponse 2..=3 MIB;
     44 "IncrementalAlterConfigs" IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse 0..=1 32 * MIB;
+    48 "DescribeClientQuotas" DescribeClientQuotasRequest DescribeClientQuotasResponse 0..=1 32 * MIB;
     55 "DescribeQuorum" DescribeQuorumRequest DescribeQuorumResponse 1..=2 MIB;
     60 "DescribeCluster" DescribeClusterRequest DescribeClusterResponse 0..=0 4 * MIB;
     61 "DescribeProducers" DescribeProducersRequest DescribeProducersResponse 0..=0 32 * MIB;

@@ -4,6 +4,7 @@ mod cli;
 mod documents;
 mod faults;
 mod gates;
+mod guides;
 mod hostile;
 mod layers;
 mod model;

@@ -11,6 +11,7 @@ fn without_arguments_the_help_is_shown() {
     finished.assert_exit(2);
     finished.assert_says("Usage: kafka-migrate [OPTIONS] <COMMAND>");
     for command in [
+        "init",
         "preflight",
         "plan",
         "replicate",
@@ -94,14 +95,108 @@ fn help_names_the_commands_that_work_and_no_others() {
 }
 
 #[test]
+fn help_of_init() {
+    assert_snapshot!(Place::empty().transcript(&["init", "--help"]), @r#"
+    ── stdout
+    Write a migration file by looking at the source
+
+    It reads the source's topics, groups, members and writers, guesses the applications from them, and
+    writes the file that --config names, with every key, its meaning and its default. What is guessed
+    says on what it rests. A file that is there is never overwritten. Nothing else is changed, and the
+    target is not asked: `preflight` looks at both.
+
+    Passwords are never given themselves: only the file or the variable that holds them.
+
+    Usage: kafka-migrate init [OPTIONS]
+
+    Options:
+          --name <NAME>
+              The migration's name, which its topics on the target carry [default: that of the file,
+              without its ending]
+
+          --source <HOST:PORT>
+              Servers of the source to ask first, several with commas between
+
+          --source-mechanism <MECHANISM>
+              How to log in to the source: none, plain, scram-sha-256, scram-sha-512 [default: none]
+
+          --source-username <NAME>
+              Who logs in to the source
+
+          --source-password-file <FILE>
+              The file that holds the password for the source
+
+          --source-password-env <VARIABLE>
+              The variable that holds the password for the source
+
+          --source-tls
+              Speak TLS with the source, and trust the system's authorities
+
+          --source-ca <FILE>
+              Speak TLS with the source, and trust the authorities of this PEM file
+
+          --target <HOST:PORT>
+              Servers of the target to ask first, several with commas between
+
+          --target-mechanism <MECHANISM>
+              How to log in to the target: none, plain, scram-sha-256, scram-sha-512 [default: none]
+
+          --target-username <NAME>
+              Who logs in to the target
+
+          --target-password-file <FILE>
+              The file that holds the password for the target
+
+          --target-password-env <VARIABLE>
+              The variable that holds the password for the target
+
+          --target-tls
+              Speak TLS with the target, and trust the system's authorities
+
+          --target-ca <FILE>
+              Speak TLS with the target, and trust the authorities of this PEM file
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Options of every command:
+      -c, --config <FILE>
+              The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]
+
+          --state <DIR>
+              Where local state lives [default: .kafka-migrate/NAME beside the file; variable:
+              KAFKA_MIGRATE_STATE]
+
+          --json
+              Print JSON on stdout: one document, or for `replicate` a line per event
+
+      -v, --verbose...
+              Say more; twice: also what happens inside, for a bug report
+
+      -q, --quiet
+              Say only what went wrong
+
+          --color <WHEN>
+              When to use colour [default: auto]
+
+              Possible values:
+              - auto:   On a terminal, unless NO_COLOR or CI is set
+              - always: Always
+              - never:  Never
+    ── exit 0
+    "#);
+}
+
+#[test]
 fn help_of_preflight() {
     assert_snapshot!(Place::empty().transcript(&["preflight", "--help"]), @r#"
     ── stdout
     Ask whether this migration can work, before anything is copied
 
     Looks at both clusters: every broker, every right, what is stored and what the other side would
-    take. It changes nothing: what has to be tried is tried in ways that can have no effect. Commands
-    that would put something right are printed, never run.
+    take. What has to be tried is tried in ways that can have no effect, but for one: where it may, it
+    makes the topic kafka-migrate.NAME.probe on the target, writes to it, reads it back and removes it.
+    Commands that would put something right are printed, never run.
 
     Exit 0: it can work. 3: something is in the way, or could not be looked at.
 
@@ -338,7 +433,9 @@ fn help_of_status() {
     Usage: kafka-migrate status [OPTIONS]
 
     Options:
-      -h, --help  Print help (see more with '--help')
+      -w, --watch  Look again and again until Ctrl-C: redrawn in place on a terminal, a line for each
+                   change elsewhere
+      -h, --help   Print help (see more with '--help')
 
     Options of every command:
       -c, --config <FILE>  The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]

@@ -4,6 +4,7 @@ mod broken_sides;
 mod config;
 mod exits;
 mod help;
+mod init;
 mod refusals;
 mod secrets;
 

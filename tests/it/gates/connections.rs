@@ -5,7 +5,9 @@ use std::fs;
 use super::{assert_says, document, preflight, verdict};
 use crate::{
     hostile::{
-        broker::{AUTHENTICATE, Broker, HANDSHAKE, Heard, METADATA, Reply, metadata},
+        broker::{
+            AUTHENTICATE, Broker, HANDSHAKE, Heard, METADATA, Reply, VERSIONS, metadata, versions,
+        },
         tls::{broker_for, broker_until},
     },
     support::{kafka::Kafka, tool::Migration, unique},
@@ -151,5 +153,61 @@ fn a_broker_that_is_advertised_where_nobody_listens_is_found_behind_a_live_boots
         "G203",
         "block",
         &["KafkaClusterPingSuccessCount 0 on the source, 1 on the target"],
+    );
+}
+
+const QUORUM: i16 = 55;
+
+/// A broker of a KRaft cluster whose clock is so far ahead.
+async fn ahead(minutes: i64, cluster: [u8; 7]) -> (Broker, String) {
+    let broker = Broker::start(None, move |heard| match heard.key {
+        // DescribeQuorum besides.
+        VERSIONS => {
+            let mut answer = versions();
+            answer[2] += 1;
+            answer.splice(3..3, [0, 55, 0, 0, 0, 1, 0]);
+            Reply::Body(answer)
+        }
+        METADATA => {
+            let mut answer = metadata(1);
+            let at = answer.windows(7).position(|word| word == b"cluster");
+            answer[at.expect("it is there")..][..7].copy_from_slice(&cluster);
+            Reply::Body(answer)
+        }
+        QUORUM => {
+            let since = std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .expect("it is later than 1970");
+            let now = i64::try_from(since.as_millis()).expect("it is not that late");
+            let mut body = vec![0, 0, 0, 2, 19];
+            body.extend(b"__cluster_metadata");
+            body.extend([2, 0, 0, 0, 0, 0, 0]);
+            body.extend([0, 0, 0, 1, 0, 0, 0, 1]);
+            body.extend(7i64.to_be_bytes());
+            // One voter, the leader itself.
+            body.extend([2, 0, 0, 0, 1]);
+            body.extend(7i64.to_be_bytes());
+            body.extend((-1i64).to_be_bytes());
+            body.extend((now + minutes * 60_000).to_be_bytes());
+            body.extend([0, 1, 0, 0, 0]);
+            Reply::Body(body)
+        }
+        _ => Reply::Honest,
+    })
+    .await;
+    let address = format!("127.0.0.1:{}", broker.port);
+    (broker, address)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_that_are_ten_minutes_apart_are_named() {
+    let (_source, here) = ahead(0, *b"cluster").await;
+    let (_target, there) = ahead(10, *b"another").await;
+    let said = preflight(&migration(&here, &there, ""), 3);
+    assert_says(
+        &said,
+        "G104",
+        "block",
+        &["10m", "apart", "the target is", "ahead of this machine"],
     );
 }

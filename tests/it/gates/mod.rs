@@ -6,6 +6,7 @@ mod explain;
 mod oldest;
 mod planted;
 mod ready;
+mod rewriting;
 mod rights;
 
 use std::sync::OnceLock;

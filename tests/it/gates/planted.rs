@@ -62,6 +62,22 @@ fn where_all_is_well_preflight_says_so_and_has_changed_nothing() {
         "pass",
         &["0 there, 1 to be made (validated only)"],
     );
+    assert_says(
+        &said,
+        "G122",
+        "pass",
+        &["5 batches, 1 broker, byte for byte as written"],
+    );
+    assert_says(&said, "G114", "pass", &["no quotas"]);
+    assert_says(
+        &said,
+        "G125",
+        "pass",
+        &["source 1/1, target 1/1 with librdkafka"],
+    );
+    assert_says(&said, "G126", "pass", &["no authorizer"]);
+    assert_says(&said, "G127", "pass", &["1 topic"]);
+    assert_says(&said, "G128", "pass", &["Read on every group"]);
     assert_says(&said, "G124", "pass", &["to copy"]);
     assert_eq!(said["ready"], true);
     // Other tests make topics at the same time: none is of this migration.
@@ -126,7 +142,7 @@ fn every_planted_fault_is_found_in_one_run_and_named() {
         "block",
         &[&single, "--add-config max.message.bytes="],
     );
-    let too_old = format!("{old}-0 at offset 0 is 2d 0h old; the target takes 1d 0h");
+    let too_old = format!("{old}-0 at offset 0 is 2d old; the target takes 1d");
     assert_says(
         &said,
         "G113",
@@ -175,6 +191,43 @@ fn every_planted_fault_is_found_in_one_run_and_named() {
             text.stdout
         );
     }
+}
+
+/// Each of the two settings is fine by itself; the target objects to what they are together.
+#[test]
+fn a_setting_of_the_source_that_the_target_refuses_is_named() {
+    let (source, target) = super::pair();
+    let topic = unique("refused");
+    let compacted = ("cleanup.policy", "compact");
+    source.create_topic(
+        &topic,
+        1,
+        &[
+            compacted,
+            ("max.compaction.lag.ms", "60000"),
+            ("retention.ms", "123456"),
+        ],
+    );
+    target.create_topic(&topic, 1, &[compacted, ("min.compaction.lag.ms", "120000")]);
+    let migration = Migration::new(
+        &unique("refused"),
+        Access::Plain(source),
+        Access::Plain(target),
+        &[&topic],
+    );
+    let said = preflight(&migration, 0);
+    assert_says(
+        &said,
+        "G127",
+        "warn",
+        &[
+            "1 setting of the source not taken",
+            &format!("{topic}: max.compaction.lag.ms=60000 ("),
+        ],
+    );
+    // Validated only.
+    let kept = target.wire().topic_setting(&topic, "retention.ms");
+    assert_eq!(kept.expect("the broker answers"), None);
 }
 
 #[test]

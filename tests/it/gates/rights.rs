@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, thread};
 
 use serde_json::Value;
 
-use super::{assert_says, preflight};
+use super::{
+    applications::{commit, member},
+    assert_says, preflight,
+};
 use crate::support::{
     kafka::{Kafka, MIGRATOR, Version},
     load::Load,
@@ -112,6 +115,10 @@ fn a_login_without_any_right_gets_by_what_is_printed_all_that_a_copy_takes() {
     }
     target.create_topic("payments", 2, &[]);
     Load::to(&[("orders", 2), ("payments", 2)]).fill(&source, 1000);
+    // A group that the source lists as soon as the cluster may be described, and that may not be looked into.
+    let billing = member(&source, "billing", &["orders"]);
+    commit(&billing, "orders", 1);
+    drop(billing);
     let name = unique("acls");
     let migration = Migration::new(
         &name,
@@ -170,12 +177,22 @@ fn a_login_without_any_right_gets_by_what_is_printed_all_that_a_copy_takes() {
         );
     }
     super::assert_held_up_by(&said, &[]);
+    assert_says(&said, "G122", "pass", &["5 batches, 1 broker"]);
+    assert_says(&said, "G125", "pass", &["source 1/1, target 1/1"]);
+    assert_says(&said, "G126", "pass", &["target: nobody may touch"]);
     migration.catch_up();
     for topic in ["orders", "payments"] {
         read::assert_same(&source, &target, topic);
     }
     // What must not be missing is found when it is taken away again, one by one. Others see a missing DescribeConfigs at run time only.
-    let [read, write, delete, describe, describe_configs] = [3, 4, 6, 8, 10];
+    let [
+        read,
+        write,
+        delete,
+        describe,
+        describe_configs,
+        alter_configs,
+    ] = [3, 4, 6, 8, 10, 11];
     let group = "billing";
     let ledger = format!("kafka-migrate.{name}.forward");
     migration.edit("groups = [\"*\"]", &format!("groups = [{group:?}]"));
@@ -185,15 +202,21 @@ fn a_login_without_any_right_gets_by_what_is_printed_all_that_a_copy_takes() {
     deny(&target, (2, "orders", 3), write);
     deny(&target, (2, &ledger, 3), delete);
     deny(&target, (5, &format!("{ledger}."), 4), write);
+    deny(&target, (3, group, 3), read);
+    deny(&target, (2, "payments", 3), alter_configs);
+    let probe = format!("kafka-migrate.{name}.probe");
+    deny(&target, (2, &probe, 3), delete);
     let mut said = Value::Null;
     crate::support::wait::until(
         "all of it is denied",
         std::time::Duration::from_secs(60),
         || {
             said = super::document(&migration.run(&["--json", "preflight"]));
-            ["G106", "G108", "G109", "G110", "G111"]
+            ["G106", "G108", "G109", "G110", "G111", "G128"]
                 .iter()
                 .all(|code| super::verdict(&said, code)["verdict"] == "block")
+                && super::verdict(&said, "G122")["verdict"] == "unknown"
+                && super::verdict(&said, "G127")["verdict"] == "warn"
         },
     );
     assert_says(
@@ -206,4 +229,52 @@ fn a_login_without_any_right_gets_by_what_is_printed_all_that_a_copy_takes() {
     assert_says(&said, "G109", "block", &[&format!("{ledger}: no Delete")]);
     assert_says(&said, "G110", "block", &[&format!("{ledger}.*")]);
     assert_says(&said, "G111", "block", &[group]);
+    assert_says(&said, "G128", "block", &[group]);
+    assert_says(&said, "G127", "warn", &["payments: no AlterConfigs"]);
+    // None is made that could not be removed again.
+    assert_says(
+        &said,
+        "G122",
+        "unknown",
+        &[&format!("no Delete on {probe}")],
+    );
+    assert!(!target.metadata().topics.contains_key(&probe));
+}
+
+/// Brokers keep the setting to themselves; what it does shows all the same.
+#[test]
+fn a_source_that_allows_everyone_what_no_acl_forbids_is_told_from_a_target_that_does_not() {
+    let source = Kafka::spec("allows-everyone")
+        .secure()
+        .set("allow.everyone.if.no.acl.found", "true")
+        .start();
+    let (_, target) = super::pair();
+    source.create_topic("orders", 1, &[]);
+    let migration = Migration::new(
+        &unique("everyone"),
+        Access::Secure(&source, "scram-sha-512"),
+        Access::Plain(target),
+        &["orders"],
+    );
+    let mut said = Value::Null;
+    let mut until = |answer: &str| {
+        crate::support::wait::until(answer, std::time::Duration::from_secs(120), || {
+            said = super::document(&migration.run(&["--json", "preflight"]));
+            super::verdict(&said, "G126")["verdict"] == answer
+        });
+        said.clone()
+    };
+    // Without any ACL at all this login may do what a super user may.
+    let told = until("unknown");
+    assert_says(&told, "G126", "unknown", &["as a super user may"]);
+    for operation in [3, 8, 10] {
+        allow(&source, (2, "orders", 3), operation);
+    }
+    let told = until("block");
+    assert_says(
+        &told,
+        "G126",
+        "block",
+        &["source: everyone may do everything to what has no ACL; target: no authorizer"],
+    );
 }

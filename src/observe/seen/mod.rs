@@ -1,0 +1,16 @@
+//! What an observation is made of: plain data, by subject.
+
+mod cluster;
+mod engine;
+mod group;
+mod metrics;
+mod topic;
+
+pub use cluster::{BrokerSeen, ClientSeen, ClockSeen, ClusterSeen, Trouble};
+pub use engine::{EngineRights, EngineSeen, OtherCopies, OtherSeen, StoppedSeen};
+pub use group::{GroupCount, GroupKind, GroupSeen, GroupsSeen};
+pub use metrics::{Latency, Metrics};
+pub use topic::{
+    BatchSeen, Objection, PartitionSeen, Refusal, Sample, TargetRights, TopicSeen, TopicSettings,
+    TopicSide,
+};
