@@ -5,6 +5,7 @@ mod journal;
 mod metrics;
 mod plans;
 mod status;
+mod transcripts;
 
 use crate::support::{kafka::Kafka, read};
 
