@@ -21,13 +21,17 @@ fn main() -> ExitCode {
 }
 
 fn run(start: Start) -> Exit {
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(worker_threads())
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return start.no_runtime(&error),
+    // Where no more files can be opened it panics; that has said what it is about.
+    let built = std::panic::catch_unwind(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(worker_threads())
+            .enable_all()
+            .build()
+    });
+    let runtime = match built {
+        Ok(Ok(runtime)) => runtime,
+        Ok(Err(error)) => return start.no_runtime(&error),
+        Err(_) => return Exit::Bug,
     };
     // A panic has said what it is about; what is left to tell is that it is a bug.
     let exit = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, Source, Target},
-    model::names::{Side, TopicName, TopicPartition},
+    model::{
+        names::{Side, TopicName, TopicPartition},
+        numbers,
+    },
     wire::record::{Record, Records},
 };
 
@@ -77,34 +80,37 @@ fn notes(report: &mut Report) {
     let notes = [
         (
             absent > 0,
-            format!("{absent} topics are not on the target yet"),
+            format!(
+                "{} of the scope not on the target yet",
+                numbers::of(absent as u64, "topic")
+            ),
         ),
         (
             totals.not_yet_copied > 0,
             format!(
-                "at most {} records of the source are not copied yet",
-                totals.not_yet_copied
+                "at most {} of the source still to be copied",
+                numbers::of(totals.not_yet_copied, "record")
             ),
         ),
         (
             totals.retired > 0,
             format!(
-                "{} records at the front of partitions are on one side only, because the other side's retention removed them",
-                totals.retired
+                "{} at the front of partitions on one side only: the other side's retention removed them",
+                numbers::of(totals.retired, "record")
             ),
         ),
         (
             totals.kept > 0,
             format!(
-                "at most {} records that the target held before are kept in front of the copies, and were not compared",
-                totals.kept
+                "at most {} that the target held before, kept in front of the copies and not compared",
+                numbers::of(totals.kept, "record")
             ),
         ),
         (
             totals.excused > 0,
             format!(
-                "{} records of compacted topics were not compared, because a later record of their key, or nothing, takes their place",
-                totals.excused
+                "{} of compacted topics not compared: a later record of the key, or nothing, takes its place",
+                numbers::of(totals.excused, "record")
             ),
         ),
         (

@@ -126,17 +126,13 @@ fn line(plan: &PlanStatus) -> String {
 }
 
 fn plan(course: &Course) -> PlanStatus {
-    let own = |(at, step): (usize, &crate::run::step::Step)| {
-        step.what.is_done_here().then_some((at, step.name.clone()))
+    let steps = &course.plan.steps;
+    let done = |at: &usize| matches!(course.standing[*at], Standing::Done(_));
+    let last = (0..steps.len()).rev().find(done);
+    // What is left to the engine is over with what came behind it, as `replicate` counts the steps.
+    let over = |at: &usize| {
+        done(at) || !steps[*at].what.is_done_here() && last.is_some_and(|last| *at < last)
     };
-    let own: Vec<(usize, String)> = course
-        .plan
-        .steps
-        .iter()
-        .enumerate()
-        .filter_map(own)
-        .collect();
-    let done = |(at, _): &&(usize, String)| matches!(course.standing[*at], Standing::Done(_));
     PlanStatus {
         plan: format!("{} {}", course.plan.phase, course.plan.subject)
             .trim_end()
@@ -150,9 +146,9 @@ fn plan(course: &Course) -> PlanStatus {
             (None, Way::Forward) => "under-way",
             (None, Way::Back) => "going-back",
         },
-        done: own.iter().filter(done).count(),
-        steps: own.len(),
-        last_done: own.iter().rfind(done).map(|(_, name)| name.clone()),
+        done: (0..steps.len()).filter(over).count(),
+        steps: steps.len(),
+        last_done: last.map(|at| steps[at].name.clone()),
         failure: course
             .failure
             .as_ref()
@@ -259,7 +255,7 @@ mod tests {
         insta::assert_snapshot!(after(&records[..6]).text(), @r"
 
         the journal says
-          replicate, planned 2026-01-31T14:00:00.000Z: under way, 1 of 2 steps; last done: create topics
+          replicate, planned 2026-01-31T14:00:00.000Z: under way, 1 of 3 steps; last done: create topics
           `replicate`, process 4711 on ferry is at work, or ended without a word
 
         waived  for  since                     who           why
@@ -268,7 +264,7 @@ mod tests {
         insta::assert_snapshot!(after(&records).text(), @r"
 
         the journal says
-          replicate, planned 2026-01-31T14:00:00.000Z: done, 2 of 2 steps; last done: start engine
+          replicate, planned 2026-01-31T14:00:00.000Z: done, 3 of 3 steps; last done: start engine
 
         waived  for  since                     who           why
         G212    all  2026-01-31T14:00:00.000Z  ann on ferry  nobody goes back

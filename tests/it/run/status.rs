@@ -50,7 +50,7 @@ fn what_was_asked_of_the_engine_and_done_is_told_without_an_engine_and_without_a
         "request    at most 20.0 kB/s by ",
         "until `kafka-migrate resume`",
         "the journal says\n  replicate, planned ",
-        ": done, 2 of 2 steps; last done: start engine",
+        ": done, 3 of 3 steps; last done: start engine",
     ] {
         assert!(status.stdout.contains(says), "{says:?} in {status}");
     }
@@ -65,7 +65,7 @@ fn what_was_asked_of_the_engine_and_done_is_told_without_an_engine_and_without_a
     );
     assert_eq!(
         (&plan["done"], &plan["last_done"]),
-        (&2.into(), &"start-engine".into())
+        (&3.into(), &"start-engine".into())
     );
     assert!(!migration.path("elsewhere").exists(), "nothing was made");
     migration.run(&["resume"]).assert_exit(3);
@@ -89,7 +89,7 @@ fn a_plan_that_was_cut_short_is_under_way_and_a_damaged_journal_hides_nothing_el
     let status = migration.run(&["status"]);
     status.assert_exit(0);
     for says in [
-        ": under way, 1 of 2 steps; last done: create topics\n",
+        ": under way, 1 of 3 steps; last done: create topics\n",
         "  `replicate`, process ",
     ] {
         assert!(status.stdout.contains(says), "{says:?} in {status}");
