@@ -200,3 +200,22 @@ async fn topics(target: &Target, names: &[TopicName], found: &mut Found) {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::example;
+
+    #[test]
+    fn groups_that_a_pattern_finds_are_tried_like_those_that_are_named() {
+        let wanted = |texts: &[&str]| {
+            let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
+            Patterns::of(&texts).expect("they are globs")
+        };
+        let seen = example::green();
+        assert_eq!(groups(&seen, &wanted(&["order*"])), ["order-status"]);
+        // One that the source does not show yet is tried too, and none twice.
+        let named = wanted(&["billing", "order-status"]);
+        assert_eq!(groups(&seen, &named), ["billing", "order-status"]);
+    }
+}

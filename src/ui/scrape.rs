@@ -464,6 +464,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn it_is_up_between_the_engine_s_beginning_and_its_end() {
+        let loopback = address("0").unwrap();
+        let scrape = Scrape::listen(loopback, false, "orders").await.unwrap();
+        let up = |event: Option<Event>| {
+            if let Some(event) = event {
+                scrape.note(&event, Vec::new);
+            }
+            lock(&scrape.now).up
+        };
+        assert!(!up(None));
+        assert!(up(Some(Event::Started {
+            source_cluster: "Aaa".into(),
+            target_cluster: "Bbb".into(),
+            topics: 1,
+            partitions: 1,
+            shards: 1,
+        })));
+        assert!(!up(Some(Event::Stopped {
+            sealed: true,
+            records: 0,
+            bytes: 0,
+        })));
+    }
+
+    #[tokio::test]
     async fn what_cannot_be_bound_or_is_open_to_all_is_refused_at_once() {
         let loopback = address("0").unwrap();
         let first = Scrape::listen(loopback, false, "orders").await.unwrap();
