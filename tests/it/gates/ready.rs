@@ -67,7 +67,16 @@ fn ready_waits_until_an_engine_has_caught_up_and_needs_no_state_of_its_own() {
 
     // On another machine, with nothing on disk.
     let elsewhere = migration
-        .command_in("another-state", &["--json", "ready", WAIVED[0], WAIVED[1]])
+        .command_in(
+            "another-state",
+            &[
+                &["--json", "ready"][..],
+                &WAIVED,
+                // It lets nothing through, so nobody needs to remember it.
+                &["--waive", "G205=it is not even slow"],
+            ]
+            .concat(),
+        )
         .finish();
     elsewhere.assert_exit(0);
     let said = document(&elsewhere);
@@ -102,6 +111,10 @@ fn ready_waits_until_an_engine_has_caught_up_and_needs_no_state_of_its_own() {
     );
     assert!(word["by"].as_str().is_some_and(|by| by.contains(" on ")));
     assert_eq!(super::verdict(&said, "G212")["verdict"], "block");
+    // A word that nobody would remember opens nothing: no state directory can be where a file is.
+    let unwritten = ["ready", "--waive", "G212=another reason"];
+    let unwritten = migration.command_in("migration.toml", &unwritten).finish();
+    assert!(!matches!(unwritten.code(), Some(0 | 3)), "{unwritten}");
     let status = migration.run(&["status"]);
     status.assert_exit(0);
     assert!(

@@ -244,37 +244,55 @@ fn a_login_without_any_right_gets_by_what_is_printed_all_that_a_copy_takes() {
 /// Brokers keep the setting to themselves; what it does shows all the same.
 #[test]
 fn a_source_that_allows_everyone_what_no_acl_forbids_is_told_from_a_target_that_does_not() {
-    let source = Kafka::spec("allows-everyone")
-        .secure()
-        .set("allow.everyone.if.no.acl.found", "true")
-        .start();
+    let (source, strict) = thread::scope(|scope| {
+        let source = scope.spawn(|| {
+            Kafka::spec("allows-everyone")
+                .secure()
+                .set("allow.everyone.if.no.acl.found", "true")
+                .start()
+        });
+        let strict = Kafka::spec("allows-nobody").secure().start();
+        (source.join().expect("the source starts"), strict)
+    });
     let (_, target) = super::pair();
-    source.create_topic("orders", 1, &[]);
-    let migration = Migration::new(
-        &unique("everyone"),
-        Access::Secure(&source, "scram-sha-512"),
-        Access::Plain(target),
-        &["orders"],
-    );
-    let mut said = Value::Null;
-    let mut until = |answer: &str| {
+    for kafka in [&source, &strict] {
+        kafka.create_topic("orders", 1, &[]);
+    }
+    let between = |source, target| Migration::new(&unique("everyone"), source, target, &["orders"]);
+    let secure = |kafka| Access::Secure(kafka, "scram-sha-512");
+    let until = |migration: &Migration, answer: &str| {
+        let mut said = Value::Null;
         crate::support::wait::until(answer, std::time::Duration::from_secs(120), || {
             said = super::document(&migration.run(&["--json", "preflight"]));
             super::verdict(&said, "G126")["verdict"] == answer
         });
-        said.clone()
+        said
     };
+    let migration = between(secure(&source), Access::Plain(target));
     // Without any ACL at all this login may do what a super user may.
-    let told = until("unknown");
+    let told = until(&migration, "unknown");
     assert_says(&told, "G126", "unknown", &["as a super user may"]);
     for operation in [3, 8, 10] {
-        allow(&source, (2, "orders", 3), operation);
+        for kafka in [&source, &strict] {
+            allow(kafka, (2, "orders", 3), operation);
+        }
     }
-    let told = until("block");
+    let told = until(&migration, "block");
     assert_says(
         &told,
         "G126",
         "block",
         &["source: everyone may do everything to what has no ACL; target: no authorizer"],
     );
+    // ACLs on both sides, and yet not the same.
+    let narrower = until(&between(secure(&source), secure(&strict)), "block");
+    let wider = between(secure(&strict), secure(&source));
+    let refused = "applications would be refused on the target";
+    assert_says(&narrower, "G126", "block", &[refused]);
+    let open = "what nobody may touch on the source everyone could read and write";
+    assert_says(&until(&wider, "block"), "G126", "block", &[open]);
+    // Where every group has an ACL none without one can be tried.
+    allow(&source, (3, "*", 3), 8);
+    let told = until(&wider, "unknown");
+    assert_says(&told, "G126", "unknown", &["allow every group"]);
 }

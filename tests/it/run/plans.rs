@@ -95,9 +95,11 @@ fn a_saved_plan_is_done_once_and_refused_when_anything_has_changed() {
     )
     .expect("it can be written");
     refused("K438", "by hand");
-    // Settings that are not what they were.
+    // How fast is no part of what is done; other settings are.
     save();
     migration.edit("[replication]\n", "[replication]\nrate = \"unlimited\"\n");
+    migration.run(&APPLY).assert_exit(0);
+    save();
     migration.edit(
         "topics = [",
         "exclude_topics = [\"nothing-at-all\"]\ntopics = [",
@@ -174,6 +176,13 @@ fn a_plan_carries_the_rate_and_the_ways_past_stops_that_it_was_made_with() {
     let wrong = migration.run(&["plan", "replicate", "--accept-gap", "nothing"]);
     wrong.assert_exit(2);
     wrong.assert_says("K005");
+    // A plan that deletes is not done unasked.
+    migration
+        .run(&["plan", "replicate", "--recopy", &word, "--out", "plan.json"])
+        .assert_exit(0);
+    let unasked = migration.run(&APPLY);
+    unasked.assert_exit(10);
+    unasked.assert_says("K006");
     let planned = migration.run(&[
         "plan",
         "replicate",
