@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    net::{Shutdown, TcpListener, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -26,6 +26,8 @@ const TIMES: u8 = 1;
 const PRODUCER: u8 = 2;
 /// Breaks batches.
 const DAMAGE: u8 = 3;
+/// Hangs up on clients of other names than ours.
+const OURS_ONLY: u8 = 4;
 
 /// Passes on to `broker` what comes to `address`, for as long as the test process lives.
 fn start(address: &str, broker: String) -> Arc<AtomicU8> {
@@ -55,9 +57,14 @@ fn requests(mut client: TcpStream, mut server: TcpStream, rule: &AtomicU8) -> st
         client.read_exact(&mut length)?;
         let mut frame = vec![0; u32::from_be_bytes(length) as usize];
         client.read_exact(&mut frame)?;
+        let rule = rule.load(Ordering::Relaxed);
+        // Key, version and correlation id come before the client's name.
+        if rule == OURS_ONLY && !frame[8..].starts_with(b"\0\x0dkafka-migrate") {
+            return server.shutdown(Shutdown::Both);
+        }
         if frame[..2] == [0, 0] {
             for batch in batches(&frame) {
-                change(&mut frame[batch..], rule.load(Ordering::Relaxed));
+                change(&mut frame[batch..], rule);
             }
         }
         server.write_all(&length)?;
@@ -142,6 +149,22 @@ fn a_proxy_that_writes_batches_anew_is_found_and_what_it_changes_is_named() {
         assert_says(&said, "G122", "block", names);
         none_left();
     }
+
+    // What lets through nobody but us is of no use to applications.
+    rule.store(OURS_ONLY, Ordering::Relaxed);
+    migration.edit("[target]\n", "[target]\nconnect_timeout = \"3s\"\n");
+    let said = preflight(&migration, 3);
+    super::assert_held_up_by(&said, &["G125"]);
+    assert_says(
+        &said,
+        "G125",
+        "block",
+        &[
+            "source 1/1, target 0/1 with librdkafka",
+            &format!("target broker at {}: ", target.proxied_bootstrap()[0]),
+        ],
+    );
+    none_left();
 
     // A quota of our own on brokers that nobody else uses.
     rule.store(PASS, Ordering::Relaxed);

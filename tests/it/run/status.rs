@@ -125,6 +125,11 @@ fn watched_in_lines_every_change_is_one_and_a_broker_may_go_away_meanwhile() {
     engine.interrupt();
     engine.wait(PATIENCE).assert_exit(130);
     watching.wait_for(" stopped ", LIMIT);
+    // Of a journal's news only lines like these tell.
+    migration
+        .run(&["ready", "--waive", "G212=nobody goes back"])
+        .assert_exit(3);
+    watching.wait_for("  1 gate waived", LIMIT);
     target.kill(0);
     watching.wait_for("cannot look: ", PATIENCE);
     let before = watching.said();
