@@ -4,7 +4,10 @@ use super::*;
 use crate::{
     cluster::{Everyone, Fidelity, Operations, Probe},
     engine::status::EngineState,
-    model::names::{Side, TopicPartition},
+    model::{
+        names::{Side, TopicPartition},
+        numbers,
+    },
     observe::{
         BatchSeen, ClockSeen, GroupKind, GroupSeen, GroupsSeen, Latency, OtherCopies, OtherSeen,
         Refusal, StoppedSeen, TopicSeen, Trouble, example,
@@ -649,4 +652,27 @@ fn an_engine_that_does_not_run_says_which_way() {
         .unwrap()
         .verdict(&seen, &Limits::default(), &[]);
     assert!(verdict.evidence.contains("silent"), "{}", verdict.evidence);
+}
+
+#[test]
+fn quotas_count_for_every_broker_and_the_slower_side_decides() {
+    let mut seen = example::green();
+    value(&mut seen.source.quotas).consume = Some(2e6);
+    value(&mut seen.target.quotas).produce = Some(1e6);
+    let ask = |seen: &Observation| {
+        let gate = find("G114").expect("it is in the table");
+        gate.verdict(seen, &Limits::default(), &[])
+    };
+    let said = ask(&seen);
+    assert_eq!(said.verdict, Answer::Warn);
+    // Three brokers on each side.
+    let in_all = format!("quotas let through {}", numbers::rate(3e6));
+    assert!(said.evidence.starts_with(&in_all), "{said:?}");
+    assert!(said.commands[0].contains("producer_byte_rate="), "{said:?}");
+    // Less than what is needed of a broker's threads is worth a word, and no more.
+    let mut seen = example::green();
+    value(&mut seen.target.quotas).requests = Some(5.0);
+    let said = ask(&seen);
+    assert_eq!(said.verdict, Answer::Warn);
+    assert!(said.because[0].contains("5 %"), "{said:?}");
 }
