@@ -97,7 +97,7 @@ fn a_saved_plan_is_done_once_and_refused_when_anything_has_changed() {
     refused("K438", "by hand");
     // How fast is no part of what is done; other settings are.
     save();
-    migration.edit("[replication]\n", "[replication]\nrate = \"unlimited\"\n");
+    migration.edit("[replication]\n", "[replication]\nrate = \"50MB\"\n");
     migration.run(&APPLY).assert_exit(0);
     save();
     migration.edit(
