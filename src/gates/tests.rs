@@ -676,3 +676,20 @@ fn quotas_count_for_every_broker_and_the_slower_side_decides() {
     assert_eq!(said.verdict, Answer::Warn);
     assert!(said.because[0].contains("5 %"), "{said:?}");
 }
+
+#[test]
+fn a_probe_that_could_not_be_removed_again_is_named() {
+    let mut seen = example::green();
+    seen.fidelity = Known::seen(Fidelity::Tried {
+        brokers: 1,
+        batches: 5,
+        changed: Vec::new(),
+        left: Some("the topic is marked for deletion".into()),
+    });
+    let gate = find("G122").expect("it is in the table");
+    let said = gate.verdict(&seen, &Limits::default(), &[]);
+    assert_eq!(said.verdict, Answer::Warn);
+    assert_eq!(said.because, ["the topic is marked for deletion"]);
+    let fix = said.fix.unwrap_or_default();
+    assert!(fix.contains("kafka-migrate.orders.probe"), "{fix}");
+}

@@ -447,6 +447,23 @@ mod tests {
     }
 
     #[test]
+    fn an_id_that_only_begins_like_a_group_is_another_s() {
+        let guessed = guess(&seen(
+            vec![group("order", &["orders"], &[])],
+            vec![writer(7, Some("orderly-1"), &["payments"])],
+        ));
+        let names: Vec<(&str, String)> = guessed
+            .applications
+            .iter()
+            .map(|one| (&*one.name, one.writes.join(" ")))
+            .collect();
+        assert_eq!(
+            names,
+            [("order", String::new()), ("orderly", "payments".to_owned())]
+        );
+    }
+
+    #[test]
     fn a_streams_application_has_topics_of_its_own() {
         let mut stats = group("stats", &["orders"], &[]);
         stats.kind = GroupKind::Streams;

@@ -30,6 +30,12 @@ struct Inner {
     /// Which operations fail, by a random number each.
     dice: u64,
     fail_one_in: u64,
+    /// The one step that fails, before it does anything, and how.
+    fails_at: Option<(usize, Exit)>,
+    /// The one step that says it is done and changes nothing.
+    idle: Option<usize>,
+    /// The one step whose undo says it is done and changes nothing.
+    clings: Option<usize>,
     /// Intents that stood in the store when an effect was begun without one of its own.
     unforeseen: bool,
 }
@@ -121,6 +127,14 @@ impl Effects for World {
             let at = world.at(step);
             world.unforeseen |= world.last_word(at) != Some(Standing::Begun(attempt));
             world.calls[at] += 1;
+            if let Some((step, exit)) = world.fails_at
+                && step == at
+            {
+                return Err(Failure::new(exit, "K201", "made to fail"));
+            }
+            if world.idle == Some(at) {
+                return Ok("fine".into());
+            }
             let fails = world.fails();
             // A failure comes before or after what it does.
             if !fails || world.roll().is_multiple_of(2) {
@@ -153,7 +167,9 @@ impl Effects for World {
             if world.fails() {
                 return Err(world.failure());
             }
-            world.holds[at] = false;
+            if world.clings != Some(at) {
+                world.holds[at] = false;
+            }
             Ok("back".into())
         })
         .await
@@ -325,6 +341,74 @@ fn behind_a_step_that_cannot_be_undone_a_failure_waits_for_a_person() {
     fails_once.steps[5].fails = Fails::Attention;
     assert!(is_done(process(&world, &plan, false)));
     assert!(world.lock().holds[2], "nothing was undone");
+}
+
+#[test]
+fn what_was_done_and_does_not_hold_is_a_failure_and_so_is_an_undo_that_undoes_nothing() {
+    let idle = world(7);
+    idle.lock().idle = Some(2);
+    let ended = process(&idle, &cutover(), false);
+    assert!(
+        matches!(&ended, Some(Ok(Ended::Attention(failure))) if failure.code == "K443"),
+        "{ended:?}"
+    );
+    assert_eq!(
+        idle.lock().calls,
+        [1, 0, 1, 0, 0, 0, 0],
+        "nothing behind it"
+    );
+    let clings = world(7);
+    clings.lock().clings = Some(2);
+    clings.lock().fails_at = Some((4, Exit::Target));
+    let ended = process(&clings, &cutover(), false);
+    assert!(
+        matches!(&ended, Some(Ok(Ended::Attention(failure))) if failure.code == "K442"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn an_effect_that_is_found_as_it_was_begun_is_not_done_again() {
+    let mut found = 0;
+    for (kill_in, dice) in (0..12).flat_map(|at| (0..4).map(move |dice| (at, dice))) {
+        let world = world(7);
+        (world.lock().kill_in, world.lock().dice) = (Some(kill_in), dice);
+        assert!(process(&world, &cutover(), false).is_none());
+        world.lock().kill_in = None;
+        let is_begun = world.lock().last_word(2) == Some(Standing::Begun(1));
+        if is_begun && world.lock().holds[2] {
+            found += 1;
+            assert!(is_done(process(&world, &cutover(), false)));
+            assert_eq!(world.lock().calls[2], 1);
+        }
+    }
+    assert!(found > 0);
+}
+
+#[test]
+fn a_failure_undoes_unless_it_needs_a_person_or_what_was_begun_cannot_be_undone() {
+    let after = |plan: &Plan, at, exit| {
+        let world = world(7);
+        world.lock().fails_at = Some((at, exit));
+        let ended = process(&world, plan, false).expect("nobody kills it");
+        let is_attention = matches!(ended, Ok(Ended::Attention(_)));
+        assert!(
+            is_attention || matches!(ended, Ok(Ended::Undone(_))),
+            "{ended:?}"
+        );
+        assert_eq!(world.lock().holds[2], is_attention, "all of it or nothing");
+        (is_attention, world)
+    };
+    let plan = cutover();
+    assert!(!after(&plan, 4, Exit::Target).0);
+    assert!(after(&plan, 4, Exit::Attention).0);
+    let mut one_way = cutover();
+    one_way.steps[4].undo = Undo::Impossible;
+    let (is_attention, world) = after(&one_way, 5, Exit::Target);
+    assert!(is_attention);
+    // Once its cause is gone the same command goes on, and not back.
+    world.lock().fails_at = None;
+    assert!(is_done(process(&world, &one_way, false)));
 }
 
 fn plans() -> impl Strategy<Value = Plan> {
