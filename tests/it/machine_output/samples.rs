@@ -180,7 +180,7 @@ fn decided(to: Option<i64>) -> Decided {
 
 /// With everything that may be there, and with nothing of it.
 fn statuses() -> Vec<Value> {
-    [true, false].map(|is_full| status(is_full)).into()
+    [true, false].map(status).into()
 }
 
 fn status(is_full: bool) -> Value {
