@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use super::Global;
 use crate::{
+    clock,
     config::{Listed, Origin},
     error::Failure,
     exit::Exit,
-    ui::{Screen, tables},
+    ui::{Screen, numbers, tables},
 };
 
 /// Show the settings in force, each with its origin
@@ -18,7 +19,9 @@ pub struct Config {}
 #[derive(Serialize)]
 struct Document<'a> {
     v: u32,
+    at: String,
     migration: &'a str,
+    event: &'static str,
     settings: &'a [Listed],
     notes: &'a [String],
 }
@@ -30,7 +33,9 @@ impl Config {
         if screen.is_json() {
             screen.document(&Document {
                 v: 1,
+                at: numbers::stamp(clock::unix_millis()),
                 migration: &settings.name,
+                event: "config",
                 settings: &settings.listing,
                 notes: &settings.notes,
             });

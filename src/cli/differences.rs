@@ -11,6 +11,7 @@ use crate::{
 #[derive(Serialize)]
 struct Document<'a> {
     at: String,
+    event: &'static str,
     #[serde(flatten)]
     report: &'a Report,
 }
@@ -19,6 +20,7 @@ struct Document<'a> {
 pub fn document(report: &Report) -> impl Serialize + '_ {
     Document {
         at: numbers::stamp(clock::unix_millis()),
+        event: "verify",
         report,
     }
 }

@@ -4,7 +4,13 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Global;
-use crate::{error::Failure, exit::Exit, explain, ui::Screen};
+use crate::{
+    clock,
+    error::Failure,
+    exit::Exit,
+    explain,
+    ui::{Screen, numbers},
+};
 
 /// Explain a code: a gate (G204) or an error (K101)
 #[derive(Debug, Args)]
@@ -17,6 +23,10 @@ pub struct Explain {
 #[derive(Serialize)]
 struct Document<'a> {
     v: u32,
+    at: String,
+    /// Pages are of no migration.
+    migration: Option<&'a str>,
+    event: &'static str,
     code: &'a str,
     page: &'a str,
 }
@@ -41,6 +51,9 @@ impl Explain {
         if screen.is_json() {
             screen.document(&Document {
                 v: 1,
+                at: numbers::stamp(clock::unix_millis()),
+                migration: None,
+                event: "explain",
                 code: &code,
                 page: &page,
             });

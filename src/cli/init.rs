@@ -136,7 +136,7 @@ impl Init {
                 v: 1,
                 at: now,
                 migration: &settings.name,
-                event: "written",
+                event: "init",
                 file: path.display().to_string(),
                 source_cluster: seen.source.id.as_deref(),
                 topics: &seen.topics,

@@ -3,21 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use super::{
     Global, connect, journal,
     replicate::{steps, told, wishes::Wishes},
 };
 use crate::{
+    clock,
     config::Settings,
     engine,
     error::Failure,
     exit::Exit,
     run::{
-        plan::Plan,
+        plan::{Plan, Saved},
         step::{Undo, What},
     },
-    ui::{Screen, tables},
+    ui::{Screen, numbers, tables},
 };
 
 /// Show the steps that a phase would take, from what is true now
@@ -57,6 +59,15 @@ impl PlanCommand {
         print(&plan, self.out.as_deref(), global, screen);
         Ok(Exit::Ok)
     }
+}
+
+/// What programs are told: what a file of the plan holds, and what every document has.
+#[derive(Serialize)]
+struct Document {
+    at: String,
+    event: &'static str,
+    #[serde(flatten)]
+    saved: Saved,
 }
 
 /// What `replicate` would do, shown and no more.
@@ -115,7 +126,11 @@ fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
 
 fn print(plan: &Plan, saved: Option<&Path>, global: &Global, screen: &Screen) {
     if screen.is_json() {
-        return screen.document(&plan.saved());
+        return screen.document(&Document {
+            at: numbers::stamp(clock::unix_millis()),
+            event: "plan",
+            saved: plan.saved(),
+        });
     }
     screen.text(&text(plan));
     let next = match saved {

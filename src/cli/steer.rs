@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{Global, replicate};
 use crate::{
+    clock,
     cluster::Target,
     config::{Flag, Given, Settings},
     engine::{
@@ -15,7 +16,7 @@ use crate::{
     exit::Exit,
     lock,
     model::pace::Pace,
-    ui::Screen,
+    ui::{Screen, numbers},
 };
 
 /// Let a running engine stand still, from anywhere
@@ -46,9 +47,11 @@ pub struct Throttle {
 #[derive(Serialize)]
 struct Document<'a> {
     v: u32,
+    at: String,
     migration: &'a str,
-    request: &'static str,
-    /// `yes`, or `unknown`.
+    /// The command's name.
+    event: &'static str,
+    /// `yes`, always: no answer is a failure.
     answered: &'static str,
     shards: usize,
     shards_answered: usize,
@@ -114,8 +117,9 @@ async fn ask(
     if screen.is_json() && all {
         screen.document(&Document {
             v: 1,
+            at: numbers::stamp(clock::unix_millis()),
             migration: &settings.name,
-            request,
+            event: request,
             answered: "yes",
             shards: answered.shards,
             shards_answered: answered.answered,

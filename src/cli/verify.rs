@@ -162,7 +162,7 @@ fn verdict(report: &Report, shown: bool) -> Option<Failure> {
                 ),
             );
             let failure = if totals.extra > 0 {
-                failure.hint("records that only the target has: does an application write there already?")
+                failure.hint("records that only the target has: an application writes there already, or the source lost what had been copied (`kafka-migrate status` names partitions that stopped for it)")
             } else {
                 failure.hint("nothing is repaired by itself: look at the offsets named, on both sides")
             };

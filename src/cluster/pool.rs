@@ -337,9 +337,14 @@ impl Cluster {
             .map(|leader| (leader.broker, leader.epoch))
     }
 
+    /// Does the partition exist, by what the brokers last said, with a leader or without?
+    pub fn knows(&self, at: &TopicPartition) -> bool {
+        self.inner.leaders.has(at)
+    }
+
     /// Why a partition has no leader: it is offline, or it does not exist.
     pub(super) fn orphan(&self, at: &TopicPartition) -> Error {
-        if self.inner.leaders.has(at) {
+        if self.knows(at) {
             return Error::NoLeader {
                 side: self.side(),
                 at: at.clone(),

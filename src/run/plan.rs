@@ -255,6 +255,11 @@ pub(super) mod tests {
         first.still_holds(&later).unwrap();
         let bytes = serde_json::to_vec(&first.saved()).unwrap();
         assert_eq!(Plan::read(&bytes).unwrap(), first);
+        // What `--json` prints says a little more, and is the same plan.
+        let mut printed = serde_json::to_value(first.saved()).unwrap();
+        (printed["at"], printed["event"]) = ("now".into(), "plan".into());
+        let bytes = serde_json::to_vec(&printed).unwrap();
+        assert_eq!(Plan::read(&bytes).unwrap(), first);
     }
 
     #[test]

@@ -50,7 +50,8 @@ impl Changes {
             self.pace.change(now);
         }
         let is_other = self.line != look.line;
-        let due = is_change || (is_other && self.pace.is_due(now, None));
+        // A change that the line does not show is none to whoever reads lines.
+        let due = is_other && (is_change || self.pace.is_due(now, None));
         if due {
             self.state = Some(look.state.to_owned());
             look.line.clone_into(&mut self.line);

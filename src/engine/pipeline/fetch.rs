@@ -68,6 +68,7 @@ impl Session {
         let now = Instant::now();
         let mut wanted: HashMap<i32, (Vec<(usize, i64)>, bool)> = HashMap::new();
         let mut leaderless = false;
+        let mut gone = Vec::new();
         self.fetches.hold_partition.retain(|_, until| *until > now);
         for (index, partition) in self.partitions.iter().enumerate() {
             if partition.phase != Phase::Copying {
@@ -75,6 +76,13 @@ impl Session {
             }
             let Some((broker, _)) = self.shared.source.cached_leader(&partition.name) else {
                 leaderless = true;
+                // One without a leader is waited for, one that is not there only for a while.
+                if !self.shared.source.knows(&partition.name) {
+                    let since = *self.fetches.unknown_since.entry(index).or_insert(now);
+                    if since.elapsed() > GONE {
+                        gone.push(index);
+                    }
+                }
                 continue;
             };
             let of_broker = wanted.entry(broker).or_default();
@@ -86,6 +94,9 @@ impl Session {
                 // In the order of indices: `fetched` looks them up.
                 of_broker.0.push((index, partition.fetch_offset));
             }
+        }
+        for index in gone {
+            self.gone_from_source(index);
         }
         if leaderless
             && self
@@ -247,6 +258,11 @@ impl Session {
         }
     }
 
+    fn gone_from_source(&mut self, index: usize) {
+        let text = "the source does not know the partition any more".to_owned();
+        self.stop_partition(index, Reason { code: "K507", text });
+    }
+
     fn fetch_refused(&mut self, index: usize, code: i16) {
         let now = Instant::now();
         self.fetches.hold_partition.insert(index, now + PAUSE);
@@ -258,8 +274,7 @@ impl Session {
                 if unknown {
                     let since = *self.fetches.unknown_since.entry(index).or_insert(now);
                     if since.elapsed() > GONE {
-                        let text = "the source does not know the partition any more".to_owned();
-                        return self.stop_partition(index, Reason { code: "K507", text });
+                        return self.gone_from_source(index);
                     }
                 }
                 if refresh {

@@ -92,14 +92,8 @@ impl Session {
                     of_broker.1 += bytes;
                 }
             }
-            if leaderless
-                && self
-                    .lines
-                    .asked_leaders
-                    .is_none_or(|asked| asked.elapsed() > PAUSE)
-            {
-                self.lines.asked_leaders = Some(now);
-                self.refresh(false);
+            if leaderless {
+                self.ask_leaders(now);
             }
             let mut sent = false;
             for (broker, (indices, bytes)) in ready {
@@ -116,7 +110,8 @@ impl Session {
         let now = Instant::now();
         let may_write = self.lease.holds();
         let target = &self.shared.target;
-        for partition in &mut self.partitions {
+        let (mut leaderless, mut gone) = (false, Vec::new());
+        for (index, partition) in self.partitions.iter_mut().enumerate() {
             let nothing_waits = partition.queue.is_empty() && partition.in_flight.is_empty();
             if nothing_waits && partition.blocked_since.is_some() {
                 // It stays so until there is somebody to write to.
@@ -131,7 +126,44 @@ impl Session {
                     partition.drop_unsent();
                 }
             }
+            // Nothing is left to be sent by now, so nobody else would ask who leads it.
+            if partition.blocked_since.is_some()
+                && matches!(partition.phase, Phase::Copying | Phase::Stopping(_))
+                && target.cached_leader(&partition.name).is_none()
+            {
+                leaderless = true;
+                // One without a leader is waited for, one that is not there only for a while.
+                if !target.knows(&partition.name) {
+                    let since = *partition.unknown_since.get_or_insert(now);
+                    if now - since > GONE {
+                        gone.push(index);
+                    }
+                }
+            }
         }
+        for index in gone {
+            self.gone_from_target(index);
+        }
+        if leaderless {
+            self.ask_leaders(now);
+        }
+    }
+
+    /// Who leads what on the target is asked again, from time to time.
+    fn ask_leaders(&mut self, now: Instant) {
+        let asked = self.lines.asked_leaders;
+        if asked.is_none_or(|asked| now - asked > PAUSE) {
+            self.lines.asked_leaders = Some(now);
+            self.refresh(false);
+        }
+    }
+
+    fn gone_from_target(&mut self, index: usize) {
+        let text = "the target does not know the partition any more".to_owned();
+        let partition = &mut self.partitions[index];
+        partition.queue.clear();
+        partition.buffered = 0;
+        self.stop_partition(index, Reason { code: "K522", text });
     }
 
     /// One request to one broker. Answers whether it was sent.
@@ -315,10 +347,7 @@ impl Session {
                 let told = partition.tries == PATIENT_TRIES + 1;
                 let name = partition.name.clone();
                 if gone {
-                    let text = "the target does not know the partition any more".to_owned();
-                    partition.queue.clear();
-                    partition.buffered = 0;
-                    partition.phase = Phase::Stopping(Reason { code: "K522", text });
+                    self.gone_from_target(index);
                 } else if told {
                     self.trouble(format!("the target does not take {name} for the moment"));
                 }

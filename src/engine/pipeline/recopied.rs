@@ -69,10 +69,10 @@ impl Session {
                 partition.origin = seam.source_start;
                 partition.kept = seam.kept();
                 partition.current = partition.current.take().map(Current::again);
-                // How far the old copy was is no measure of this one.
+                // How far the old copy was is no measure of this one; where nothing is left to copy, the next flush says that it is at the end.
                 partition.durable = -1;
+                partition.checkpoint = None;
                 partition.last_stable = Some(seam.source_end);
-                partition.checkpoint = Some(checkpoint);
                 let position = Position {
                     source: seam.source_start,
                     target: seam.target_end,

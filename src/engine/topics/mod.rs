@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     cluster::{ConfigEntry, Source, Target, TopicInfo, failure},
     error::Failure,
-    model::{names::TopicName, scope::Scope},
+    model::{names::TopicName, numbers, scope::Scope},
     wire::codec::Codec,
 };
 
@@ -219,8 +219,9 @@ async fn grow(target: &Target, topics: &[TopicInfo], all: &mut [Prepared]) -> Re
             }
             Err(error) => {
                 let reason = format!(
-                    "topic {} has {} partitions on the target and cannot be given the source's {wanted}: {error}",
-                    prepared.name, prepared.partitions
+                    "topic {} has {} on the target and cannot be given the source's {wanted}: {error}",
+                    prepared.name,
+                    numbers::of(u64::try_from(prepared.partitions).unwrap_or(0), "partition")
                 );
                 prepared.refuse("K552", reason);
             }
@@ -266,8 +267,9 @@ async fn settle(target: &Target, mut open: Vec<(&mut Prepared, i32)>) -> Result<
     }
     for (prepared, wanted) in open {
         let reason = format!(
-            "the target did not show topic {} with {wanted} partitions within {SETTLED_WITHIN:?}",
-            prepared.name
+            "the target did not show topic {} with {wanted} partitions within {}",
+            prepared.name,
+            numbers::time(SETTLED_WITHIN)
         );
         prepared.refuse("K553", reason);
     }

@@ -9,6 +9,7 @@ mod disk;
 mod evidence;
 mod first_copy;
 mod gaps;
+mod gone;
 mod harness;
 mod holes;
 mod identities;

@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 use super::{
-    first_copy::allow_migrator,
+    first_copy::{allow_migrator, allow_on_target},
     stops::{delete_topic, status, stopped, stops},
     stops_past::{assert_holds, recopy, records, replicate},
     wait_until_copying,
@@ -161,6 +161,31 @@ fn rights_lost_on_one_topic_stop_that_topic_alone() {
     let way = replicate(&migration, &["--accept-gap", &format!("{unread}:0")]);
     way.assert_exit(7);
     way.assert_says("the right to read");
+
+    // What cannot be made as it has to be stops alone, too: no Alter to grow it, no DescribeConfigs to know its settings.
+    let name = unique("rights-made");
+    let [made, short, bare] = ["made", "short", "bare"];
+    for (topic, partitions) in [(made, 2), (short, 2), (bare, 1)] {
+        source.create_topic(topic, partitions, &[]);
+        Load::to(&[(topic, partitions)]).fill(&source, 20);
+    }
+    target.create_topic(short, 1, &[]);
+    allow_on_target(&target, &name);
+    deny(&source, bare, 10);
+    let migration = Migration::new(
+        &name,
+        Access::Secure(&source, "scram-sha-512"),
+        Access::Secure(&target, "scram-sha-512"),
+        &[made, short, bare],
+    );
+    let finished = stops(&migration, &["K552", "K554"]);
+    assert!(!finished.stdout.contains("K553"), "{finished}");
+    read::assert_same(&source, &target, made);
+    assert_eq!(
+        target.partitions(bare),
+        0,
+        "it is not made with settings that are a guess"
+    );
 }
 
 #[test]

@@ -286,7 +286,7 @@ fn the_guide_from_a_first_look_to_open_gates() {
         serde_json::from_str(&ended.said).unwrap_or_else(|error| panic!("{error}: {}", ended.said));
     assert_eq!(
         (&said["v"], &said["event"], &said["file"]),
-        (&1.into(), &"written".into(), &"again.toml".into())
+        (&1.into(), &"init".into(), &"again.toml".into())
     );
     assert_eq!(
         said["topics"].as_array().map(Vec::len),

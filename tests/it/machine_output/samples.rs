@@ -1,0 +1,404 @@
+//! What the transcripts show too rarely, from the program's own types: every event, and documents with nothing left empty.
+
+use std::collections::BTreeMap;
+
+use kafka_migrate::{
+    config::{Listed, Origin},
+    engine::status::{
+        Batches, Decided, EngineState, HeldStatus, OpenTransaction, SeamStatus, Status,
+        SteeredStatus, StoppedPartition, TopicStatus,
+    },
+    events::{Choice, Event, Progress},
+    observe::Guess,
+    run::{
+        plan::Plan,
+        step::{Fails, Step, Undo, What},
+    },
+    verify::{Content, Counts, Difference, Kind, Report, Shape, TopicReport, Witness},
+};
+use serde_json::{Value, json};
+
+use crate::documents::read;
+
+/// Every one with its `event`, and whether it has all that its section tells.
+pub fn all() -> Vec<(Value, bool)> {
+    let lines = events().into_iter().map(|event| (value(&event), true));
+    let documents = [statuses(), reports(), plans(), rest()].concat();
+    let documents = documents.into_iter().map(|document| (document, false));
+    lines
+        .chain(documents)
+        .chain([(cannot_look(), true)])
+        .collect()
+}
+
+fn value(of: &impl serde::Serialize) -> Value {
+    serde_json::to_value(of).expect("it has string keys")
+}
+
+fn named(event: &str, of: &impl serde::Serialize) -> Value {
+    let mut value = value(of);
+    value["event"] = event.into();
+    value
+}
+
+/// Every event; a new one does not compile before it has its place here.
+fn events() -> Vec<Event> {
+    let mut all = Vec::new();
+    let mut next = following(None);
+    while let Some(event) = next {
+        next = following(Some(&event));
+        all.push(event);
+    }
+    // The same with nothing in it that may be missing.
+    all.push(Event::Progress(Progress::default()));
+    all.push(Event::Progress(Progress {
+        records_per_second: f64::NAN,
+        bytes_per_second: f64::NAN,
+        ..Progress::default()
+    }));
+    all
+}
+
+fn choices() -> Vec<Choice> {
+    [Some("kafka-migrate status".to_owned()), None]
+        .map(|command| Choice {
+            does: "looks".into(),
+            command,
+        })
+        .into()
+}
+
+fn stopped(goes_on_at: Option<i64>) -> Event {
+    Event::PartitionStopped {
+        topic: "orders".into(),
+        partition: 7,
+        code: "K501".into(),
+        reason: "the source begins at 40".into(),
+        source_offset: 12,
+        goes_on_at,
+        since_ms: 1,
+        choices: choices(),
+    }
+}
+
+fn following(last: Option<&Event>) -> Option<Event> {
+    let text = || "orders".to_owned();
+    Some(match last {
+        None => Event::Started {
+            source_cluster: text(),
+            target_cluster: text(),
+            topics: 1,
+            partitions: 2,
+            shards: 8,
+        },
+        Some(Event::Started { .. }) => Event::ShardClaimed {
+            shard: 0,
+            generation: 1,
+            identity: text(),
+            took_ms: 3,
+        },
+        Some(Event::ShardClaimed { .. }) => Event::ShardRestarted {
+            shard: 0,
+            reason: text(),
+        },
+        Some(Event::ShardRestarted { .. }) => Event::TopicAdded {
+            topic: text(),
+            partitions: 2,
+            created: true,
+        },
+        Some(Event::TopicAdded { .. }) => Event::PartitionsAdded {
+            topic: text(),
+            partitions: 3,
+        },
+        Some(Event::PartitionsAdded { .. }) => stopped(Some(40)),
+        Some(Event::PartitionStopped {
+            goes_on_at: Some(_),
+            ..
+        }) => stopped(None),
+        Some(Event::PartitionStopped { .. }) => Event::Decided {
+            topic: text(),
+            partition: 7,
+            code: text(),
+            decision: text(),
+        },
+        Some(Event::Decided { .. }) => Event::RetentionHeld {
+            topic: text(),
+            settings: vec![text()],
+        },
+        Some(Event::RetentionHeld { .. }) => Event::RetentionRestored {
+            topic: text(),
+            left: vec![text()],
+        },
+        Some(Event::RetentionRestored { .. }) => Event::Progress(Progress {
+            throttled_by: Some(text()),
+            slowest: Some((text(), 2)),
+            records_per_second: 0.5,
+            bytes_per_second: 0.5,
+            ..Progress::default()
+        }),
+        Some(Event::Progress(_)) => Event::CaughtUp { records: 3 },
+        Some(Event::CaughtUp { .. }) => Event::Draining { in_flight: 1 },
+        Some(Event::Draining { .. }) => Event::Stopped {
+            sealed: true,
+            records: 3,
+            bytes: 9,
+        },
+        Some(Event::Stopped { .. }) => Event::Steered { text: text() },
+        Some(Event::Steered { .. }) => Event::Trouble { text: text() },
+        Some(Event::Trouble { .. }) => Event::Step {
+            phase: text(),
+            number: 1,
+            of: 3,
+            step: text(),
+            says: text(),
+            state: text(),
+            said: text(),
+            took_ms: 4,
+        },
+        Some(Event::Step { .. }) => Event::Verifying {
+            records: 1,
+            bytes: 2,
+            remaining: 3,
+            total: 4,
+        },
+        Some(Event::Verifying { .. }) => return None,
+    })
+}
+
+fn decided(to: Option<i64>) -> Decided {
+    Decided {
+        topic: "orders".into(),
+        partition: 7,
+        code: "K501".into(),
+        decision: "given up".into(),
+        from: 12,
+        to,
+        by: "ann on ferry".into(),
+        at_ms: 1,
+    }
+}
+
+/// With everything that may be there, and with nothing of it.
+fn statuses() -> Vec<Value> {
+    [true, false].map(status).into()
+}
+
+fn status(is_full: bool) -> Value {
+    let text = || is_full.then(|| "orders".to_owned());
+    let offset = || is_full.then_some(40);
+    let (topic, partition) = ("orders".to_owned(), 7);
+    let steered = || {
+        is_full.then(|| SteeredStatus {
+            what: "paused".into(),
+            by: "ann on ferry".into(),
+            at_ms: 1,
+        })
+    };
+    let transaction = OpenTransaction {
+        topic: topic.clone(),
+        partition,
+        transactional_id: text(),
+        producer_id: 1,
+        first_offset: 2,
+        held_back: 3,
+        since_ms: 4,
+        timeout_ms: is_full.then_some(60_000),
+    };
+    let status = Status {
+        v: 1,
+        migration: topic.clone(),
+        source_cluster: "Aaa".into(),
+        target_cluster: "Bbb".into(),
+        engine: EngineState::Silent,
+        owner: text(),
+        last_heartbeat_ms: offset(),
+        topics: vec![TopicStatus {
+            topic: topic.clone(),
+            partitions: 8,
+            stopped: 1,
+            copied: 12,
+            end: 50,
+            lag: 38,
+        }],
+        stopped: vec![StoppedPartition {
+            topic: topic.clone(),
+            partition,
+            code: "K501".into(),
+            reason: "the source begins at 40".into(),
+            source_offset: 12,
+            goes_on_at: offset(),
+            since_ms: 1,
+            choices: choices(),
+        }],
+        decided: vec![decided(offset())],
+        seams: vec![SeamStatus {
+            topic: topic.clone(),
+            partition,
+            kept_from: 0,
+            target_offset: 3,
+            source_offset: 12,
+        }],
+        held: vec![HeldStatus {
+            topic,
+            setting: "retention.ms".into(),
+            held: "-1".into(),
+            before: text(),
+            since_ms: 1,
+        }],
+        open_transactions: is_full.then(|| vec![transaction]),
+        message_lag: is_full.then_some(38),
+        records_per_second: 0.5,
+        bytes_per_second: 0.5,
+        throttled_by: text(),
+        pause: steered(),
+        limit: steered(),
+        batches: Batches::default(),
+    };
+    named("status", &status)
+}
+
+fn reports() -> Vec<Value> {
+    let witnesses = [
+        Witness::Off,
+        Witness::Agrees { records: 3 },
+        Witness::Disagrees,
+        Witness::Unavailable {
+            reason: "no connection".into(),
+        },
+    ];
+    let report = |witness: Witness| {
+        let is_full = witness != Witness::Off;
+        let topic = TopicReport {
+            topic: "orders".into(),
+            partitions: 8,
+            counts: Counts::default(),
+            behind: false,
+            absent: false,
+        };
+        let clusters = ["Aaa".to_owned(), "Bbb".to_owned()];
+        let samples = vec![difference(is_full)];
+        let mut report = Report::of("orders".into(), clusters, vec![topic], samples);
+        report.witness = witness;
+        report.notes.push("something was skipped".into());
+        let mut value = named("verify", &report);
+        value["decided"] = value_of_all(&[decided(Some(40)), decided(None)]);
+        value
+    };
+    witnesses.map(report).into()
+}
+
+fn value_of_all(all: &[impl serde::Serialize]) -> Value {
+    all.iter().map(value).collect()
+}
+
+fn difference(is_full: bool) -> Difference {
+    let text = || is_full.then(|| "a text".to_owned());
+    let shape = |content: Option<Content>| Shape {
+        timestamp: 1,
+        key_length: 2,
+        key_digest: "a1".into(),
+        value_length: -1,
+        value_digest: "b2".into(),
+        headers: 1,
+        headers_digest: "c3".into(),
+        content,
+    };
+    let content = Content {
+        key: text(),
+        value: text(),
+        headers: vec![("name".into(), text())],
+    };
+    Difference {
+        topic: "orders".into(),
+        partition: 7,
+        kind: Kind::Different,
+        source_offset: is_full.then_some(1),
+        target_offset: is_full.then_some(2),
+        parts: vec!["value"],
+        source: Some(shape(Some(content))),
+        target: is_full.then(|| shape(None)),
+        detail: text(),
+    }
+}
+
+fn plans() -> Vec<Value> {
+    let step = |name: &str, undo: Undo, with: BTreeMap<String, String>| Step {
+        name: name.into(),
+        says: "does something".into(),
+        what: What::Effect,
+        undo,
+        fails: Fails::Undo,
+        with,
+    };
+    let with = BTreeMap::from([("topics".to_owned(), "orders".to_owned())]);
+    let plan = Plan {
+        v: 1,
+        migration: "orders".into(),
+        phase: "replicate".into(),
+        subject: "billing".into(),
+        made_at_ms: 1,
+        rests_on: with.clone(),
+        steps: vec![
+            step("first", Undo::NotNeeded, BTreeMap::new()),
+            step("second", Undo::By("removes it".into()), with),
+            step("third", Undo::Impossible, BTreeMap::new()),
+        ],
+        clients: "nobody notices".into(),
+        back: "Ctrl-C".into(),
+    };
+    vec![named("plan", &plan.saved())]
+}
+
+/// Parts of small documents.
+fn rest() -> Vec<Value> {
+    let origins = [
+        Origin::Flag {
+            flag: "--rate".into(),
+        },
+        Origin::Environment {
+            variable: "KAFKA_MIGRATE_NAME".into(),
+        },
+        Origin::File { line: 1, column: 2 },
+        Origin::Default,
+    ];
+    let listed = origins.map(|origin| Listed {
+        path: "name".into(),
+        value: "orders".into(),
+        origin,
+        used: true,
+    });
+    let guess = Guess {
+        name: "billing".into(),
+        reads: vec!["orders".into()],
+        writes: vec!["bills".into()],
+        groups: vec!["billing".into()],
+        evidence: vec!["its members".into()],
+    };
+    vec![
+        json!({ "event": "config", "settings": value_of_all(&listed) }),
+        json!({ "event": "init", "applications": value_of_all(&[guess]) }),
+    ]
+}
+
+/// A line that comes only while a cluster is away; its fields as they stand in the source.
+fn cannot_look() -> Value {
+    let text = read("src/cli/status/watch.rs");
+    let fields = text
+        .split_once("struct CannotLook<'a> {\n")
+        .and_then(|(_, rest)| rest.split_once("\n}"))
+        .expect("it is there")
+        .0;
+    let mut line = json!({ "event": "cannot-look" });
+    for field in fields.lines() {
+        let (name, kind) = field.trim().split_once(": ").expect("a name and a type");
+        line[name] = match kind {
+            _ if name == "event" => continue,
+            "u32," => 1.into(),
+            "String," if name == "at" => "2026-01-31T09:14:02.123Z".into(),
+            "String," | "&'a str," => "orders".into(),
+            "&'a [String]," => json!(["orders"]),
+            other => panic!("{name} is {other}"),
+        };
+    }
+    line
+}
