@@ -25,7 +25,7 @@ mod consumer {
         ClientConfig, ClientContext,
         config::RDKafkaLogLevel,
         consumer::{BaseConsumer, Consumer as _, ConsumerContext},
-        error::KafkaError,
+        error::{KafkaError, RDKafkaErrorCode},
     };
     use tokio::task::JoinSet;
 
@@ -49,6 +49,10 @@ mod consumer {
 
         fn error(&self, error: KafkaError, reason: &str) {
             tracing::debug!(%error, reason, "librdkafka");
+            // That all are down says nothing of why: what was said before does.
+            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+                return;
+            }
             *self.0.lock().expect("nothing panics while holding it") = Some(reason.to_owned());
         }
     }
