@@ -332,6 +332,16 @@ fn copying_again_goes_on_wherever_it_was_cut_off() {
 }
 
 #[test]
+fn copied_again_with_nothing_left_to_copy_it_is_at_the_end() {
+    let (source, target) = shared_pair();
+    let (migration, topic, _, _) = overtaken("recopy-nothing");
+    stops(&migration, &["K501"]);
+    delete_records(source, &topic, -1);
+    recopy(&migration, &format!("{topic}:0")).assert_exit(0);
+    assert_holds(target, &topic, &[]);
+}
+
+#[test]
 fn what_others_wrote_to_the_target_goes_when_it_is_copied_again() {
     let (source, target) = shared_pair();
     let topic = unique("foreign");
