@@ -51,6 +51,23 @@ fn a_copy_to_an_older_release_is_the_same() {
 }
 
 #[test]
+fn before_anything_is_copied_verify_says_that_all_is_to_come() {
+    let (source, target) = shared_pair();
+    let topic = unique("to-come");
+    source.create_topic(&topic, 2, &[]);
+    Load::to(&[(&topic, 2)]).fill(source, 20);
+    let migration = Migration::of_topic(source, target, &topic);
+    let finished = migration.run(&["verify"]);
+    finished.assert_exit(3);
+    finished.assert_says("K491");
+    let said = format!("{}{}", finished.stdout, finished.stderr);
+    assert!(
+        said.contains("1 topic of the scope not on the target yet"),
+        "{finished}"
+    );
+}
+
+#[test]
 fn only_committed_records_are_copied() {
     let (source, target) = shared_pair();
     let topic = unique("transactions");
