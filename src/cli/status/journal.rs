@@ -43,7 +43,7 @@ pub struct PlanStatus {
     pub standing: &'static str,
     /// Steps done.
     pub done: usize,
-    /// Of so many that are done by a command.
+    /// Of so many; what is left to the engine counts with what came behind it.
     pub steps: usize,
     /// The last step that was done.
     pub last_done: Option<String>,

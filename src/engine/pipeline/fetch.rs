@@ -209,6 +209,8 @@ impl Session {
         // One of which the answer says nothing ends where it ended: only news come (KIP-227).
         for (index, _) in asked {
             if !unsure.contains(&index) {
+                // Known, though there may be nothing new: two short doubts hours apart are not one long one.
+                self.fetches.unknown_since.remove(&index);
                 self.seen_end(index, asked_ms);
             }
         }
@@ -228,7 +230,6 @@ impl Session {
         if fetched.error != 0 {
             return self.fetch_refused(index, fetched.error);
         }
-        self.fetches.unknown_since.remove(&index);
         self.fetches.odd_since.remove(&index);
         let partition = &mut self.partitions[index];
         if fetched.last_stable >= 0 {
