@@ -3,6 +3,7 @@
 pub mod application;
 pub mod connection;
 pub mod limits;
+pub mod msk;
 pub mod names;
 pub mod numbers;
 pub mod pace;
