@@ -31,6 +31,9 @@ pub mod explain;
 
 pub mod verify;
 
+#[cfg(feature = "aws")]
+pub mod aws;
+
 pub mod ui;
 
 pub mod cli;

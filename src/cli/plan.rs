@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::{
-    Global, connect, journal,
+    Global, amazon, connect, journal,
     replicate::{steps, told, wishes::Wishes},
 };
 use crate::{
@@ -47,7 +47,8 @@ enum Phase {
 impl PlanCommand {
     /// Makes the plan, and shows it.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
-        let settings = global.settings(&self.wishes.flags())?;
+        let settings = global.settings(&self.wishes.flags()).await?;
+        amazon::embedded_only(&settings, "plan")?;
         global.notes(&settings, screen);
         let Phase::Replicate = self.phase;
         let asked = self.wishes.asked()?;

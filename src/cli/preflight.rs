@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Global, verdicts};
+use super::{Global, amazon, verdicts};
 use crate::{
     error::Failure,
     exit::Exit,
@@ -38,7 +38,8 @@ struct Document<'a> {
 impl Preflight {
     /// Looks once and prints what was found.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
-        let settings = global.settings(&[])?;
+        let settings = global.settings(&[]).await?;
+        amazon::embedded_only(&settings, "preflight")?;
         global.notes(&settings, screen);
         let mut signals = Signals::listen()?;
         let mut eyes = Eyes::new(verdicts::subject(&settings, None));

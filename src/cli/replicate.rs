@@ -10,7 +10,7 @@ use self::{
     ending::Told,
     wishes::Wishes,
 };
-use super::{Global, ask, connect, plan};
+use super::{Global, amazon, ask, connect, plan};
 use crate::{
     config,
     engine::{self, StopSignal, metrics::Numbers, ways::Asked},
@@ -92,7 +92,8 @@ impl Replicate {
             Some(plan) => Wishes::of_plan(plan),
             None => self.wishes.clone(),
         };
-        let settings = global.settings(&wishes.flags())?;
+        let settings = global.settings(&wishes.flags()).await?;
+        amazon::embedded_only(&settings, "replicate")?;
         global.notes(&settings, screen);
         let mut told = told(&settings, self.until.into(), wishes.asked()?);
         if self.dry_run {

@@ -55,12 +55,13 @@ const TABLE: &[(&str, &[&str])] = &[
             "wire::retry",
         ],
     ),
+    ("aws", &["model", "msk"]),
     ("ui", &["model", "events"]),
     (
         "cli",
         &[
             "model", "events", "run", "cluster", "engine", "config", "observe", "gates", "explain",
-            "verify", "ui",
+            "verify", "aws", "ui",
         ],
     ),
 ];
