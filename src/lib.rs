@@ -31,6 +31,8 @@ pub mod explain;
 
 pub mod verify;
 
+pub mod phases;
+
 pub mod ui;
 
 pub mod cli;

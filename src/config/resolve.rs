@@ -460,7 +460,7 @@ impl Resolving<'_> {
     }
 
     /// Files in the migration file start beside it; files in a variable start where the command runs.
-    fn start_of(&self, path: &str) -> PathBuf {
+    pub(super) fn start_of(&self, path: &str) -> PathBuf {
         match self.settings.get(path).map(|setting| &setting.origin) {
             Some(Origin::File { .. }) => self.base.clone(),
             _ => PathBuf::new(),

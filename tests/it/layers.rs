@@ -55,12 +55,28 @@ const TABLE: &[(&str, &[&str])] = &[
             "wire::retry",
         ],
     ),
+    (
+        "phases",
+        &[
+            "model",
+            "events",
+            "run",
+            "cluster",
+            "config",
+            "observe",
+            "gates",
+            "verify",
+            "wire::batch",
+            "wire::record",
+            "wire::retry",
+        ],
+    ),
     ("ui", &["model", "events"]),
     (
         "cli",
         &[
             "model", "events", "run", "cluster", "engine", "config", "observe", "gates", "explain",
-            "verify", "ui",
+            "verify", "phases", "ui",
         ],
     ),
 ];
