@@ -35,6 +35,8 @@ pub mod explain;
 
 pub mod verify;
 
+pub mod phases;
+
 pub mod ui;
 
 pub mod cli;

@@ -15,12 +15,15 @@ use crate::{
 /// Asks for a replicator; answers with its ARN.
 pub async fn create(clients: &Clients, request: &Request) -> Result<String, Failure> {
     let call = asked::create(&clients.kafka, request);
-    let made = call
-        .send()
-        .await
-        .map_err(|error| failure::of("kafka:CreateReplicator", error))?;
-    made.replicator_arn
-        .ok_or_else(|| failure::incomplete("kafka:CreateReplicator", "replicatorArn"))
+    match call.send().await {
+        Ok(made) => made
+            .replicator_arn
+            .ok_or_else(|| lacks("kafka:CreateReplicator", "replicatorArn")),
+        Err(error) => {
+            let asked = Asked::to("kafka:CreateReplicator").on(&request.replicator_name);
+            Err(clients.failed(&asked, &error).await)
+        }
+    }
 }
 
 /// The replicator of exactly this name: its ARN. The service's own filter takes every name that begins so.
@@ -70,7 +73,7 @@ pub async fn count(clients: &Clients) -> Result<usize, Failure> {
 
 /// The replicator of this ARN; `None`: there is none.
 pub async fn describe(clients: &Clients, arn: &str) -> Result<Option<Described>, Failure> {
-    match client
+    match clients.kafka
         .describe_replicator()
         .replicator_arn(arn)
         .send()

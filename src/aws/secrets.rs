@@ -22,7 +22,13 @@ pub struct Found {
 
 /// The secret of this name or ARN; `None`: there is none.
 pub async fn find(clients: &Clients, name: &str) -> Result<Option<Found>, Failure> {
-    let output = match clients.secrets.describe_secret().secret_id(name).send().await {
+    let output = match clients
+        .secrets
+        .describe_secret()
+        .secret_id(name)
+        .send()
+        .await
+    {
         Ok(output) => output,
         Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(None),
         Err(error) => {
@@ -50,7 +56,13 @@ pub async fn find(clients: &Clients, name: &str) -> Result<Option<Found>, Failur
 
 /// What it says now; `None`: it has no text.
 pub async fn read(clients: &Clients, name: &str) -> Result<Option<Secret>, Failure> {
-    let output = match clients.secrets.get_secret_value().secret_id(name).send().await {
+    let output = match clients
+        .secrets
+        .get_secret_value()
+        .secret_id(name)
+        .send()
+        .await
+    {
         Ok(output) => output,
         Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(None),
         Err(error) => {
@@ -93,7 +105,8 @@ pub async fn create(
 
 /// Gives it a new version. Replicators take it at their next connection.
 pub async fn rotate(clients: &Clients, arn: &str, text: &Secret) -> Result<(), Failure> {
-    let call = client
+    let call = clients
+        .secrets
         .put_secret_value()
         .secret_id(arn)
         .secret_string(text.reveal());
@@ -120,7 +133,8 @@ pub async fn restore(clients: &Clients, arn: &str) -> Result<(), Failure> {
 
 /// Removes it; for so many days it can be taken back. Nothing is said of one that is gone.
 pub async fn delete(clients: &Clients, arn: &str, days: i64) -> Result<(), Failure> {
-    let call = client
+    let call = clients
+        .secrets
         .delete_secret()
         .secret_id(arn)
         .recovery_window_in_days(days);

@@ -24,3 +24,6 @@ pub use request::{
     ReplicatorLogDelivery, Request, SaslScram, TopicReplication, Type, VpcConfig,
 };
 pub use rules::{Broken, broken};
+
+#[cfg(test)]
+pub(crate) use documents::tests as sample;

@@ -53,6 +53,7 @@ pub fn green() -> Observation {
             reads: patterns(&["orders"]),
             writes: patterns(&["order_status"]),
             groups: patterns(&["order-status"]),
+            ..Application::default()
         }],
         others: Known::seen(Vec::new()),
         engine_rights: EngineRights {

@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 use crate::{
     model::{
-        msk::{ClusterArn, Compression, Login, Logs},
+        msk::{ClusterArn, Compression, Login, Logs, Start},
         secret::Secret,
     },
     msk::{broken, wire},
@@ -35,6 +35,7 @@ pub fn msk() -> Msk {
         },
         secrets: Secrets::Two,
         kms_key: None,
+        start: Start::Earliest,
         compression: Compression::Lz4,
         forward: "external-to-msk".into(),
         reverse: "msk-to-external".into(),

@@ -1,0 +1,10 @@
+//! `replicate` where MSK Replicator copies: secrets and replicators, both ways, made and followed until they run.
+
+mod deeds;
+mod keep;
+mod look;
+mod plan;
+
+pub use deeds::{Deeds, Pace};
+pub use look::{Seen, Wanted, look};
+pub use plan::{PHASE, plan};
