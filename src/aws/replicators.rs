@@ -73,7 +73,8 @@ pub async fn count(clients: &Clients) -> Result<usize, Failure> {
 
 /// The replicator of this ARN; `None`: there is none.
 pub async fn describe(clients: &Clients, arn: &str) -> Result<Option<Described>, Failure> {
-    match clients.kafka
+    match clients
+        .kafka
         .describe_replicator()
         .replicator_arn(arn)
         .send()

@@ -621,6 +621,20 @@ pub const FIELDS: &[Field] = &[
         Used,
         "tags of what we make",
     ),
+    field(
+        "msk.ask",
+        Kind::Duration,
+        Absent,
+        Used,
+        "how often AWS is asked about something that takes its time; 15s when left out",
+    ),
+    field(
+        "msk.patience",
+        Kind::Duration,
+        Absent,
+        Used,
+        "how long a replicator is followed before the command ends and leaves it to itself; 90m when left out",
+    ),
 ];
 
 /// Why a value has to wait, where there is more to say than that it does.

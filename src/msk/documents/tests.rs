@@ -1,6 +1,6 @@
 //! Documents as they come out of the templates.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use super::*;
 use crate::{
@@ -43,6 +43,8 @@ pub fn msk() -> Msk {
             cloudwatch: Some("/msk/replicator/orders".into()),
             ..Logs::default()
         },
+        ask: Duration::from_secs(15),
+        patience: Duration::from_secs(5400),
         tags: [("team".to_owned(), "platform".to_owned())].into(),
     }
 }

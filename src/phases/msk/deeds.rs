@@ -20,23 +20,14 @@ use crate::{
     run::step::{Effects, Step},
 };
 
-/// How often AWS is asked, and for how long.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// Between two questions.
-    pub ask: Duration,
-    /// A replicator that is not running after that is left to itself; the same command goes on waiting.
-    pub patience: Duration,
-    /// A role that was made just now cannot be assumed at once: for so long a refusal is asked again.
-    pub settling: Duration,
-}
+/// A role that was made just now cannot be assumed at once: for so long a refusal is asked again.
+const SETTLING: Duration = Duration::from_secs(60);
 
 /// What the steps do.
 pub struct Deeds {
     clients: Clients,
     msk: Msk,
     seen: Seen,
-    pace: Pace,
     events: Events,
     stop: Box<dyn Fn() -> bool + Send + Sync>,
 }
@@ -47,7 +38,6 @@ impl Deeds {
         clients: Clients,
         msk: Msk,
         seen: Seen,
-        pace: Pace,
         events: Events,
         stop: Box<dyn Fn() -> bool + Send + Sync>,
     ) -> Self {
@@ -55,7 +45,6 @@ impl Deeds {
             clients,
             msk,
             seen,
-            pace,
             events,
             stop,
         }
@@ -132,7 +121,7 @@ impl Deeds {
                     if let Some(there) = &there {
                         look::refuse_foreign(there, &self.seen.wanted)?;
                     }
-                    if !is_of_the_role(&failure) || begun.elapsed() >= self.pace.settling {
+                    if !is_of_the_role(&failure) || begun.elapsed() >= SETTLING {
                         return Err(explained(failure));
                     }
                 }
@@ -220,7 +209,7 @@ impl Deeds {
     }
 
     fn patience(&self, there: &Described, begun: BootInstant) -> Result<(), Failure> {
-        if begun.elapsed() < self.pace.patience {
+        if begun.elapsed() < self.msk.patience {
             return Ok(());
         }
         Err(Failure::new(
@@ -245,7 +234,7 @@ impl Deeds {
         });
         let until = BootInstant::now();
         // A person who wants to leave does not wait for the next question.
-        while until.elapsed() < self.pace.ask {
+        while until.elapsed() < self.msk.ask {
             if (self.stop)() {
                 return Err(Failure::new(
                     Exit::Stopped,
@@ -255,7 +244,7 @@ impl Deeds {
                 .hint("AWS goes on without us; the same command goes on waiting")
                 .next("kafka-migrate replicate"));
             }
-            sleep(self.pace.ask.min(Duration::from_millis(100))).await;
+            sleep(self.msk.ask.min(Duration::from_millis(100))).await;
         }
         Ok(())
     }

@@ -5,6 +5,6 @@ mod keep;
 mod look;
 mod plan;
 
-pub use deeds::{Deeds, Pace};
+pub use deeds::Deeds;
 pub use look::{Seen, Wanted, look};
 pub use plan::{PHASE, plan};
