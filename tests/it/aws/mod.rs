@@ -1,5 +1,6 @@
 //! The fake AWS, held against AWS's own client: what it takes, what it refuses, and what becomes of what was made.
 
+mod agree;
 mod faults;
 mod life;
 mod logs;

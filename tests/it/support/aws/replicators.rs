@@ -275,9 +275,12 @@ impl Replicators {
         if !matches!(replicator.state, State::Running | State::Failed) {
             return Err(busy(replicator));
         }
+        let ran = replicator.state == State::Running;
         replicator.enter(State::Deleting, desk.now());
         let arn = replicator.arn.clone();
-        self.turns.push(Turn::Ends(arn.clone()));
+        if ran {
+            self.turns.push(Turn::Ends(arn.clone()));
+        }
         Ok(json!({ "replicatorArn": arn, "replicatorState": "DELETING" }))
     }
 

@@ -267,7 +267,7 @@ impl Secrets {
             "VersionId": version.id,
             "SecretString": version.string,
             "SecretBinary": version.binary,
-            "VersionStages": version.stages,
+            "VersionStages": (!version.stages.is_empty()).then_some(&version.stages),
             "CreatedDate": seconds(version.created),
         }))
     }
