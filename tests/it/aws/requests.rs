@@ -215,9 +215,8 @@ async fn every_way_to_spoil_a_request_is_refused_by_name() {
     for (at, (spoil, wanted, parameter, part)) in VARIANTS.iter().enumerate() {
         let mut request = complete.clone();
         spoil(&mut request);
-        let (code, named, message) = match create(&aws, &request).await {
-            Err(refused) => refused,
-            Ok(_) => panic!("variant {at}, of {parameter}, was taken: {request:#}"),
+        let Err((code, named, message)) = create(&aws, &request).await else {
+            panic!("variant {at}, of {parameter}, was taken: {request:#}");
         };
         assert!(
             code == *wanted && named == *parameter && message.contains(part),

@@ -18,6 +18,23 @@ struct Reader<'a> {
 
 const BREAK: u8 = 0xff;
 
+/// A number or a length.
+#[derive(Clone, Copy)]
+enum Argument {
+    Number(u64),
+    /// Not said: what follows has an end of its own.
+    Open,
+}
+
+impl Argument {
+    fn number(self) -> Option<u64> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Open => None,
+        }
+    }
+}
+
 impl Reader<'_> {
     fn take(&mut self, length: usize) -> Option<&[u8]> {
         let (taken, rest) = self.bytes.split_at_checked(length)?;
@@ -25,23 +42,22 @@ impl Reader<'_> {
         Some(taken)
     }
 
-    /// The number behind a first byte; `None` inside: of unknown length.
-    fn argument(&mut self, first: u8) -> Option<Option<u64>> {
+    /// The number behind a first byte.
+    fn argument(&mut self, first: u8) -> Option<Argument> {
         let length = match first & 0x1f {
-            small @ 0..=23 => return Some(Some(u64::from(small))),
+            small @ 0..=23 => return Some(Argument::Number(u64::from(small))),
             24 => 1,
             25 => 2,
             26 => 4,
             27 => 8,
-            31 => return Some(None),
+            31 => return Some(Argument::Open),
             _ => return None,
         };
         let bytes = self.take(length)?;
-        Some(Some(
-            bytes
-                .iter()
-                .fold(0, |all, byte| all << 8 | u64::from(*byte)),
-        ))
+        let number = bytes
+            .iter()
+            .fold(0, |all, byte| all << 8 | u64::from(*byte));
+        Some(Argument::Number(number))
     }
 
     fn value(&mut self, depth: usize) -> Option<Value> {
@@ -55,8 +71,8 @@ impl Reader<'_> {
         }
         let argument = self.argument(first)?;
         Some(match major {
-            0 => Value::from(argument?),
-            1 => Value::from(-1 - i64::try_from(argument?).ok()?),
+            0 => Value::from(argument.number()?),
+            1 => Value::from(-1 - i64::try_from(argument.number()?).ok()?),
             2 => Value::from(STANDARD.encode(self.string(argument, 2)?)),
             3 => Value::from(String::from_utf8(self.string(argument, 3)?).ok()?),
             4 => {
@@ -82,26 +98,27 @@ impl Reader<'_> {
     }
 
     /// Is there another item? Takes the end of those whose number was not said.
-    fn goes_on(&mut self, count: Option<u64>, so_far: usize) -> bool {
+    fn goes_on(&mut self, count: Argument, so_far: usize) -> bool {
         match count {
-            Some(count) => (so_far as u64) < count,
-            None if self.bytes.first() == Some(&BREAK) => {
+            Argument::Number(count) => (so_far as u64) < count,
+            Argument::Open if self.bytes.first() == Some(&BREAK) => {
                 self.bytes = &self.bytes[1..];
                 false
             }
-            None => true,
+            Argument::Open => true,
         }
     }
 
-    fn string(&mut self, length: Option<u64>, major: u8) -> Option<Vec<u8>> {
-        if let Some(length) = length {
+    fn string(&mut self, length: Argument, major: u8) -> Option<Vec<u8>> {
+        if let Argument::Number(length) = length {
             return Some(self.take(usize::try_from(length).ok()?)?.to_vec());
         }
         let mut all = Vec::new();
-        while self.goes_on(None, 0) {
+        while self.goes_on(Argument::Open, 0) {
             let first = *self.take(1)?.first()?;
             let part = (first >> 5 == major).then(|| self.argument(first))??;
-            all.extend_from_slice(self.take(usize::try_from(part?).ok()?)?);
+            let length = usize::try_from(part.number()?).ok()?;
+            all.extend_from_slice(self.take(length)?);
         }
         Some(all)
     }
