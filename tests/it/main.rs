@@ -1,5 +1,7 @@
 //! The one test binary: real brokers, faults, the command line, hostile bytes, the protocol's model, the documents, the architecture.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod cli;
 mod documents;
 mod faults;
