@@ -2,6 +2,7 @@
 
 mod asked;
 pub mod clients;
+pub mod clusters;
 pub mod failure;
 pub mod reference;
 pub mod replicators;

@@ -36,7 +36,10 @@ pub fn subject(settings: &Settings, only: Option<usize>) -> Subject {
         source: settings.source.clone(),
         target: settings.target.clone(),
         asked: Asked {
-            backend: Backend::Embedded,
+            backend: match settings.msk {
+                Some(_) => Backend::Msk,
+                None => Backend::Embedded,
+            },
             two_way: settings.two_way,
             groups: Patterns::of(&groups).unwrap_or_default(),
             replication_factor: settings.replication_factor,

@@ -5,7 +5,7 @@ use crate::{
     cluster::{Everyone, Operation, Operations, Probe, Quotas},
     engine::status::EngineState,
     model::names::TopicPartition,
-    msk::{Described, Lifecycle},
+    msk::{Described, Lifecycle, ManagedCluster},
 };
 
 /// Two topics, one group and one application, all copied and all healthy.
@@ -266,7 +266,7 @@ fn amazon() -> AmazonSeen {
             account: "123456789012".into(),
             arn: "arn:aws:iam::123456789012:user/ann".into(),
         }),
-        cluster: Known::seen(MskClusterSeen {
+        cluster: Known::seen(ManagedCluster {
             name: "my-cluster".into(),
             kind: "PROVISIONED".into(),
             state: "ACTIVE".into(),

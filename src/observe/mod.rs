@@ -19,6 +19,7 @@ mod topics;
 mod trend;
 mod tried;
 
+pub use clusters::{seen as cluster, unreachable};
 pub use discovery::{Discovery, Writer, discover};
 pub use guess::{Guess, Guessed, fitting, guess};
 pub use known::Known;
@@ -26,9 +27,9 @@ pub use look::{Depth, Eyes, Subject};
 pub use seen::{
     AmazonAsked, AmazonSeen, BatchSeen, BrokerSeen, CallerSeen, ClientSeen, ClockSeen, ClusterSeen,
     EngineRights, EngineSeen, GroupCount, GroupKind, GroupSeen, GroupsSeen, Latency, ListenerSeen,
-    Metrics, MskClusterSeen, Objection, OtherCopies, OtherSeen, PartitionSeen, Refusal,
-    ReplicatorSeen, ReplicatorsSeen, Sample, SecretSeen, StoppedSeen, TargetRights, TopicSeen,
-    TopicSettings, TopicSide, Trouble, Vantage,
+    Metrics, Objection, OtherCopies, OtherSeen, PartitionSeen, Refusal, ReplicatorSeen,
+    ReplicatorsSeen, Sample, SecretSeen, StoppedSeen, TargetRights, TopicSeen, TopicSettings,
+    TopicSide, Trouble, Vantage,
 };
 use serde::Serialize;
 pub use trend::Trend;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{super::Known, ClusterSeen};
 use crate::{
     cluster::Operations,
-    msk::{Described, Direction},
+    msk::{Described, Direction, ManagedCluster},
 };
 
 /// What MSK Replicator needs, and what is there of it.
@@ -16,7 +16,7 @@ pub struct AmazonSeen {
     /// Who we are to AWS.
     pub caller: Known<CallerSeen>,
     /// The cluster of MSK.
-    pub cluster: Known<MskClusterSeen>,
+    pub cluster: Known<ManagedCluster>,
     /// The external cluster, by the listener and the login that the replicators use.
     pub listener: Known<Box<ListenerSeen>>,
     /// Rules of AWS that the requests break.
@@ -69,36 +69,6 @@ pub struct CallerSeen {
     pub account: String,
     /// User or role.
     pub arn: String,
-}
-
-/// A cluster of MSK.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct MskClusterSeen {
-    /// Its name.
-    pub name: String,
-    /// `PROVISIONED` or `SERVERLESS`.
-    pub kind: String,
-    /// `ACTIVE` where all is well.
-    pub state: String,
-    /// Version of Apache Kafka.
-    pub version: String,
-    /// Brokers.
-    pub brokers: u32,
-    /// What they run on; an Express broker's begins with `express.`.
-    pub instance: String,
-    /// Subnets, one for each zone.
-    pub subnets: Vec<String>,
-    /// Security groups of the brokers.
-    pub security_groups: Vec<String>,
-    /// IAM access control is on.
-    pub iam: bool,
-}
-
-impl MskClusterSeen {
-    /// Are its brokers Express brokers?
-    pub fn is_express(&self) -> bool {
-        self.instance.starts_with("express.")
-    }
 }
 
 /// The external cluster as a replicator would meet it.

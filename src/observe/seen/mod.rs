@@ -8,8 +8,8 @@ mod metrics;
 mod topic;
 
 pub use amazon::{
-    AmazonAsked, AmazonSeen, CallerSeen, ListenerSeen, MskClusterSeen, ReplicatorSeen,
-    ReplicatorsSeen, SecretSeen, Vantage,
+    AmazonAsked, AmazonSeen, CallerSeen, ListenerSeen, ReplicatorSeen, ReplicatorsSeen, SecretSeen,
+    Vantage,
 };
 pub use cluster::{BrokerSeen, ClientSeen, ClockSeen, ClusterSeen, Trouble};
 pub use engine::{EngineRights, EngineSeen, OtherCopies, OtherSeen, StoppedSeen};

@@ -115,7 +115,8 @@ impl Seen {
     }
 }
 
-fn place(msk: &Msk, wanted: &Wanted) -> Result<Place, Failure> {
+/// What the documents need besides, before any secret is there.
+pub(super) fn place(msk: &Msk, wanted: &Wanted) -> Result<Place, Failure> {
     let lists = lists(
         &wanted.topics,
         &wanted.exclude_topics,

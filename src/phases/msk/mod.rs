@@ -4,7 +4,9 @@ mod deeds;
 mod keep;
 mod look;
 mod plan;
+mod sight;
 
 pub use deeds::Deeds;
 pub use look::{Seen, Wanted, look};
 pub use plan::{PHASE, plan};
+pub use sight::{Names, sight};
