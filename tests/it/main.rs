@@ -11,5 +11,7 @@ mod hostile;
 mod layers;
 mod machine_output;
 mod model;
+#[cfg(feature = "aws")]
+mod msk;
 mod run;
 mod support;
