@@ -336,6 +336,3 @@ pub(super) fn cost_is_known(seen: &Observation, _: &Limits) -> Asked {
         numbers::bytes(bytes)
     )))
 }
-
-#[cfg(test)]
-mod tests;
