@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::{
-    Global, amazon, connect, journal,
+    Global, connect, journal,
     replicate::{steps, told, wishes::Wishes},
 };
 use crate::{
@@ -48,7 +48,7 @@ impl PlanCommand {
     /// Makes the plan, and shows it.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
         let settings = global.settings(&self.wishes.flags()).await?;
-        amazon::embedded_only(&settings, "plan")?;
+        settings.embedded_only("plan")?;
         global.notes(&settings, screen);
         let Phase::Replicate = self.phase;
         let asked = self.wishes.asked()?;

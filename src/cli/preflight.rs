@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Global, amazon, verdicts};
+use super::{Global, verdicts};
 use crate::{
     error::Failure,
     exit::Exit,
@@ -39,7 +39,7 @@ impl Preflight {
     /// Looks once and prints what was found.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
         let settings = global.settings(&[]).await?;
-        amazon::embedded_only(&settings, "preflight")?;
+        settings.embedded_only("preflight")?;
         global.notes(&settings, screen);
         let mut signals = Signals::listen()?;
         let mut eyes = Eyes::new(verdicts::subject(&settings, None));

@@ -10,7 +10,7 @@ use self::{
     ending::Told,
     wishes::Wishes,
 };
-use super::{Global, amazon, ask, connect, plan};
+use super::{Global, ask, connect, plan};
 use crate::{
     config,
     engine::{self, StopSignal, metrics::Numbers, ways::Asked},
@@ -93,7 +93,7 @@ impl Replicate {
             None => self.wishes.clone(),
         };
         let settings = global.settings(&wishes.flags()).await?;
-        amazon::embedded_only(&settings, "replicate")?;
+        settings.embedded_only("replicate")?;
         global.notes(&settings, screen);
         let mut told = told(&settings, self.until.into(), wishes.asked()?);
         if self.dry_run {

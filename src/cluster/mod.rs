@@ -21,6 +21,7 @@ mod reach;
 mod records;
 mod rights;
 mod scratch;
+pub mod token;
 mod topics;
 mod transactions;
 

@@ -7,6 +7,7 @@ mod gates;
 mod guides;
 mod hostile;
 mod layers;
+mod logins;
 mod machine_output;
 mod model;
 mod run;
