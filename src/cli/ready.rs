@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::{Global, amazon, verdicts, waived};
+use super::{Global, verdicts, waived};
 use crate::{
     clock::{self, BootInstant},
     config::Settings,
@@ -155,7 +155,7 @@ impl Ready {
     /// Asks until the answer is certain, or the time to wait is over.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
         let settings = global.settings(&[]).await?;
-        amazon::embedded_only(&settings, "ready")?;
+        settings.embedded_only("ready")?;
         global.notes(&settings, screen);
         let only = self
             .app

@@ -80,6 +80,7 @@ pub fn green() -> Observation {
             source_ping: Known::seen(1),
             target_ping: Known::seen(1),
             message_lag: Known::seen(0),
+            waiting: Known::seen(Vec::new()),
             replication_latency: Known::seen(Latency::AtMost(4000)),
             source_offset_lag: Known::seen(0),
             target_offset_lag: Known::seen(0),
