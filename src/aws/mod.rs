@@ -4,6 +4,8 @@ mod asked;
 pub mod clients;
 pub mod clusters;
 pub mod failure;
+pub mod logs;
+pub mod metrics;
 pub mod reference;
 pub mod replicators;
 pub mod secrets;
