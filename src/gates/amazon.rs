@@ -7,8 +7,8 @@ pub(super) use external::{
     ids_agree, log_group_is_there, replicator_has_rights, replicator_logs_in, secrets_can_be_kept,
 };
 pub(super) use replicators::{
-    both_run, nothing_waits, quota_suffices, replicators_are_ours, requests_keep_rules,
-    witnesses_agree,
+    both_run, no_refused_logins, nothing_waits, quota_suffices, replicators_are_ours,
+    requests_keep_rules, witnesses_agree,
 };
 
 use super::{Asked, CannotLook, Finding, fresh, some_of};

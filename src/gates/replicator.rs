@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Asked, CannotLook, Finding, fresh, reach::named, recent};
 use crate::{
     engine::status::EngineState,
-    model::{limits::Limits, numbers},
+    model::{backend::Backend, limits::Limits, numbers},
     observe::{Latency, Observation},
 };
 
@@ -197,6 +197,14 @@ pub(super) fn groups_as_expected(seen: &Observation, _: &Limits) -> Asked {
         groups.present.len(),
         groups.expected.len()
     );
+    // What the replicator says of itself is not believed alone, and not left out either.
+    if seen.asked.backend == Backend::Msk && seen.asked.application.is_none() {
+        let carried = *recent(seen, &seen.metrics.groups_carried)?;
+        if carried < groups.expected.len() as u64 {
+            return Ok(Finding::block(format!("{evidence}; CloudWatch says {carried}"))
+                .fix("wait for the replicator to find them (half a minute), or see its log: it says which group, and why"));
+        }
+    }
     let idle = match groups.idle.is_empty() {
         true => None,
         false => Some(format!(

@@ -496,4 +496,11 @@ pub const GATES: &[Gate] = &[
         amazon::nothing_waits,
         "Does every topic still arrive, each by the clusters' own word?",
     )),
+    msk(gate(
+        "G320",
+        "no-refused-logins",
+        Cutover,
+        amazon::no_refused_logins,
+        "AuthError: does every cluster take the replicators' login?",
+    )),
 ];

@@ -482,6 +482,11 @@ const CASES: &[(&str, Change, Change)] = &[
         |seen| waits(seen, 1, 90_001),
         |seen| seen.metrics.waiting = not(),
     ),
+    (
+        "G320",
+        |seen| seen.metrics.auth_errors = Known::seen(1),
+        |seen| seen.metrics.auth_errors = not(),
+    ),
 ];
 
 fn stopped() -> StoppedSeen {
@@ -565,7 +570,7 @@ fn with_nothing_observed_no_gate_passes() {
         metrics.replication_latency,
         metrics.source_offset_lag,
     ) = (not(), not(), not());
-    (metrics.groups, metrics.waiting) = (not(), not());
+    (metrics.groups, metrics.waiting, metrics.auth_errors) = (not(), not(), not());
     seen.amazon = None;
     for gate in GATES {
         let verdict = gate.verdict(&seen, &Limits::default(), &[]);

@@ -80,6 +80,8 @@ pub fn green() -> Observation {
             source_ping: Known::seen(1),
             target_ping: Known::seen(1),
             message_lag: Known::seen(0),
+            auth_errors: Known::seen(0),
+            groups_carried: Known::seen(2),
             waiting: Known::seen(Vec::new()),
             replication_latency: Known::seen(Latency::AtMost(4000)),
             source_offset_lag: Known::seen(0),

@@ -130,6 +130,8 @@ impl Eyes {
             source_ping: ping(&source),
             target_ping: ping(&target),
             message_lag: none(),
+            auth_errors: none(),
+            groups_carried: none(),
             waiting: none(),
             replication_latency: none(),
             source_offset_lag: none(),

@@ -128,6 +128,10 @@ impl Observation {
         });
         self.missing_topics
             .retain(|topic| application.has_topic(topic));
+        self.metrics.waiting = self.metrics.waiting.map(|mut waiting| {
+            waiting.retain(|one| application.has_topic(&one.topic));
+            waiting
+        });
         self.engine = self.engine.map(|mut engine| {
             engine
                 .stopped

@@ -180,3 +180,14 @@ pub fn nothing_waits(seen: &Observation, limits: &Limits) -> Asked {
             .fix("a backlog, or a topic that the replicator has no right to: its latency falls to 0 while the topic grows; see its log and the rights of G309")),
     }
 }
+
+/// G320.
+pub fn no_refused_logins(seen: &Observation, _: &Limits) -> Asked {
+    amazon(seen)?;
+    let errors = *recent(seen, &seen.metrics.auth_errors)?;
+    match errors {
+        0 => Ok(Finding::pass("AuthError 0 on both clusters")),
+        errors => Ok(Finding::block(format!("AuthError {errors}"))
+            .fix("compare the secret with the cluster's SCRAM user; `kafka-migrate replicate` writes a new version of it")),
+    }
+}

@@ -15,6 +15,10 @@ pub struct Metrics {
     pub source_ping: Known<u64>,
     /// `KafkaClusterPingSuccessCount` of the target.
     pub target_ping: Known<u64>,
+    /// `AuthError`: logins that a replicator was refused, on either cluster.
+    pub auth_errors: Known<u64>,
+    /// `ConsumerGroupCount`, where MSK Replicator tells it.
+    pub groups_carried: Known<u64>,
     /// `MessageLag`.
     pub message_lag: Known<u64>,
     /// What waits on the source by the clusters' own word: beside what MSK Replicator says of itself.

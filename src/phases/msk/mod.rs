@@ -5,8 +5,9 @@ mod keep;
 mod look;
 mod plan;
 mod sight;
+mod told;
 
 pub use deeds::Deeds;
 pub use look::{Seen, Wanted, look};
 pub use plan::{PHASE, plan};
-pub use sight::{Names, sight};
+pub use sight::{Names, numbers, sight};

@@ -40,8 +40,9 @@ pub fn fill(metrics: &mut Metrics, forward: Says<'_>, reverse: Says<'_>, seen: &
     let ping = |is_msk| {
         let of = |says: &Says<'_>, direction| {
             let one = says.as_ref().map_err(String::clone)?;
-            let alias: &str = alias(direction, is_msk)
-                .ok_or_else(|| format!("AWS does not say what the {direction} replicator calls it"))?;
+            let alias: &str = alias(direction, is_msk).ok_or_else(|| {
+                format!("AWS does not say what the {direction} replicator calls it")
+            })?;
             let found: Option<&ClusterNumbers> = one.clusters.get(alias);
             found
                 .map(|numbers| numbers.ping.clone())
@@ -55,6 +56,27 @@ pub fn fill(metrics: &mut Metrics, forward: Says<'_>, reverse: Says<'_>, seen: &
             there.as_ref().map_err(String::as_str),
             back.as_ref().map_err(String::as_str),
         ])
+    };
+    metrics.auth_errors = {
+        let errors = |says: &Says<'_>| -> Vec<Result<Reading, String>> {
+            match says {
+                Ok(one) if one.clusters.is_empty() => {
+                    vec![Err("AWS does not name its clusters".into())]
+                }
+                Ok(one) => one
+                    .clusters
+                    .values()
+                    .map(|one| Ok(one.auth_errors.clone()))
+                    .collect(),
+                Err(reason) => vec![Err(reason.clone())],
+            }
+        };
+        let all = [errors(&forward), errors(&reverse)].concat();
+        let all: Vec<Result<&Reading, &str>> = all
+            .iter()
+            .map(|one| one.as_ref().map_err(String::as_str))
+            .collect();
+        sum(&all)
     };
     metrics.source_ping = ping(false);
     metrics.target_ping = ping(true);
@@ -118,10 +140,25 @@ mod tests {
         let gone = Reading::Unknown {
             reason: "nothing of it".into(),
         };
-        assert_eq!(sum(&[Ok(&a), Ok(&b)]), Known::Seen { value: 8, age_ms: 70 });
-        assert_eq!(fewest(&[Ok(&a), Ok(&b)]), Known::Seen { value: 3, age_ms: 70 });
+        assert_eq!(
+            sum(&[Ok(&a), Ok(&b)]),
+            Known::Seen {
+                value: 8,
+                age_ms: 70
+            }
+        );
+        assert_eq!(
+            fewest(&[Ok(&a), Ok(&b)]),
+            Known::Seen {
+                value: 3,
+                age_ms: 70
+            }
+        );
         assert_eq!(sum(&[Ok(&a), Ok(&gone)]), Known::unknown("nothing of it"));
-        assert_eq!(sum(&[Ok(&a), Err("it is not there")]), Known::unknown("it is not there"));
+        assert_eq!(
+            sum(&[Ok(&a), Err("it is not there")]),
+            Known::unknown("it is not there")
+        );
         // Nothing that was not said is ever 0.
         assert_eq!(sum(&[]), Known::unknown("nobody was asked"));
     }
