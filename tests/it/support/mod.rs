@@ -9,6 +9,7 @@
 
 pub mod certificates;
 pub mod codecs;
+pub mod copier;
 pub mod kafka;
 pub mod leash;
 pub mod load;
