@@ -9,7 +9,7 @@ use crate::exit::Exit;
 pub struct Failure {
     /// The process's exit code.
     pub exit: Exit,
-    /// A stable code, `K0xx` usage and file, `K1xx` source, `K2xx` target, `K4xx` state, `K5xx` engine.
+    /// A stable code, `K0xx` usage and file, `K1xx` source, `K2xx` target, `K3xx` AWS, `K4xx` state, `K5xx` engine.
     pub code: &'static str,
     /// One lower-case sentence without a full stop.
     pub message: String,

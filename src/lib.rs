@@ -12,6 +12,7 @@ pub mod exit;
 pub mod lock;
 
 pub mod model;
+pub mod msk;
 
 pub mod run;
 
@@ -24,6 +25,9 @@ pub mod engine;
 pub mod config;
 
 pub mod observe;
+
+#[cfg(feature = "aws")]
+pub mod aws;
 
 pub mod gates;
 

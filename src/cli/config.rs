@@ -29,7 +29,7 @@ struct Document<'a> {
 impl Config {
     /// Prints them; secrets show only where they are.
     pub fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
-        let settings = global.settings(&[])?;
+        let settings = global.settings_here(&[])?;
         if screen.is_json() {
             screen.document(&Document {
                 v: 1,

@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use self::proposal::proposal;
-use super::Global;
+use super::{Global, amazon};
 use crate::{
     clock,
     config::{self, Flag, Given},
@@ -114,7 +114,8 @@ impl Init {
             .filter(|(_, on)| *on)
             .map(|(side, _)| *side)
             .collect();
-        let draft = config::begin(path, &name, &tls, &self.flags(), KEYS, global.environment())?;
+        let (around, amazon) = (global.environment(), amazon::nothing_asked());
+        let draft = config::begin(path, &name, &tls, &self.flags(), KEYS, around, amazon)?;
         let settings = &draft.settings;
         global.name.set(settings.name.clone()).ok();
         global.notes(settings, screen);

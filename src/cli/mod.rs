@@ -1,5 +1,6 @@
 //! The command tree and the global flags.
 
+mod amazon;
 mod ask;
 mod completions;
 mod config;
@@ -16,6 +17,7 @@ mod ready;
 mod refusal;
 mod replicate;
 mod rollback;
+mod sight;
 mod status;
 mod steer;
 mod verdicts;
@@ -35,7 +37,7 @@ use clap::{
 };
 
 use crate::{
-    config::{Flag, Settings, resolve},
+    config::{Amazon, Flag, Settings, resolve},
     error::Failure,
     exit::Exit,
     ui::{Color, Screen},
@@ -57,8 +59,8 @@ Every setting can be given by a variable: KAFKA_MIGRATE_ and its key in capitals
 the file.
 
 Exit codes:
-  0 ok         2 usage        4 source    7 refused   9 stopped (the same command goes on)
-  1 bug        3 not ready    5 target    8 differs   10 a person must decide
+  0 ok         2 usage        4 source    6 aws       8 differs   10 a person must decide
+  1 bug        3 not ready    5 target    7 refused   9 stopped (the same command goes on)
   130 interrupted";
 
 /// Flags of every command.
@@ -243,11 +245,25 @@ impl Global {
             .collect()
     }
 
-    /// The settings in force under these flags.
-    fn settings(&self, flags: &[Flag]) -> Result<Settings, Failure> {
+    /// The settings in force under these flags, with every secret that they refer to.
+    async fn settings(&self, flags: &[Flag]) -> Result<Settings, Failure> {
+        let settings = self.settings_here(flags)?;
+        if settings.wanted.is_empty() {
+            return Ok(settings);
+        }
+        self.read(flags, &amazon::with(&settings.wanted).await?)
+    }
+
+    /// The same for a command that logs in nowhere: what is not on this machine is not looked for.
+    fn settings_here(&self, flags: &[Flag]) -> Result<Settings, Failure> {
+        self.read(flags, &amazon::nothing_asked())
+    }
+
+    fn read(&self, flags: &[Flag], amazon: &Amazon) -> Result<Settings, Failure> {
         let environment = self.environment();
-        let settings = resolve(&self.config, flags, self.state.as_deref(), &environment)?;
-        // Set once: a command reads its settings once.
+        let state = self.state.as_deref();
+        let settings = resolve(&self.config, flags, state, &environment, amazon)?;
+        // Set once: it is always the same.
         self.name.set(settings.name.clone()).ok();
         Ok(settings)
     }

@@ -151,7 +151,7 @@ struct Looked {
 impl Moves<'_> {
     /// Shows or does it.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
-        let settings = global.settings(&[])?;
+        let settings = global.settings(&[]).await?;
         global.notes(&settings, screen);
         can_move(&settings)?;
         let given = self.how.plan.as_deref().map(plan::read).transpose()?;
@@ -379,9 +379,7 @@ pub fn can_move(settings: &Settings) -> Result<(), Failure> {
 
 /// The header by which whoever copies marks its copies, where that is how copies are told.
 fn carrier_of(settings: &Settings) -> Option<&'static [u8]> {
-    let backend = settings.listing.iter().find(|one| one.path == "backend");
-    let is_msk = backend.is_some_and(|one| one.value.trim_matches('"') == "msk");
-    is_msk.then_some(MSK_MARK)
+    settings.msk.as_ref().map(|_| MSK_MARK)
 }
 
 /// Where the file has no applications each group in scope is one: it moves, and whoever writes stays.

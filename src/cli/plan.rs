@@ -40,6 +40,9 @@ pub struct PlanCommand {
     /// Save the plan here
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write the documents that MSK Replicator is made from into this directory, as the AWS command line reads them
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,16 +58,37 @@ enum Phase {
 impl PlanCommand {
     /// Makes the plan, and shows it.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
-        let settings = global.settings(&self.wishes.flags())?;
+        let settings = global.settings(&self.wishes.flags()).await?;
         global.notes(&settings, screen);
-        let plan = match self.phase {
-            Phase::Replicate => {
+        let to = match self.phase {
+            Phase::Replicate => None,
+            Phase::Cutover => Some(Side::Target),
+            Phase::Rollback => Some(Side::Source),
+        };
+        #[cfg(feature = "aws")]
+        if let (Some(msk), None) = (&settings.msk, to) {
+            let replicators = super::replicate::replicators::Replicators {
+                settings: &settings,
+                msk,
+                directions: crate::msk::Direction::BOTH.into(),
+            };
+            let to = (self.out.as_deref(), self.files.as_deref());
+            return replicators.show(to, global, screen).await;
+        }
+        if self.files.is_some() {
+            return Err(Failure::new(
+                Exit::Usage,
+                "K032",
+                "--files is for `plan replicate` with backend = \"msk\": nothing else is made from documents",
+            ));
+        }
+        let plan = match to {
+            Some(to) => moves::planned(&settings, to, self.app()?).await?,
+            None => {
                 let asked = self.wishes.asked()?;
                 let told = told(&settings, engine::Until::Stopped, asked);
                 made(&settings, &told, &self.wishes).await?
             }
-            Phase::Cutover => moves::planned(&settings, Side::Target, self.app()?).await?,
-            Phase::Rollback => moves::planned(&settings, Side::Source, self.app()?).await?,
         };
         if let Some(out) = &self.out {
             save(&plan, out)?;
@@ -131,7 +155,8 @@ pub fn read(path: &Path) -> Result<Plan, Failure> {
     Plan::read(&bytes)
 }
 
-fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
+/// Saves a plan.
+pub fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
     let text = serde_json::to_vec_pretty(&plan.saved()).expect("plans have string keys");
     std::fs::write(path, text).map_err(|error| {
         Failure::new(
@@ -143,7 +168,7 @@ fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Shows a plan.
+/// Shows a plan; `saved` is where it was saved.
 pub fn print(plan: &Plan, saved: Option<&Path>, global: &Global, screen: &Screen) {
     if screen.is_json() {
         return screen.document(&Document {

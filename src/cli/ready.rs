@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::{Global, verdicts, waived};
+use super::{Global, amazon, verdicts, waived};
 use crate::{
     clock::{self, BootInstant},
     config::Settings,
@@ -154,7 +154,8 @@ impl Words {
 impl Ready {
     /// Asks until the answer is certain, or the time to wait is over.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
-        let settings = global.settings(&[])?;
+        let settings = global.settings(&[]).await?;
+        amazon::embedded_only(&settings, "ready")?;
         global.notes(&settings, screen);
         let only = self
             .app

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Global, replicate};
+use super::{Global, amazon, replicate};
 use crate::{
     clock,
     cluster::Target,
@@ -61,7 +61,7 @@ struct Document<'a> {
 impl Pause {
     /// Asks, and waits for the answer.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
-        let settings = global.settings(&[])?;
+        let settings = global.settings(&[]).await?;
         ask(&settings, Steer::Pause, "pause", global, screen).await
     }
 }
@@ -69,7 +69,7 @@ impl Pause {
 impl Resume {
     /// Asks, and waits for the answer.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
-        let settings = global.settings(&[])?;
+        let settings = global.settings(&[]).await?;
         ask(&settings, Steer::Resume, "resume", global, screen).await
     }
 }
@@ -83,7 +83,7 @@ impl Throttle {
             value: Given::Text(self.rate.clone()),
         });
         // Read as the file's own key, so that it means the same.
-        let settings = global.settings(rate.as_slice())?;
+        let settings = global.settings(rate.as_slice()).await?;
         let limit = match (&rate, settings.pace) {
             (None, _) => Limit::Settings,
             (_, Pace::Unlimited) => Limit::Unlimited,
@@ -108,6 +108,7 @@ async fn ask(
     global: &Global,
     screen: &Screen,
 ) -> Result<Exit, Failure> {
+    amazon::embedded_only(settings, request)?;
     global.notes(settings, screen);
     let target = Target::connect(&settings.target).await;
     let target = target.map_err(|error| error.failure())?;

@@ -47,7 +47,7 @@ struct Document<'a, T> {
 impl Verify {
     /// Compares and prints the report.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
-        let settings = global.settings(&[])?;
+        let settings = global.settings(&[]).await?;
         global.notes(&settings, screen);
         let mut signals = Signals::listen()?;
         let mut follow = screen.follow(&settings.name);

@@ -48,6 +48,10 @@ impl Error {
             .next(LOOK_AT_SETTINGS);
         }
         let side = self.side();
+        // What is missing is nothing of the cluster's.
+        if let Some(wire::Error::Token { why, .. }) = self.wire() {
+            return why.failure.clone();
+        }
         let trouble = self.trouble();
         let mut failure = Failure::new(exit(side), code(side, trouble.codes), trouble.sentence);
         failure = match self {
@@ -186,6 +190,11 @@ fn at_wire(side: Side, error: &wire::Error, tried: Option<&Vec<String>>) -> Trou
             format!("cannot reach {everywhere}: it took too long"),
             format!("is it overloaded, or the port that of something else? `{side}.connect_timeout` is how long we wait"),
         ),
+        W::Login { mechanism: "OAUTHBEARER", username, .. } => settings(
+            ["K104", "K204"],
+            format!("the {side} refused our token for {username}"),
+            "may these credentials connect there? MSK asks for kafka-cluster:Connect on the cluster, and for the right region".into(),
+        ),
         W::Login { username, .. } => settings(
             ["K104", "K204"],
             format!("the {side} refused the login of {username}: wrong user name or password"),
@@ -205,6 +214,11 @@ fn at_wire(side: Side, error: &wire::Error, tried: Option<&Vec<String>>) -> Trou
             ["K107", "K207"],
             format!("the {side} hung up on somebody without a login"),
             format!("add [{side}.auth] with mechanism, username and password"),
+        ),
+        W::Token { why, .. } => passing(
+            ["K104", "K204"],
+            why.failure.message.clone(),
+            "`aws sts get-caller-identity` shows whose credentials there are".into(),
         ),
         W::Imposter { .. } => settings(
             ["K108", "K208"],

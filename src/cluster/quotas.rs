@@ -47,6 +47,8 @@ impl Cluster {
         }
         let user = match &self.settings().auth {
             Auth::None => NOBODY,
+            // As far as it is known.
+            Auth::Bearer(tokens) => tokens.name(),
             Auth::Plain { username, .. } | Auth::Scram { username, .. } => username,
         };
         Ok(in_force(

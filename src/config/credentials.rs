@@ -1,20 +1,24 @@
-//! Credentials by reference: a file or an environment variable, read once and wrapped.
+//! Credentials by reference: a file or an environment variable, read once and wrapped; or a secret that was fetched before.
 
 use std::{fs, path::Path};
 
-use super::value::Reference;
+use super::{
+    amazon::{Amazon, NOT_BUILT},
+    value::Reference,
+};
 use crate::model::secret::Secret;
 
 /// Longest secret file that is read: a larger file is no password, and the wrong one to load.
 const LIMIT: u64 = 64 * 1024;
 
-/// Fetches the secret a reference names. `base` is where relative files start. The error is a
-/// sentence and a hint, and never holds anything of the secret.
+/// Fetches the secret a reference names; `None` if it lies in Secrets Manager and was not fetched yet. `base` is where relative files
+/// start. The error is a sentence and a hint, and never holds anything of the secret.
 pub fn fetch(
     reference: &Reference,
     base: &Path,
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Secret, Refused> {
+    amazon: &Amazon,
+) -> Result<Option<Secret>, Refused> {
     let text = match reference {
         Reference::File(path) => read(&base.join(path))?,
         Reference::Environment(variable) => environment(variable).ok_or_else(|| {
@@ -23,14 +27,20 @@ pub fn fetch(
                 "set it for this command, or name a file",
             )
         })?,
-        Reference::SecretsManager(_) => {
-            return Err(Refused {
-                unavailable: true,
-                ..Refused::new(
-                    "secretsmanager is not available in this version",
-                    "use file or env",
-                )
-            });
+        Reference::SecretsManager(stored) => {
+            if amazon.tokens.is_none() {
+                return Err(Refused {
+                    unavailable: true,
+                    ..Refused::new(
+                        format!("secretsmanager is not available: {}", NOT_BUILT.0),
+                        "use file or env",
+                    )
+                });
+            }
+            match amazon.secrets.get(stored) {
+                Some(secret) => secret.reveal().to_owned(),
+                None => return Ok(None),
+            }
         }
     };
     let text = text.strip_suffix('\n').unwrap_or(&text);
@@ -41,7 +51,7 @@ pub fn fetch(
             "put the password there",
         ));
     }
-    Ok(Secret::new(text))
+    Ok(Some(Secret::new(text)))
 }
 
 /// Why a secret or certificate could not be had.
@@ -122,34 +132,30 @@ pub fn words(error: &std::io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::secret::Stored;
 
     #[test]
     fn a_trailing_newline_is_not_part_of_the_password() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("pw"), "hunter2\r\n").unwrap();
-        let secret = fetch(&Reference::File("pw".into()), folder.path(), &|_| None).unwrap();
+        let reference = Reference::File("pw".into());
+        let secret = fetch(&reference, folder.path(), &|_| None, &Amazon::default()).unwrap();
+        let secret = secret.expect("a file is read at once");
         assert_eq!(secret.reveal(), "hunter2");
         assert_eq!(format!("{secret:?} {secret}"), "*** ***");
     }
 
     #[test]
     fn what_cannot_be_read_is_named() {
-        let nowhere =
-            fetch(&Reference::File("none".into()), Path::new("/"), &|_| None).unwrap_err();
+        let none = Amazon::default();
+        let refused =
+            |reference: &Reference| fetch(reference, Path::new("/"), &|_| None, &none).unwrap_err();
+        let nowhere = refused(&Reference::File("none".into()));
         assert_eq!(nowhere.message, "/none cannot be read: no such file");
-        let unset = fetch(
-            &Reference::Environment("PW".into()),
-            Path::new("/"),
-            &|_| None,
-        )
-        .unwrap_err();
+        let unset = refused(&Reference::Environment("PW".into()));
         assert_eq!(unset.message, "the variable PW is not set");
-        let arn = fetch(
-            &Reference::SecretsManager("arn".into()),
-            Path::new("/"),
-            &|_| None,
-        )
-        .unwrap_err();
-        assert!(arn.unavailable);
+        let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf";
+        let stored = Stored::new(arn, None).unwrap();
+        assert!(refused(&Reference::SecretsManager(stored)).unavailable);
     }
 }

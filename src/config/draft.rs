@@ -9,6 +9,7 @@ use std::{
 
 pub use super::written::{Proposal, Section};
 use super::{
+    amazon::Amazon,
     credentials,
     fault::{self, Fault},
     resolve::{Flag, Origin, Resolving, Settings, resolve_text},
@@ -28,6 +29,7 @@ pub struct Draft {
     path: PathBuf,
     given: BTreeMap<String, Value>,
     environment: BTreeMap<String, String>,
+    amazon: Amazon,
 }
 
 /// Takes flags and variables for a file at `path`. Everything wrong with them comes back as one failure, and so does a file that stands
@@ -39,12 +41,13 @@ pub fn begin(
     flags: &[Flag],
     keys: &'static [(&'static str, &'static str)],
     environment: BTreeMap<String, String>,
+    amazon: Amazon,
 ) -> Result<Draft, Failure> {
     let mut text = format!("version = 1\nname = {name:?}\n[scope]\ntopics = [\"*\"]\n");
     for side in tls {
         text += &format!("[{side}.tls]\n");
     }
-    let mut resolving = Resolving::of(SHOWN, path, &text, &environment);
+    let mut resolving = Resolving::of(SHOWN, path, &text, &environment, &amazon);
     resolving.flags = keys;
     resolving.document.faults.extend(in_the_way(path));
     resolving.overlay(flags);
@@ -68,6 +71,7 @@ pub fn begin(
             path: path.to_path_buf(),
             given,
             environment,
+            amazon,
         }),
         None => {
             let only_in_the_way = resolving
@@ -129,6 +133,7 @@ fn beside(file: &Path, key: &str, value: &Value) -> Value {
         false => std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()),
     };
     let is_path = super::fields::find(key).is_some_and(|field| matches!(field.kind, Kind::Path));
+    let is_path = is_path || (key == "msk.source_ca" && *value != Value::Text("public".into()));
     match value {
         Value::Text(text) if is_path => {
             Value::Text(moved(Path::new(text)).to_string_lossy().into_owned())
@@ -146,7 +151,8 @@ impl Draft {
 
     /// Writes the text, where nothing stands: what appeared there meanwhile stays. A text that we would not read ourselves is not written.
     pub fn write(&self, text: &str) -> Result<(), Failure> {
-        resolve_text(&self.path, text, &[], None, &self.environment).map_err(|failure| {
+        let (around, amazon) = (&self.environment, &self.amazon);
+        resolve_text(&self.path, text, &[], None, around, amazon).map_err(|failure| {
             let bug = Failure::new(
                 Exit::Bug,
                 "K000",
@@ -233,9 +239,19 @@ mod tests {
             ("KAFKA_MIGRATE_READY_HOLD".to_owned(), "90s".to_owned()),
             ("KAFKA_MIGRATE_SCOPE_TOPICS".to_owned(), "a-*,b".to_owned()),
         ]);
-        let draft = begin(&path, "orders", &[Side::Target], &given, &[], environment).unwrap();
+        let draft = begin(
+            &path,
+            "orders",
+            &[Side::Target],
+            &given,
+            &[],
+            environment,
+            Amazon::default(),
+        )
+        .unwrap();
         draft.write(&draft.text(&Proposal::default())).unwrap();
-        let read = crate::config::resolve(&path, &[], None, &BTreeMap::new()).unwrap();
+        let read =
+            crate::config::resolve(&path, &[], None, &BTreeMap::new(), &Amazon::default()).unwrap();
         assert_eq!(
             (&*read.name, &read.source.bootstrap),
             ("orders", &draft.settings.source.bootstrap)
@@ -247,7 +263,9 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains("hunter2"), "{text}");
 
-        let again = begin(&path, "orders", &[], &given, &[], BTreeMap::new()).unwrap_err();
+        let none = BTreeMap::new;
+        let again =
+            begin(&path, "orders", &[], &given, &[], none(), Amazon::default()).unwrap_err();
         assert_eq!(
             (again.code, again.next.as_deref()),
             ("K018", Some("kafka-migrate config"))
@@ -269,7 +287,8 @@ mod tests {
             ("--source-mechanism", "source.auth.mechanism", "kerberos"),
         ]);
         let keys = &[("target.bootstrap", "--target")];
-        let failure = begin(&path, "x", &[], &given, keys, BTreeMap::new()).unwrap_err();
+        let none = (BTreeMap::new(), Amazon::default());
+        let failure = begin(&path, "x", &[], &given, keys, none.0, none.1).unwrap_err();
         assert_eq!(failure.exit, Exit::Usage);
         let all = failure.causes.join("\n");
         for says in [

@@ -38,10 +38,12 @@ pub enum Standing {
     /// Part of the format, but only these values can be honoured; any other would change what is
     /// copied and is refused, because ignoring it would be a lie. An empty list refuses all.
     Only(&'static [&'static str]),
+    /// The same, where our own engine copies; MSK Replicator takes others.
+    Embedded(&'static [&'static str]),
 }
 
 use Fallback::{Absent, Required, Value};
-use Standing::{Later, Only, Used};
+use Standing::{Embedded, Later, Only, Used};
 
 const fn field(
     path: &'static str,
@@ -68,7 +70,8 @@ const MECHANISMS: Kind = Kind::Choice(&[
     "msk-iam",
     "mtls",
 ]);
-const MECHANISMS_NOW: Standing = Only(&["none", "plain", "scram-sha-256", "scram-sha-512"]);
+const MECHANISMS_NOW: Standing =
+    Only(&["none", "plain", "scram-sha-256", "scram-sha-512", "msk-iam"]);
 
 /// The whole format. The order is that of `config`.
 pub const FIELDS: &[Field] = &[
@@ -90,8 +93,8 @@ pub const FIELDS: &[Field] = &[
         "backend",
         Kind::Choice(&["embedded", "msk"]),
         Value("embedded"),
-        Only(&["embedded"]),
-        "who copies",
+        Used,
+        "who copies: our own engine, or MSK Replicator",
     ),
     field(
         "source",
@@ -282,14 +285,14 @@ pub const FIELDS: &[Field] = &[
         "replication.two_way",
         Kind::Flag,
         Value("false"),
-        Only(&["false"]),
-        "copy back, too",
+        Embedded(&["false"]),
+        "copy back, too; always true with MSK Replicator",
     ),
     field(
         "replication.start",
         Kind::Start,
         Value("earliest"),
-        Only(&["earliest"]),
+        Embedded(&["earliest"]),
         "where to begin",
     ),
     field(
@@ -461,150 +464,176 @@ pub const FIELDS: &[Field] = &[
         "msk",
         Kind::Table,
         Absent,
-        Later,
+        Used,
         "for backend = \"msk\" alone",
     ),
-    field("msk.region", Kind::Text, Absent, Later, "AWS region"),
+    field(
+        "msk.region",
+        Kind::Text,
+        Absent,
+        Used,
+        "AWS region of the MSK cluster",
+    ),
     field(
         "msk.cluster_arn",
         Kind::Text,
         Absent,
-        Later,
+        Used,
         "the MSK cluster",
     ),
     field(
         "msk.subnets",
         Kind::Texts,
         Absent,
-        Later,
-        "where the replicator runs",
+        Used,
+        "two or three, where the replicators run",
     ),
     field(
         "msk.security_groups",
         Kind::Texts,
         Absent,
-        Later,
-        "what it may reach",
+        Used,
+        "what they may reach; the VPC's own group when left out",
     ),
     field(
         "msk.role_arn",
         Kind::Text,
         Absent,
-        Later,
-        "the role it assumes",
+        Used,
+        "the role they assume",
     ),
     field(
         "msk.source_bootstrap",
         Kind::Hosts,
         Absent,
-        Later,
-        "the listener the replicator uses",
+        Used,
+        "the listener that MSK Replicator uses; source.bootstrap when left out",
     ),
     field(
         "msk.source_auth",
         Kind::Table,
         Absent,
-        Later,
-        "how the replicator logs in",
+        Used,
+        "how MSK Replicator logs in there; as source.auth when left out",
     ),
     field(
         "msk.source_auth.mechanism",
         MECHANISMS,
         Absent,
-        Later,
-        "how the replicator logs in",
+        Used,
+        "scram-sha-256 or scram-sha-512",
     ),
     field(
         "msk.source_auth.username",
         Kind::Text,
         Absent,
-        Later,
-        "who the replicator logs in as",
+        Used,
+        "who MSK Replicator logs in as",
     ),
     field(
         "msk.source_auth.password",
         Kind::Secret,
         Absent,
-        Later,
+        Used,
         "its password, by reference",
     ),
     field(
         "msk.source_ca",
         Kind::Text,
         Absent,
-        Later,
-        "PEM file, or \"public\"",
+        Used,
+        "PEM file of the authorities, or \"public\"; as source.tls when left out",
     ),
     field(
         "msk.secrets",
         Kind::Texts,
         Absent,
-        Later,
-        "one, two, or existing ARNs",
+        Used,
+        "one (when left out), two, or the ARNs of one or two that are there",
     ),
     field(
         "msk.kms_key",
         Kind::Text,
         Absent,
-        Later,
-        "key of the secrets",
+        Used,
+        "key of the secrets; the account's own when left out",
     ),
     field(
         "msk.compression",
         Kind::Text,
         Absent,
-        Later,
-        "target compression type",
+        Used,
+        "NONE, GZIP, SNAPPY, LZ4 (when left out) or ZSTD",
     ),
     field(
         "msk.names",
         Kind::Table,
         Absent,
-        Later,
+        Used,
         "names of the replicators",
     ),
     field(
         "msk.names.forward",
         Kind::Text,
         Absent,
-        Later,
-        "forward replicator",
+        Used,
+        "the one to MSK; NAME-forward when left out",
     ),
     field(
         "msk.names.reverse",
         Kind::Text,
         Absent,
-        Later,
-        "reverse replicator",
+        Used,
+        "the one back; NAME-reverse when left out",
     ),
     field(
         "msk.logs",
         Kind::Table,
         Absent,
-        Later,
+        Used,
         "where the replicators log",
     ),
     field(
         "msk.logs.cloudwatch",
         Kind::Text,
         Absent,
-        Later,
-        "log group",
+        Used,
+        "name of a log group",
     ),
-    field("msk.logs.s3", Kind::Text, Absent, Later, "bucket"),
+    field(
+        "msk.logs.s3",
+        Kind::Text,
+        Absent,
+        Used,
+        "bucket, and a prefix behind a / where one is wanted",
+    ),
     field(
         "msk.logs.firehose",
         Kind::Text,
         Absent,
-        Later,
+        Used,
         "delivery stream",
     ),
     field(
         "msk.tags",
         Kind::Labels,
         Absent,
-        Later,
+        Used,
         "tags of what we make",
+    ),
+    field(
+        "msk.ask",
+        Kind::Duration,
+        Absent,
+        Used,
+        "how often AWS is asked about something that takes its time; 15s when left out",
+    ),
+    field(
+        "msk.patience",
+        Kind::Duration,
+        Absent,
+        Used,
+        "how long a replicator is followed before the command ends and leaves it to itself; 90m when left out",
     ),
 ];
 
@@ -682,7 +711,7 @@ mod tests {
         for field in FIELDS {
             if let Value(text) = field.fallback {
                 let value = field.kind.read(&field.kind.parse(text)).expect(field.path);
-                if let Only(allowed) = field.standing {
+                if let Only(allowed) | Embedded(allowed) = field.standing {
                     assert!(
                         allowed.contains(&value.to_string().as_str()),
                         "{}",

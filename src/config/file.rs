@@ -101,6 +101,15 @@ pub fn unavailable(field: &Field, value: &Value) -> Option<(String, Option<Strin
     let Standing::Only(allowed) = field.standing else {
         return None;
     };
+    not_among(allowed, field, value)
+}
+
+/// What to say of a value that is not one of these.
+pub fn not_among(
+    allowed: &[&str],
+    field: &Field,
+    value: &Value,
+) -> Option<(String, Option<String>)> {
     let written = value.to_string();
     if allowed.contains(&written.as_str()) {
         return None;
@@ -305,14 +314,14 @@ mod tests {
 
     #[test]
     fn every_fault_is_reported_with_its_place() {
-        let text = "version = 1\nnmae = \"x\"\nbackend = 3\n[replication]\nshards = 65\n  two_way = true\n";
+        let text = "version = 1\nnmae = \"x\"\nbackend = 3\n[replication]\nshards = 65\n  sync.acls = true\n";
         assert_eq!(
             lines(text),
             [
                 "K010 m.toml:2:1 unknown key `nmae`",
                 "K011 m.toml:3:11 backend: expected one of \"embedded\", \"msk\", found a number",
                 "K012 m.toml:5:10 replication.shards: expected a number from 1 to 64, found 65",
-                "K016 m.toml:6:13 replication.two_way = true is not available in this version",
+                "K016 m.toml:6:15 replication.sync.acls = true is not available in this version",
             ]
         );
     }

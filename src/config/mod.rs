@@ -1,14 +1,17 @@
 //! What the user asked for: the migration file, the environment and the flags, resolved to settings.
 
+mod amazon;
 mod applications;
 mod credentials;
 mod draft;
 mod fault;
 mod fields;
 mod file;
+mod msk;
 mod resolve;
 mod value;
 mod written;
 
+pub use amazon::Amazon;
 pub use draft::{Draft, Proposal, Section, begin};
 pub use resolve::{Flag, Given, Listed, Origin, Settings, resolve, variable};

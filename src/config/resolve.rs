@@ -9,6 +9,7 @@ use std::{
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::{
+    amazon::Amazon,
     credentials::{self, Refused},
     fault::{self, Fault},
     fields::{self, FIELDS, Fallback, Field, Standing},
@@ -22,11 +23,12 @@ use crate::{
         application::Application,
         connection::{Auth, Connection, ScramHash, Tls},
         limits::Limits,
+        msk::Msk,
         names::Side,
         pace::Pace,
         patterns::Patterns,
         scope::Scope,
-        secret::Secret,
+        secret::{Secret, Stored},
     },
 };
 
@@ -55,6 +57,10 @@ pub struct Settings {
     pub replication_factor: Option<i16>,
     /// Whether what is written on the target is copied back.
     pub two_way: bool,
+    /// Topics to take, as they are written.
+    pub topics: Patterns,
+    /// Topics to leave out all the same, as they are written.
+    pub exclude_topics: Patterns,
     /// Groups to carry.
     pub groups: Patterns,
     /// Groups to leave out all the same.
@@ -63,6 +69,10 @@ pub struct Settings {
     pub ready: Limits,
     /// Applications that move as one.
     pub applications: Vec<Application>,
+    /// What MSK Replicator has to know, where it copies; otherwise our own engine does.
+    pub msk: Option<Msk>,
+    /// Secrets that still have to be fetched: until then they are empty.
+    pub wanted: Vec<Stored>,
     /// Where local state lives.
     pub state: PathBuf,
     /// The settings in force, in the order of the format.
@@ -158,12 +168,14 @@ const OTHER_VARIABLES: [&str; 5] = [
 /// Characters that make a glob of a name.
 const GLOB: [char; 5] = ['*', '?', '[', '{', '\\'];
 
-/// Reads the migration file and everything it refers to. All faults come back as one failure.
+/// Reads the migration file and everything it refers to on this machine. All faults come back as one failure. Secrets that lie in Secrets
+/// Manager, and are not in `amazon`, are named in [`Settings::wanted`].
 pub fn resolve(
     path: &Path,
     flags: &[Flag],
     state: Option<&Path>,
     environment: &BTreeMap<String, String>,
+    amazon: &Amazon,
 ) -> Result<Settings, Failure> {
     let shown = path.display().to_string();
     let text = std::fs::read(path).map_err(|error| {
@@ -183,7 +195,7 @@ pub fn resolve(
         )
         .hint("save it as plain text in UTF-8")
     })?;
-    resolve_text(path, &text, flags, state, environment)
+    resolve_text(path, &text, flags, state, environment, amazon)
 }
 
 /// The same for the text of a file that is, or is to be, at `path`.
@@ -193,9 +205,10 @@ pub(super) fn resolve_text(
     flags: &[Flag],
     state: Option<&Path>,
     environment: &BTreeMap<String, String>,
+    amazon: &Amazon,
 ) -> Result<Settings, Failure> {
     let shown = path.display().to_string();
-    let mut resolving = Resolving::of(&shown, path, text, environment);
+    let mut resolving = Resolving::of(&shown, path, text, environment, amazon);
     if resolving
         .document
         .faults
@@ -228,7 +241,9 @@ pub(super) struct Setting {
 pub(super) struct Resolving<'a> {
     shown: String,
     base: PathBuf,
-    environment: &'a BTreeMap<String, String>,
+    pub(super) environment: &'a BTreeMap<String, String>,
+    pub(super) amazon: &'a Amazon,
+    wanted: Vec<Stored>,
     pub(super) document: Document,
     pub(super) settings: BTreeMap<String, Setting>,
     /// Keys that this command takes as flags, for what is said of one that is missing.
@@ -242,11 +257,14 @@ impl<'a> Resolving<'a> {
         path: &Path,
         text: &str,
         environment: &'a BTreeMap<String, String>,
+        amazon: &'a Amazon,
     ) -> Self {
         Self {
             shown: shown.to_owned(),
             base: path.parent().map(Path::to_path_buf).unwrap_or_default(),
             environment,
+            amazon,
+            wanted: Vec::new(),
             document: file::parse(shown, text),
             settings: BTreeMap::new(),
             flags: &[],
@@ -329,6 +347,48 @@ impl Resolving<'_> {
                 Fallback::Absent => {}
             }
         }
+        self.msk_defaults();
+        if !self.is_msk() {
+            self.only_with_msk();
+        }
+    }
+
+    /// Refuses what MSK Replicator can do, and our own engine cannot yet.
+    fn only_with_msk(&mut self) {
+        for field in FIELDS {
+            let (Standing::Embedded(allowed), Some(value)) =
+                (field.standing, self.value(field.path))
+            else {
+                continue;
+            };
+            if let Some((message, hint)) = file::not_among(allowed, field, value) {
+                let (order, place) = self.place_of(field.path);
+                self.fault(order, place, fault::UNAVAILABLE, message, hint);
+            }
+        }
+    }
+
+    /// Lays a value down where nobody wrote one.
+    pub(super) fn by_default(&mut self, path: &str, value: Value) {
+        let Some(field) = fields::find(path).filter(|_| !self.is_written(path)) else {
+            return;
+        };
+        if !self.document.refused.contains(path) {
+            let setting = Setting {
+                value,
+                origin: Origin::Default,
+                field,
+                order: usize::MAX,
+            };
+            self.settings.insert(path.to_owned(), setting);
+        }
+    }
+
+    /// Whether somebody wrote this key, in whatever place.
+    pub(super) fn is_written(&self, path: &str) -> bool {
+        let setting = self.settings.get(path);
+        self.document.refused.contains(path)
+            || setting.is_some_and(|setting| setting.origin != Origin::Default)
     }
 
     fn put(
@@ -392,7 +452,13 @@ impl Resolving<'_> {
         message: String,
         hint: Option<String>,
     ) {
-        let (order, place) = match self
+        let (order, place) = self.place_of(path);
+        self.fault(order, place, code, format!("{path}: {message}"), hint);
+    }
+
+    /// Where a setting was written, for the order of faults and for a person.
+    fn place_of(&self, path: &str) -> (usize, String) {
+        match self
             .settings
             .get(path)
             .map(|setting| (setting.order, &setting.origin))
@@ -403,8 +469,7 @@ impl Resolving<'_> {
             Some((order, Origin::Environment { variable })) => (order, variable.clone()),
             Some((order, Origin::Flag { flag })) => (order, flag.clone()),
             _ => (usize::MAX, self.shown.clone()),
-        };
-        self.fault(order, place, code, format!("{path}: {message}"), hint);
+        }
     }
 
     /// Every path that has a value.
@@ -416,7 +481,7 @@ impl Resolving<'_> {
         self.settings.get(path).map(|setting| &setting.value)
     }
 
-    fn text(&self, path: &str) -> Option<String> {
+    pub(super) fn text(&self, path: &str) -> Option<String> {
         match self.value(path)? {
             Value::Text(text) => Some(text.clone()),
             _ => None,
@@ -473,6 +538,7 @@ impl Resolving<'_> {
         let scope = self.scope();
         let applications = self.applications();
         let keep = scope.as_ref().and_then(|scope| self.keep(scope));
+        let msk = self.msk(source.as_ref());
         if !self.document.faults.is_empty() {
             return None;
         }
@@ -515,10 +581,14 @@ impl Resolving<'_> {
                 .number("replication.replication_factor")
                 .and_then(|factor| i16::try_from(factor).ok()),
             two_way: matches!(self.value("replication.two_way"), Some(Value::Flag(true))),
+            topics: self.patterns("scope.topics")?,
+            exclude_topics: self.patterns("scope.exclude_topics")?,
             groups: self.patterns("scope.groups")?,
             exclude_groups: self.patterns("scope.exclude_groups")?,
             ready: self.limits()?,
             applications,
+            msk,
+            wanted: std::mem::take(&mut self.wanted),
             state: state_path,
             file: path.to_path_buf(),
             notes: self.notes(),
@@ -551,7 +621,10 @@ impl Resolving<'_> {
             return None;
         }
         let Some(file) = self.text(&ca) else {
-            return Some(self.value(&format!("{side}.tls")).map(|_| Tls::default()));
+            // MSK lets nobody log in with IAM but over TLS, and no token of ours goes out without.
+            let is_iam = self.text(&format!("{side}.auth.mechanism")).as_deref() == Some("msk-iam");
+            let is_on = is_iam || self.value(&format!("{side}.tls")).is_some();
+            return Some(is_on.then(Tls::default));
         };
         let file = self.start_of(&ca).join(file);
         match credentials::certificates(&file) {
@@ -586,6 +659,9 @@ impl Resolving<'_> {
             }
             return Some(Auth::None);
         }
+        if mechanism == "msk-iam" {
+            return self.msk_iam(side);
+        }
         for key in ["username", "password"] {
             if self.value(&at(key)).is_none() && !self.document.refused.contains(&at(key)) {
                 let message = format!("{mechanism} needs `{}`", at(key));
@@ -614,13 +690,22 @@ impl Resolving<'_> {
         })
     }
 
-    fn secret(&mut self, path: &str) -> Option<Secret> {
+    pub(super) fn secret(&mut self, path: &str) -> Option<Secret> {
         let Value::Secret(reference) = self.value(path)?.clone() else {
             return None;
         };
         let environment = |name: &str| self.environment.get(name).cloned();
-        match credentials::fetch(&reference, &self.start_of(path), &environment) {
-            Ok(secret) => Some(secret),
+        let start = self.start_of(path);
+        match credentials::fetch(&reference, &start, &environment, self.amazon) {
+            Ok(Some(secret)) => Some(secret),
+            Ok(None) => {
+                if let Reference::SecretsManager(stored) = reference
+                    && !self.wanted.contains(&stored)
+                {
+                    self.wanted.push(stored);
+                }
+                Some(Secret::new(""))
+            }
             Err(refused) => {
                 self.unreadable(path, refused);
                 None
@@ -628,7 +713,7 @@ impl Resolving<'_> {
         }
     }
 
-    fn unreadable(&mut self, path: &str, refused: Refused) {
+    pub(super) fn unreadable(&mut self, path: &str, refused: Refused) {
         let code = if refused.unavailable {
             fault::UNAVAILABLE
         } else {
@@ -736,7 +821,8 @@ impl Resolving<'_> {
                 path: path.clone(),
                 value: setting.value.to_string(),
                 origin: setting.origin.clone(),
-                used: setting.field.standing != Standing::Later,
+                used: setting.field.standing != Standing::Later
+                    && (self.is_msk() || !path.starts_with("msk.")),
             })
             .collect()
     }

@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
+use crate::model::secret::Stored;
+
 /// A value as written, before its key says what it should be.
 #[derive(Debug, Clone)]
 pub enum Written {
@@ -108,7 +110,7 @@ pub enum Reference {
     /// In an environment variable.
     Environment(String),
     /// In AWS Secrets Manager.
-    SecretsManager(String),
+    SecretsManager(Stored),
 }
 
 impl fmt::Display for Reference {
@@ -116,7 +118,11 @@ impl fmt::Display for Reference {
         match self {
             Self::File(path) => write!(f, "*** (file {})", path.display()),
             Self::Environment(variable) => write!(f, "*** (variable {variable})"),
-            Self::SecretsManager(arn) => write!(f, "*** (secret {arn})"),
+            Self::SecretsManager(Stored { arn, key: None }) => write!(f, "*** (secret {arn})"),
+            Self::SecretsManager(Stored {
+                arn,
+                key: Some(key),
+            }) => write!(f, "*** ({key} of secret {arn})"),
         }
     }
 }
@@ -200,7 +206,10 @@ impl Kind {
                 "\"earliest\", \"latest\" or a timestamp such as \"2026-01-31T00:00:00Z\"".into()
             }
             Self::Sync => "true, false or an interval such as \"30s\"".into(),
-            Self::Secret => "a reference: { file = \"…\" } or { env = \"…\" }".into(),
+            Self::Secret => {
+                "a reference: { file = \"…\" }, { env = \"…\" } or { secretsmanager = \"ARN\" }"
+                    .into()
+            }
             Self::Labels => "a table of text".into(),
             Self::Table => "a table".into(),
             Self::Tables => "a list of tables".into(),
@@ -220,9 +229,8 @@ impl Kind {
     pub fn read(self, written: &Written) -> Result<Value, Refusal> {
         match (self, written) {
             (Self::Secret, Written::Text(_)) => Err(Refusal::Literal),
-            (Self::Secret, Written::Labels(parts)) => {
-                reference(parts).ok_or_else(|| self.mistyped(&Written::Other("another table")))
-            }
+            (Self::Secret, Written::Labels(parts)) => reference(parts)
+                .unwrap_or_else(|| Err(self.mistyped(&Written::Other("another table")))),
             (Self::Version, Written::Number(1)) => Ok(Value::Number(1)),
             (Self::Version, Written::Number(other)) if *other > 1 => Err(Refusal::Value(format!(
                 "version {other} is newer than this kafka-migrate, which reads version 1"
@@ -349,19 +357,29 @@ fn one_of(words: &[&str]) -> String {
     format!("one of {}", quoted.join(", "))
 }
 
-fn reference(parts: &[(String, Written)]) -> Option<Value> {
-    let [(way, Written::Text(text))] = parts else {
-        return None;
+/// `None` if the table is no reference at all; it is not repeated, since it may hold the secret itself.
+fn reference(parts: &[(String, Written)]) -> Option<Result<Value, Refusal>> {
+    let text = |name: &str| {
+        parts.iter().find_map(|(key, value)| match value {
+            Written::Text(text) if key == name && !text.is_empty() => Some(text),
+            _ => None,
+        })
     };
-    if text.is_empty() {
-        return None;
-    }
-    Some(Value::Secret(match way.as_str() {
-        "file" => Reference::File(text.into()),
-        "env" => Reference::Environment(text.clone()),
-        "secretsmanager" => Reference::SecretsManager(text.clone()),
+    let reference = match (parts.len(), text("secretsmanager"), text("key")) {
+        (1, Some(arn), _) | (2, Some(arn), Some(_)) => {
+            match Stored::new(arn, text("key").cloned()) {
+                Ok(stored) => Reference::SecretsManager(stored),
+                Err(why) => return Some(Err(Refusal::Value(why))),
+            }
+        }
+        (1, ..) => match (text("file"), text("env")) {
+            (Some(path), _) => Reference::File(path.into()),
+            (_, Some(name)) => Reference::Environment(name.clone()),
+            _ => return None,
+        },
         _ => return None,
-    }))
+    };
+    Some(Ok(Value::Secret(reference)))
 }
 
 fn is_name(text: &str) -> bool {
@@ -481,5 +499,45 @@ mod tests {
     fn a_secret_written_out_is_refused_without_repeating_it() {
         let refusal = Kind::Secret.read(&Written::Text("hunter2".into()));
         assert_eq!(refusal, Err(Refusal::Literal));
+    }
+
+    #[test]
+    fn a_secret_is_referred_to_in_three_ways() {
+        const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf";
+        let read = |parts: &[(&str, &str)]| {
+            let parts = parts
+                .iter()
+                .map(|(key, text)| ((*key).to_owned(), Written::Text((*text).to_owned())));
+            Kind::Secret.read(&Written::Labels(parts.collect()))
+        };
+        let shown = |parts: &[(&str, &str)]| read(parts).map(|value| value.to_string());
+        assert_eq!(shown(&[("file", "a")]), Ok("*** (file a)".into()));
+        assert_eq!(shown(&[("env", "A")]), Ok("*** (variable A)".into()));
+        assert_eq!(
+            shown(&[("secretsmanager", ARN)]),
+            Ok(format!("*** (secret {ARN})"))
+        );
+        assert_eq!(
+            shown(&[("key", "password"), ("secretsmanager", ARN)]),
+            Ok(format!("*** (password of secret {ARN})"))
+        );
+        assert!(matches!(
+            read(&[("secretsmanager", "a-name")]),
+            Err(Refusal::Value(_))
+        ));
+        for none in [
+            &[("file", "a"), ("env", "b")][..],
+            &[("file", "a"), ("key", "b")],
+            &[("key", "b")],
+            &[("file", "")],
+            &[("text", "hunter2")],
+            &[],
+        ] {
+            let refused = read(none).unwrap_err();
+            assert!(
+                matches!(&refused, Refusal::Type(said) if !said.contains("hunter2")),
+                "{refused:?}"
+            );
+        }
     }
 }

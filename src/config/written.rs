@@ -184,15 +184,11 @@ fn parent(path: &str) -> Option<&str> {
 }
 
 fn about_table(table: &Field) -> String {
-    let standing = match table.standing {
-        Standing::Later if table.path == "msk" => "; not used yet by this version",
-        _ => "",
-    };
     let several = match table.kind {
         Kind::Tables => "; can stand several times",
         _ => "",
     };
-    format!("{}{several}{standing}", table.doc)
+    format!("{}{several}", table.doc)
 }
 
 /// Meaning, unit and default of a key.
@@ -218,6 +214,10 @@ fn about(field: &Field) -> String {
         Standing::Only(allowed) => {
             parts.push(format!("this version takes only {}", allowed.join(", ")));
         }
+        Standing::Embedded(allowed) => parts.push(format!(
+            "our own engine takes only {} in this version",
+            allowed.join(", ")
+        )),
     }
     parts.join("; ")
 }
@@ -240,7 +240,7 @@ fn unit(kind: Kind) -> Option<String> {
         Kind::Start => "earliest | latest | a time such as \"2026-01-31T00:00:00Z\"".into(),
         Kind::Sync => "true | false | an interval such as \"30s\"".into(),
         Kind::Path => "looked for beside this file".into(),
-        Kind::Secret => "{ file = \"…\" } or { env = \"…\" }, never the secret itself".into(),
+        Kind::Secret => "{ file = \"…\" }, { env = \"…\" } or { secretsmanager = \"ARN\" }, never the secret itself".into(),
         Kind::Labels => "{ name = \"text\" }".into(),
     })
 }
@@ -299,8 +299,16 @@ fn literal(value: &Value) -> String {
             format!("{{ file = {} }}", quoted(&path.to_string_lossy()))
         }
         Value::Secret(Reference::Environment(name)) => format!("{{ env = {} }}", quoted(name)),
-        Value::Secret(Reference::SecretsManager(arn)) => {
-            format!("{{ secretsmanager = {} }}", quoted(arn))
+        Value::Secret(Reference::SecretsManager(stored)) => {
+            let key = stored
+                .key
+                .as_ref()
+                .map(|key| format!(", key = {}", quoted(key)));
+            format!(
+                "{{ secretsmanager = {}{} }}",
+                quoted(&stored.arn),
+                key.unwrap_or_default()
+            )
         }
         Value::Labels(labels) => {
             let labels: Vec<String> = labels

@@ -1,8 +1,9 @@
 //! How to reach and log in to one cluster, resolved: no references left, secrets wrapped.
 
-use std::time::Duration;
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use super::{names::Side, secret::Secret};
+use crate::error::Failure;
 
 /// Everything a connection needs to know.
 #[derive(Debug, Clone)]
@@ -42,6 +43,44 @@ pub enum Auth {
         /// The password, proven but never sent.
         password: Secret,
     },
+    /// SASL/OAUTHBEARER (RFC 7628), with tokens that are made when they are needed.
+    Bearer(Arc<dyn Tokens>),
+}
+
+/// Makes tokens for SASL/OAUTHBEARER, as often as it is asked.
+pub trait Tokens: Send + Sync {
+    /// Who logs in with them, as far as that is known without asking, or what they are.
+    fn name(&self) -> &str;
+
+    /// One that is valid for a while from now on.
+    fn token(&self) -> Making<'_>;
+}
+
+/// A token that is being made.
+pub type Making<'a> = Pin<Box<dyn Future<Output = Result<Token, NoToken>> + Send + 'a>>;
+
+/// Why there is no token.
+#[derive(Debug, Clone)]
+pub struct NoToken {
+    /// As a person reads it.
+    pub failure: Failure,
+    /// Whether there may be one in a moment, without anybody doing anything.
+    pub passing: bool,
+}
+
+/// A token, which is as good as a password while it is valid.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// What is sent.
+    pub value: Secret,
+    /// When it ends, in milliseconds since 1970.
+    pub ends: i64,
+}
+
+impl fmt::Debug for dyn Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ***", self.name())
+    }
 }
 
 /// The hash of a SCRAM login.
@@ -63,6 +102,14 @@ pub struct Tls {
 }
 
 impl Connection {
+    /// What makes this login's tokens, where it takes tokens.
+    pub fn tokens(&self) -> Option<Arc<dyn Tokens>> {
+        match &self.auth {
+            Auth::Bearer(tokens) => Some(tokens.clone()),
+            Auth::None | Auth::Plain { .. } | Auth::Scram { .. } => None,
+        }
+    }
+
     /// The same login as settings of librdkafka, handed out one by one: among them is the password.
     pub fn login(&self, set: &mut dyn FnMut(&'static str, &str)) {
         let protocol = match (&self.auth, &self.tls) {
@@ -74,6 +121,11 @@ impl Connection {
         set("security.protocol", protocol);
         let named = match &self.auth {
             Auth::None => None,
+            // Its tokens are asked for through a callback of the client.
+            Auth::Bearer(_) => {
+                set("sasl.mechanism", "OAUTHBEARER");
+                None
+            }
             Auth::Plain { username, password } => Some(("PLAIN", username, password)),
             Auth::Scram {
                 hash: ScramHash::Sha256,

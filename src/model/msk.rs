@@ -1,6 +1,6 @@
 //! What the migration file says of Amazon MSK and of the replicators between both clusters, resolved.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use super::{connection::ScramHash, secret::Secret};
 
@@ -27,6 +27,8 @@ pub struct Msk {
     pub secrets: Secrets,
     /// The key that the secrets are encrypted with; the account's own for Secrets Manager when left out.
     pub kms_key: Option<String>,
+    /// Where the replicator to MSK begins.
+    pub start: Start,
     /// Codec of the target's batches.
     pub compression: Compression,
     /// Name of the replicator from the external cluster to MSK.
@@ -37,6 +39,10 @@ pub struct Msk {
     pub logs: Logs,
     /// Tags of everything that is made.
     pub tags: BTreeMap<String, String>,
+    /// Between two questions about something that takes its time.
+    pub ask: Duration,
+    /// How long a replicator is followed.
+    pub patience: Duration,
 }
 
 /// How the replicators log in to the external cluster: SASL/SCRAM.
@@ -80,6 +86,15 @@ pub enum Secrets {
     },
 }
 
+/// Where a replicator begins in each partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// With the first record that is there.
+    Earliest,
+    /// With the next one that is written.
+    Latest,
+}
+
 /// Codec of the target's batches, by AWS's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
@@ -96,6 +111,9 @@ pub enum Compression {
 }
 
 impl Compression {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
+
     /// AWS's name.
     pub fn name(self) -> &'static str {
         match self {

@@ -104,3 +104,33 @@ impl fmt::Display for Lifecycle {
         })
     }
 }
+
+/// A cluster of MSK.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ManagedCluster {
+    /// Its name.
+    pub name: String,
+    /// `PROVISIONED` or `SERVERLESS`.
+    pub kind: String,
+    /// `ACTIVE` where all is well.
+    pub state: String,
+    /// Version of Apache Kafka.
+    pub version: String,
+    /// Brokers.
+    pub brokers: u32,
+    /// What they run on; an Express broker's begins with `express.`.
+    pub instance: String,
+    /// Subnets, one for each zone.
+    pub subnets: Vec<String>,
+    /// Security groups of the brokers.
+    pub security_groups: Vec<String>,
+    /// IAM access control is on.
+    pub iam: bool,
+}
+
+impl ManagedCluster {
+    /// Are its brokers Express brokers?
+    pub fn is_express(&self) -> bool {
+        self.instance.starts_with("express.")
+    }
+}

@@ -389,4 +389,4 @@ fn unusable(name: &str, why: &str) -> Failure {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

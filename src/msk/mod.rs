@@ -14,7 +14,7 @@ mod template;
 pub use advice::{Advice, of_log, of_state};
 pub use casing::wire;
 pub use commands::{Commands, commands};
-pub use described::{Described, Lifecycle};
+pub use described::{Described, Lifecycle, ManagedCluster};
 pub use differences::{Difference, differences};
 pub use documents::{Documents, Place, Standing, is_ours, secret_names, tags};
 pub use lists::{Lists, NotWritable, lists};
@@ -24,3 +24,6 @@ pub use request::{
     ReplicatorLogDelivery, Request, SaslScram, TopicReplication, Type, VpcConfig,
 };
 pub use rules::{Broken, broken};
+
+#[cfg(test)]
+pub(crate) use documents::tests as sample;

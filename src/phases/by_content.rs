@@ -113,7 +113,11 @@ impl ByContent {
 
     /// What of a topic's settings decides, asked once.
     async fn topic(&self, name: &TopicName) -> Result<Topic, Failure> {
-        let known = self.topics.lock().ok().and_then(|all| all.get(name).copied());
+        let known = self
+            .topics
+            .lock()
+            .ok()
+            .and_then(|all| all.get(name).copied());
         if let Some(topic) = known {
             return Ok(topic);
         }
@@ -166,8 +170,10 @@ impl ByContent {
         F: Future<Output = Result<T, Failure>> + Send,
         W: Fn(TopicPartition, i64) -> F + Send + Sync,
     {
-        let all: Vec<(TopicPartition, i64)> =
-            of.iter().map(|(at, offset)| (at.clone(), *offset)).collect();
+        let all: Vec<(TopicPartition, i64)> = of
+            .iter()
+            .map(|(at, offset)| (at.clone(), *offset))
+            .collect();
         let mut done = stream::iter(all)
             .map(|(at, offset)| work(at, offset))
             .buffered(LANES);
@@ -193,7 +199,11 @@ impl ByContent {
         };
         let last = run.last();
         let key = (from, at.clone(), last.offset);
-        let known = self.found.lock().ok().and_then(|all| all.get(&key).copied());
+        let known = self
+            .found
+            .lock()
+            .ok()
+            .and_then(|all| all.get(&key).copied());
         if let Some(place) = known {
             return Ok(Last::At(place));
         }
@@ -233,7 +243,11 @@ impl ByContent {
         topic: Topic,
     ) -> Result<Result<(Exact, Span), Place>, Failure> {
         let key = (from, at.clone(), committed, below);
-        let known = self.placed.lock().ok().and_then(|all| all.get(&key).copied());
+        let known = self
+            .placed
+            .lock()
+            .ok()
+            .and_then(|all| all.get(&key).copied());
         if let Some(placed) = known {
             return Ok(Ok(placed));
         }
@@ -404,7 +418,11 @@ impl ByContent {
     ) -> Result<Result<Option<i64>, Place>, Failure> {
         let is_native: fn(&Seen) -> bool = |record| !record.is_copy;
         let mut lane = self.lane(other(from));
-        if lane.back(at, there, BACK_FOR_ONE, 1, is_native).await?.is_empty() {
+        if lane
+            .back(at, there, BACK_FOR_ONE, 1, is_native)
+            .await?
+            .is_empty()
+        {
             return Ok(Ok(None));
         }
         let mut home = self.lane(from);
@@ -593,26 +611,31 @@ impl Carrier for ByContent {
             .each(below, |at, below| {
                 let (here, there) = (here.get(&at).copied(), there.get(&at).copied());
                 async move {
-                let topic = self.topic(&at.topic).await?;
-                let (Some(here), Some(there)) = (here, there) else {
-                    return Ok(Some(format!("{at} is not on both sides")));
-                };
-                let here = Span {
-                    end: below.min(here.end),
-                    ..here
-                };
-                Ok(match self.last(from, &at, here, there, topic).await? {
-                    Last::Nothing | Last::At(_) => None,
-                    Last::NotYet(record) => {
-                        Some(format!("up to offset {} of the {from}", record.offset))
-                    }
-                })
+                    let topic = self.topic(&at.topic).await?;
+                    let (Some(here), Some(there)) = (here, there) else {
+                        return Ok(Some(format!("{at} is not on both sides")));
+                    };
+                    let here = Span {
+                        end: below.min(here.end),
+                        ..here
+                    };
+                    Ok(match self.last(from, &at, here, there, topic).await? {
+                        Last::Nothing | Last::At(_) => None,
+                        Last::NotYet(record) => {
+                            Some(format!("up to offset {} of the {from}", record.offset))
+                        }
+                    })
                 }
             })
             .await?;
         let behind = below.keys().zip(behind);
         Ok(behind
-            .filter_map(|(at, what)| Some(Behind { at: at.clone(), what: what? }))
+            .filter_map(|(at, what)| {
+                Some(Behind {
+                    at: at.clone(),
+                    what: what?,
+                })
+            })
             .collect())
     }
 
@@ -640,29 +663,29 @@ impl Carrier for ByContent {
             .each(&stands, |at, committed| {
                 let (below, stands) = (below[&at], there.get(&at).copied());
                 async move {
-                let topic = self.topic(&at.topic).await?;
-                let placed = self.place(from, &at, committed, below, topic).await?;
-                let (exact, span) = match placed {
-                    Ok(placed) => placed,
-                    Err(place) => return Ok(place),
-                };
-                let offset = exact.offset(span.end);
-                // Where the other side holds nothing yet, a group without a position begins where it should.
-                let stands = stands.or((span.start >= span.end).then_some(span.end));
-                let skips = stands.is_some_and(|stands| stands > offset);
-                let again = match stands {
-                    Some(stands) if !skips => {
-                        let begin = stands.max(span.start);
-                        self.counted(other(from), &at, begin, &exact).await?
-                    }
-                    _ => 0,
-                };
-                Ok(Place::Known {
-                    exact: offset,
-                    stands,
-                    again,
-                    skips,
-                })
+                    let topic = self.topic(&at.topic).await?;
+                    let placed = self.place(from, &at, committed, below, topic).await?;
+                    let (exact, span) = match placed {
+                        Ok(placed) => placed,
+                        Err(place) => return Ok(place),
+                    };
+                    let offset = exact.offset(span.end);
+                    // Where the other side holds nothing yet, a group without a position begins where it should.
+                    let stands = stands.or((span.start >= span.end).then_some(span.end));
+                    let skips = stands.is_some_and(|stands| stands > offset);
+                    let again = match stands {
+                        Some(stands) if !skips => {
+                            let begin = stands.max(span.start);
+                            self.counted(other(from), &at, begin, &exact).await?
+                        }
+                        _ => 0,
+                    };
+                    Ok(Place::Known {
+                        exact: offset,
+                        stands,
+                        again,
+                        skips,
+                    })
                 }
             })
             .await?;
@@ -688,17 +711,17 @@ impl Carrier for ByContent {
             .each(since, |at, since| {
                 let span = spans.get(&at).copied();
                 async move {
-                let Some(span) = span else {
-                    return Ok(0);
-                };
-                let mut count = 0;
-                let mut lane = self.lane(on);
-                lane.scan(&at, since.max(span.start), span.end, |record| {
-                    count += u64::from(!record.is_copy);
-                    true
-                })
-                .await?;
-                Ok(count)
+                    let Some(span) = span else {
+                        return Ok(0);
+                    };
+                    let mut count = 0;
+                    let mut lane = self.lane(on);
+                    lane.scan(&at, since.max(span.start), span.end, |record| {
+                        count += u64::from(!record.is_copy);
+                        true
+                    })
+                    .await?;
+                    Ok(count)
                 }
             })
             .await?;

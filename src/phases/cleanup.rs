@@ -94,7 +94,11 @@ pub fn plan(of: &Seen) -> Plan {
     };
     let mut steps = vec![step(UNUSED, What::Attestation, says.to_owned())];
     steps.extend(of.made.iter().map(removal));
-    let made: Vec<String> = of.made.iter().map(|one| format!("{} {}", one.kind, one.id)).collect();
+    let made: Vec<String> = of
+        .made
+        .iter()
+        .map(|one| format!("{} {}", one.kind, one.id))
+        .collect();
     let [source, target] = &of.clusters;
     Plan {
         v: VERSION,
@@ -190,7 +194,12 @@ impl<R: Removes, I: Interlock> Removal<'_, R, I> {
 /// What a step removes.
 fn of(step: &Step) -> Result<Made, Failure> {
     let with = |key: &str| step.with.get(key).cloned();
-    match (step.name.starts_with(REMOVE), with("kind"), with("name"), with("id")) {
+    match (
+        step.name.starts_with(REMOVE),
+        with("kind"),
+        with("name"),
+        with("id"),
+    ) {
         (true, Some(kind), Some(name), Some(id)) => Ok(Made {
             kind,
             name,
@@ -265,7 +274,9 @@ pub fn depends(
             format!("{first} is on the target, which is to be given up"),
         )
         .hint("take it back first")
-        .next(format!("kafka-migrate rollback --app {first} --without-target")));
+        .next(format!(
+            "kafka-migrate rollback --app {first} --without-target"
+        )));
     }
     if let (Some(stays), Some(moved)) = (here.first(), there.first()) {
         return Err(refused(

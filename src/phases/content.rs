@@ -150,7 +150,10 @@ impl Unread {
     pub fn add(&mut self, record: &Seen) {
         self.order.push(record.what);
         *self.times.entry(record.what).or_default() += 1;
-        self.since = Some(self.since.map_or(record.time, |since| since.min(record.time)));
+        self.since = Some(
+            self.since
+                .map_or(record.time, |since| since.min(record.time)),
+        );
     }
 
     /// How many there are.

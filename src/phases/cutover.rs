@@ -1,10 +1,7 @@
 //! The plan of `cutover`: one application to the target; or what a person moved already, declared.
 
 use super::moving::{GATES, Move, step};
-use crate::run::{
-    plan::Plan,
-    step::What,
-};
+use crate::run::{plan::Plan, step::What};
 
 /// Moves an application to the target.
 pub fn plan(of: &Move) -> Plan {

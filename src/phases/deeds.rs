@@ -6,7 +6,9 @@ use tokio::time::Instant;
 
 use super::{
     carrier::{Carrier, other},
-    moving::{AUTHORITY, DRAINED, GATES, LAST_POSITIONS, LIVES, POSITIONS, QUIET, SHARED, START, STOP},
+    moving::{
+        AUTHORITY, DRAINED, GATES, LAST_POSITIONS, LIVES, POSITIONS, QUIET, SHARED, START, STOP,
+    },
     world::{Call, Hook, World},
 };
 use crate::{

@@ -63,11 +63,7 @@ impl<C, G> Live<C, G> {
         match side {
             Side::Source => Ok(&self.source),
             Side::Target => self.target.as_ref().ok_or_else(|| {
-                Failure::new(
-                    Exit::Bug,
-                    "K000",
-                    "the target was asked, and there is none",
-                )
+                Failure::new(Exit::Bug, "K000", "the target was asked, and there is none")
             }),
         }
     }
@@ -130,7 +126,8 @@ impl<C: Carrier, G: Gates> World for Live<C, G> {
             let last = producers.iter().max_by_key(|one| one.last_timestamp);
             if let Some(last) = last {
                 let leader = cluster.cached_leader(&at);
-                let broker = leader.map_or(String::new(), |(broker, _)| format!(" at broker {broker}"));
+                let broker =
+                    leader.map_or(String::new(), |(broker, _)| format!(" at broker {broker}"));
                 let id = ids.get(&last.producer_id);
                 let id = id.map_or(String::new(), |id| format!(" ({id})"));
                 words.push(format!(

@@ -11,6 +11,8 @@ pub mod cutover;
 pub mod deeds;
 pub mod live;
 pub mod moving;
+#[cfg(feature = "aws")]
+pub mod msk;
 pub mod rollback;
 pub mod standing;
 pub mod waves;

@@ -119,7 +119,10 @@ impl Move {
         let within = numbers::time(hooks.within);
         let mut steps = Vec::new();
         if let Some(hook) = &hooks.stop {
-            let says = format!("stop {name} on the {from}: {}, at most {within}", hook.display());
+            let says = format!(
+                "stop {name} on the {from}: {}, at most {within}",
+                hook.display()
+            );
             let undo = match &hooks.start {
                 Some(hook) => Undo::By(format!("{} on the {from}", hook.display())),
                 // Stopped it stays, and a person starts it.
@@ -132,7 +135,9 @@ impl Move {
         }
         let says = match hooks.stop {
             Some(_) => format!("nothing of it is left on the {from}"),
-            None => format!("wait until you have stopped it, and nothing of it is left on the {from}"),
+            None => {
+                format!("wait until you have stopped it, and nothing of it is left on the {from}")
+            }
         };
         steps.push(step(QUIET, What::Attestation, says));
         if !self.shared.is_empty() {
@@ -211,7 +216,8 @@ impl Move {
     /// What its clients notice.
     pub(super) fn clients(&self) -> String {
         let name = &self.application.name;
-        let waits = "its stop and start, and a minute at most for what is on its way and for positions";
+        let waits =
+            "its stop and start, and a minute at most for what is on its way and for positions";
         format!("{name} is down from its stop to its start: {waits}; nobody else notices")
     }
 
@@ -222,7 +228,10 @@ impl Move {
             true => "",
             false => ", at any time until `cleanup`",
         };
-        format!("kafka-migrate {phase} --app {}{until}", self.application.name)
+        format!(
+            "kafka-migrate {phase} --app {}{until}",
+            self.application.name
+        )
     }
 }
 

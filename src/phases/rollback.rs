@@ -26,12 +26,14 @@ pub fn without_target(of: &Move) -> Plan {
         alone(step(
             QUIET,
             What::Attestation,
-            "nothing of it is on the source; that nothing of it runs on the target you have said".to_owned(),
+            "nothing of it is on the source; that nothing of it runs on the target you have said"
+                .to_owned(),
         )),
         alone(step(
             LAST_POSITIONS,
             What::Attestation,
-            "where its groups go on on the source, by what came back last, and how old that is".to_owned(),
+            "where its groups go on on the source, by what came back last, and how old that is"
+                .to_owned(),
         )),
         of.authority(),
     ];

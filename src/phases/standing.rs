@@ -116,7 +116,10 @@ impl Standing {
                 format!("between the two: it may have been started on the {to}")
             }
             Some(Moving { to, .. }) => {
-                format!("between the two: stopped on the {}, not yet started on the {to}", other(to))
+                format!(
+                    "between the two: stopped on the {}, not yet started on the {to}",
+                    other(to)
+                )
             }
         }
     }

@@ -40,7 +40,9 @@ pub fn shared(
             .filter(|other| other.name != application.name);
         others.any(|other| other.writes.matches(topic))
     };
-    let writes = topics.iter().filter(|topic| application.writes.matches(topic));
+    let writes = topics
+        .iter()
+        .filter(|topic| application.writes.matches(topic));
     writes.filter(|topic| others(topic)).cloned().collect()
 }
 
@@ -73,7 +75,9 @@ mod tests {
     }
 
     fn topics() -> Vec<String> {
-        ["orders", "order_status", "payments"].map(String::from).into()
+        ["orders", "order_status", "payments"]
+            .map(String::from)
+            .into()
     }
 
     #[test]

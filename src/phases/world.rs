@@ -98,11 +98,7 @@ pub trait World: Send + Sync {
     ) -> impl Future<Output = Result<Vec<EndNow>, Failure>> + Send;
 
     /// Who wrote to these partitions of late, in words; empty where the brokers do not say.
-    fn writers(
-        &self,
-        on: Side,
-        of: &[TopicPartition],
-    ) -> impl Future<Output = Vec<String>> + Send;
+    fn writers(&self, on: Side, of: &[TopicPartition]) -> impl Future<Output = Vec<String>> + Send;
 
     /// The time of the last record before each of these offsets, where there is one.
     fn times(

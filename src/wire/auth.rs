@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+
 use kafka_protocol::{
     messages::{SaslAuthenticateRequest, SaslHandshakeRequest},
     protocol::StrBytes,
 };
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     Error,
@@ -14,19 +16,33 @@ use super::{
     scram::{self, Scram},
     versions::Ask,
 };
-use crate::model::connection::{Auth, Connection, ScramHash};
+use crate::{
+    error::Failure,
+    exit::Exit,
+    model::connection::{Auth, Connection, NoToken, ScramHash, Token, Tokens},
+};
 
 const UNSUPPORTED_SASL_MECHANISM: i16 = 33;
 const ILLEGAL_SASL_STATE: i16 = 34;
 const SASL_AUTHENTICATION_FAILED: i16 = 58;
 /// Part of the time the broker allows after which we log in again; the Java client takes 85 to 95 %.
 const RENEW_AT: f64 = 0.85;
+/// Pause before a token is asked for again, where there was none in time for the next login.
+const TOKEN_PAUSE: Duration = Duration::from_secs(2);
+/// What is left of a session when there is no more time to ask for a token: the login itself needs some.
+const TOKEN_UNTIL: f64 = 0.97;
+/// What a client sends when the broker has said why it refuses a token (RFC 7628, section 3.2.3).
+const UNDERSTOOD: &[u8] = b"\x01";
 
 /// Logs in as the settings say, and keeps the login fresh (KIP-368).
 pub(super) async fn login(conn: &Conn, settings: &Connection) -> Result<(), Error> {
+    let patience = settings.connect_timeout;
     let lifetime = match &settings.auth {
         Auth::None => return Ok(()),
-        auth => authenticate(conn, auth, settings.connect_timeout).await?,
+        auth => {
+            let token = token(conn, auth, patience).await?;
+            authenticate(conn, auth, token, patience).await?
+        }
     };
     if let Some(lifetime) = lifetime {
         tokio::spawn(renew(conn.downgrade(), settings.clone(), lifetime));
@@ -35,15 +51,30 @@ pub(super) async fn login(conn: &Conn, settings: &Connection) -> Result<(), Erro
 }
 
 /// Logs in again on the same connection before each limit, while someone holds the connection.
-async fn renew(conn: super::conn::WeakConn, settings: Connection, mut lifetime: Duration) {
+async fn renew(weak: super::conn::WeakConn, settings: Connection, mut lifetime: Duration) {
     loop {
-        tokio::time::sleep(lifetime.mul_f64(RENEW_AT)).await;
-        let Some(conn) = conn.upgrade().filter(Conn::is_alive) else {
+        let begun = Instant::now();
+        sleep(lifetime.mul_f64(RENEW_AT)).await;
+        // Had before others have to wait: to make a token can take longer than to send it.
+        let token = loop {
+            let Some(conn) = weak.upgrade().filter(Conn::is_alive) else {
+                return;
+            };
+            match token(&conn, &settings.auth, settings.request_timeout).await {
+                Ok(token) => break token,
+                // The login is still good for a while.
+                Err(_) if begun.elapsed() + TOKEN_PAUSE < lifetime.mul_f64(TOKEN_UNTIL) => {}
+                Err(error) => return conn.poison(error),
+            }
+            drop(conn);
+            sleep(TOKEN_PAUSE).await;
+        };
+        let Some(conn) = weak.upgrade().filter(Conn::is_alive) else {
             return;
         };
         // The broker takes nothing between the steps of a login, so other requests wait; those in flight are answered first.
         let _alone = conn.alone().await;
-        match authenticate(&conn, &settings.auth, settings.request_timeout).await {
+        match authenticate(&conn, &settings.auth, token, settings.request_timeout).await {
             Ok(Some(again)) => lifetime = again,
             Ok(None) => return,
             Err(error) => return conn.poison(error),
@@ -51,25 +82,59 @@ async fn renew(conn: super::conn::WeakConn, settings: Connection, mut lifetime: 
     }
 }
 
+/// A token, where the login takes one.
+async fn token(conn: &Conn, auth: &Auth, patience: Duration) -> Result<Option<Token>, Error> {
+    let Auth::Bearer(tokens) = auth else {
+        return Ok(None);
+    };
+    let why = match timeout(patience, tokens.token()).await {
+        Ok(Ok(token)) => return Ok(Some(token)),
+        Ok(Err(why)) => why,
+        Err(_) => too_slow(&**tokens, patience),
+    };
+    Err(Error::Token {
+        address: conn.address().to_string(),
+        why: Box::new(why),
+    })
+}
+
+fn too_slow(tokens: &dyn Tokens, patience: Duration) -> NoToken {
+    NoToken {
+        failure: Failure::new(
+            Exit::Aws,
+            "K309",
+            format!(
+                "no token for {} was made within {patience:?}",
+                tokens.name()
+            ),
+        )
+        .hint("is what hands out the credentials reachable from here?")
+        .next("aws sts get-caller-identity"),
+        passing: true,
+    }
+}
+
 /// One login; the time until the broker wants another.
 async fn authenticate(
     conn: &Conn,
     auth: &Auth,
+    token: Option<Token>,
     patience: Duration,
 ) -> Result<Option<Duration>, Error> {
     let (mechanism, username) = match auth {
         Auth::None => return Ok(None),
-        Auth::Plain { username, .. } => ("PLAIN", username),
+        Auth::Plain { username, .. } => ("PLAIN", username.as_str()),
         Auth::Scram {
             hash: ScramHash::Sha256,
             username,
             ..
-        } => ("SCRAM-SHA-256", username),
+        } => ("SCRAM-SHA-256", username.as_str()),
         Auth::Scram {
             hash: ScramHash::Sha512,
             username,
             ..
-        } => ("SCRAM-SHA-512", username),
+        } => ("SCRAM-SHA-512", username.as_str()),
+        Auth::Bearer(tokens) => ("OAUTHBEARER", tokens.name()),
     };
     let login = Login {
         conn,
@@ -99,6 +164,7 @@ async fn authenticate(
                 .map_err(|reason| login.imposter(reason))?;
             lifetime
         }
+        Auth::Bearer(_) => login.bearer(token).await?,
     };
     Ok(u64::try_from(lifetime)
         .ok()
@@ -143,7 +209,6 @@ impl Login<'_> {
     async fn step(&self, message: Bytes) -> Result<(Bytes, i64), Error> {
         let request = SaslAuthenticateRequest::default().with_auth_bytes(message);
         let answer = self.conn.ask_in_login(&request, self.patience).await?;
-        let address = self.address();
         match answer.error_code {
             0 => Ok((answer.auth_bytes, answer.session_lifetime_ms)),
             SASL_AUTHENTICATION_FAILED => {
@@ -151,18 +216,41 @@ impl Login<'_> {
                     || "wrong user name or password".to_owned(),
                     |message| message.to_string(),
                 );
-                Err(Error::Login {
-                    address,
-                    mechanism: self.mechanism,
-                    username: self.username.to_owned(),
-                    reason,
-                })
+                Err(self.refused(reason))
             }
             code => Err(Error::Refused {
-                address,
+                address: self.address(),
                 api: SaslAuthenticateRequest::API.name,
                 code,
             }),
+        }
+    }
+
+    /// Shows a token (RFC 7628); the lifetime of the login in milliseconds.
+    async fn bearer(&self, token: Option<Token>) -> Result<i64, Error> {
+        let token = token.map(|token| token.value);
+        let token = token.as_ref().map_or("", |token| token.reveal());
+        let first = format!("n,,\x01auth=Bearer {token}\x01\x01");
+        let (said, lifetime) = self.step(first.into()).await?;
+        if said.is_empty() {
+            return Ok(lifetime);
+        }
+        // It says why, and refuses only when it is told that this was understood.
+        let why = refusal(&said);
+        match self.step(Bytes::from_static(UNDERSTOOD)).await {
+            Ok(_) => Err(self.refused(why)),
+            Err(Error::Login { reason, .. }) if reason.contains(&why) => Err(self.refused(why)),
+            Err(Error::Login { reason, .. }) => Err(self.refused(format!("{why} ({reason})"))),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn refused(&self, reason: String) -> Error {
+        Error::Login {
+            address: self.address(),
+            mechanism: self.mechanism,
+            username: self.username.to_owned(),
+            reason,
         }
     }
 
@@ -176,5 +264,39 @@ impl Login<'_> {
 
     fn address(&self) -> String {
         self.conn.address().to_string()
+    }
+}
+
+/// The status in what a broker says of a token that it refuses, a JSON object (RFC 7628, section 3.2.2); otherwise its first words.
+fn refusal(said: &[u8]) -> String {
+    let object: Option<serde_json::Value> = serde_json::from_slice(said).ok();
+    let status = object
+        .as_ref()
+        .and_then(|object| object.get("status"))
+        .and_then(serde_json::Value::as_str);
+    match status {
+        Some(status) => status.chars().take(100).collect(),
+        None => String::from_utf8_lossy(said).chars().take(100).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_by_its_status() {
+        for (said, told) in [
+            (
+                &br#"{"status":"invalid_token","scope":"x"}"#[..],
+                "invalid_token",
+            ),
+            (br#"{"status":7}"#, r#"{"status":7}"#),
+            (b"no", "no"),
+            (b"\xff", "\u{fffd}"),
+        ] {
+            assert_eq!(refusal(said), told);
+        }
+        assert_eq!(refusal(&vec![b'x'; 10_000]).len(), 100);
     }
 }

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use super::retry;
-use crate::model::numbers;
+use crate::model::{connection::NoToken, numbers};
 
 /// An error of one connection or one request. Cloned to everyone who waits on the connection.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -125,6 +125,14 @@ pub enum Error {
         username: String,
         /// The broker's words.
         reason: String,
+    },
+    /// There is no token to log in with.
+    #[error("there is no token to log in to {address} with: {}", .why.failure)]
+    Token {
+        /// `host:port`.
+        address: String,
+        /// Why there is none.
+        why: Box<NoToken>,
     },
     /// The server could not prove that it knows the password, or spoke SCRAM wrongly.
     #[error("{address} failed its part of the {mechanism} login: {reason}")]
@@ -267,6 +275,9 @@ impl std::fmt::Display for Stage {
 impl Error {
     /// May the same thing work in a moment, on this or another broker? False where a person has to change something.
     pub fn is_passing(&self) -> bool {
+        if let Self::Token { why, .. } = self {
+            return why.passing;
+        }
         matches!(
             self,
             Self::Connect { .. }
@@ -290,6 +301,7 @@ impl Error {
             | Self::LoginWanted { .. }
             | Self::Mechanism { .. }
             | Self::NoLoginHere { .. }
+            | Self::Token { .. }
             | Self::Imposter { .. }
             | Self::Roots { .. } => 4,
             Self::NotTls { .. }

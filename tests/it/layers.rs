@@ -18,6 +18,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("events", &["model"]),
     ("lock", &[]),
     ("model", &[]),
+    // MSK Replicator on paper.
+    ("msk", &["model"]),
     // Steps, plans, the journal. It is handed plans and effects, and knows neither clusters nor engines.
     ("run", &["model", "events"]),
     ("wire", &["model"]),
@@ -39,9 +41,16 @@ const TABLE: &[(&str, &[&str])] = &[
     ("config", &["model"]),
     (
         "observe",
-        &["model", "cluster", "engine", "wire::batch", "wire::record"],
+        &[
+            "model",
+            "msk",
+            "cluster",
+            "engine",
+            "wire::batch",
+            "wire::record",
+        ],
     ),
-    ("gates", &["model", "cluster", "engine", "observe"]),
+    ("gates", &["model", "msk", "cluster", "engine", "observe"]),
     ("explain", &["gates"]),
     (
         "verify",
@@ -55,6 +64,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "wire::retry",
         ],
     ),
+    ("aws", &["model", "msk"]),
     (
         "phases",
         &[
@@ -66,6 +76,8 @@ const TABLE: &[(&str, &[&str])] = &[
             "observe",
             "gates",
             "verify",
+            "msk",
+            "aws",
             "wire::batch",
             "wire::record",
             "wire::retry",
@@ -76,7 +88,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "cli",
         &[
             "model", "events", "run", "cluster", "engine", "config", "observe", "gates", "explain",
-            "verify", "phases", "ui",
+            "verify", "aws", "msk", "phases", "ui",
         ],
     ),
 ];

@@ -1,5 +1,7 @@
 //! The one test binary: real brokers, faults, the command line, hostile bytes, the protocol's model, the documents, the architecture.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod cli;
 mod documents;
 mod faults;
@@ -9,5 +11,7 @@ mod hostile;
 mod layers;
 mod machine_output;
 mod model;
+#[cfg(feature = "aws")]
+mod msk;
 mod run;
 mod support;

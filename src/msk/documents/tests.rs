@@ -1,11 +1,11 @@
 //! Documents as they come out of the templates.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use super::*;
 use crate::{
     model::{
-        msk::{ClusterArn, Compression, Login, Logs},
+        msk::{ClusterArn, Compression, Login, Logs, Start},
         secret::Secret,
     },
     msk::{broken, wire},
@@ -35,6 +35,7 @@ pub fn msk() -> Msk {
         },
         secrets: Secrets::Two,
         kms_key: None,
+        start: Start::Earliest,
         compression: Compression::Lz4,
         forward: "external-to-msk".into(),
         reverse: "msk-to-external".into(),
@@ -42,6 +43,8 @@ pub fn msk() -> Msk {
             cloudwatch: Some("/msk/replicator/orders".into()),
             ..Logs::default()
         },
+        ask: Duration::from_secs(15),
+        patience: Duration::from_secs(5400),
         tags: [("team".to_owned(), "platform".to_owned())].into(),
     }
 }

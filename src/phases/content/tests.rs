@@ -43,7 +43,11 @@ fn the_last_record_is_found_once_all_before_it_are_there() {
     assert_eq!(found(&[1, 2, 3], &[-1, -2, 3], false), None);
     // What was copied to this side is none of ours to find.
     assert_eq!(found(&[1, -8, 2, -9], &[8, -1, 9, -2], false), Some(3));
-    assert_eq!(found(&[-8, -9], &[8, 9], false), None, "nothing was written here");
+    assert_eq!(
+        found(&[-8, -9], &[8, 9], false),
+        None,
+        "nothing was written here"
+    );
 }
 
 #[test]
@@ -95,7 +99,10 @@ fn the_first_unread_record_is_told_from_others_that_say_the_same() {
     assert_eq!(first(&[3, 4], &[-1, -2, -3, -4], false), First::At(2));
     // Four in all, of which two are left to read.
     assert_eq!(first(&[5, 5], &[-5, -5, -5, -5], false), First::At(2));
-    assert_eq!(first(&[5, 6, 5], &[-5, -1, -5, -6, -5], false), First::At(2));
+    assert_eq!(
+        first(&[5, 6, 5], &[-5, -1, -5, -6, -5], false),
+        First::At(2)
+    );
     // Copied twice: from the second copy on everything stands there once more.
     assert_eq!(first(&[2, 3], &[-1, -2, -3, -2, -3], false), First::At(3));
     assert_eq!(first(&[3, 4], &[-1, -2, 3, -4], false), First::Gone);
@@ -144,7 +151,9 @@ fn a_group_skips_nothing_and_what_it_reads_again_is_counted() {
 
 #[test]
 fn a_run_is_the_last_records_that_were_written_here() {
-    let records: Vec<Seen> = (0..100).map(|at| seen(at, at as u128, at % 2 == 1)).collect();
+    let records: Vec<Seen> = (0..100)
+        .map(|at| seen(at, at as u128, at % 2 == 1))
+        .collect();
     let run = Run::last_of(records).unwrap();
     assert_eq!(run.records.len(), RUN);
     assert_eq!(run.last().offset, 98);

@@ -61,7 +61,9 @@ impl<W: World> Deeds<'_, W> {
                     .fold(failure, |failure, one| {
                         failure.cause(format!("{}: {}", one.at, one.what))
                     })
-                    .hint("see whether it is copied at all, and how fast; then run the same command")
+                    .hint(
+                        "see whether it is copied at all, and how fast; then run the same command",
+                    )
                     .next("kafka-migrate status"));
             }
             if behind.len() != told {
@@ -217,7 +219,9 @@ impl<W: World> Deeds<'_, W> {
                     self.to
                 ),
             );
-            return Err(failure.hint("give them one with Kafka's own tools, then run the same command"));
+            return Err(
+                failure.hint("give them one with Kafka's own tools, then run the same command")
+            );
         }
         Ok(format!(
             "{}; what was read on the {} since they came back last is read again",

@@ -78,7 +78,10 @@ impl<W: World> Deeds<'_, W> {
             group.members > 0
                 || group.committed.iter().any(|(at, offset)| {
                     let key = (group.name.clone(), at.clone());
-                    before.committed.get(&key).is_some_and(|before| offset > before)
+                    before
+                        .committed
+                        .get(&key)
+                        .is_some_and(|before| offset > before)
                 })
         });
         moved || there > 0
@@ -107,7 +110,9 @@ impl<W: World> Deeds<'_, W> {
         };
         // What others write there, too, says nothing of this one.
         let shared = self.plan.steps.iter().find(|step| step.name == SHARED);
-        let shared = shared.map(|step| list(step, WITH_TOPICS)).unwrap_or_default();
+        let shared = shared
+            .map(|step| list(step, WITH_TOPICS))
+            .unwrap_or_default();
         here.retain(|at, _| !shared.iter().any(|topic| **topic == *at.topic));
         Ok(Before {
             committed,
@@ -185,7 +190,10 @@ fn lacks(name: &str, groups: &[GroupNow], ends: &[EndNow], before: &Before) -> O
         };
         lag += (end.end - offset).max(0);
         let key = (group.name.clone(), end.at.clone());
-        moved |= before.committed.get(&key).is_none_or(|before| offset > before);
+        moved |= before
+            .committed
+            .get(&key)
+            .is_none_or(|before| offset > before);
     }
     (lag > 0 && !moved).then(|| {
         format!(

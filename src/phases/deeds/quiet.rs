@@ -34,7 +34,11 @@ impl<W: World> Deeds<'_, W> {
                 match &since {
                     None => since = Some((Instant::now(), ends)),
                     Some((still_since, before)) => {
-                        let written = self.world.carrier().written(self.here(alone), before).await?;
+                        let written = self
+                            .world
+                            .carrier()
+                            .written(self.here(alone), before)
+                            .await?;
                         let moved: Vec<TopicPartition> = written
                             .into_iter()
                             .filter(|(_, count)| *count > 0)
@@ -85,16 +89,23 @@ impl<W: World> Deeds<'_, W> {
         let mut seen = Vec::new();
         for side in sides {
             let groups = self.world.groups(side, &self.application.groups).await?;
-            seen.extend(groups.iter().filter(|group| group.members > 0).map(|group| {
-                format!("{} on the {side}", members(group))
-            }));
+            seen.extend(
+                groups
+                    .iter()
+                    .filter(|group| group.members > 0)
+                    .map(|group| format!("{} on the {side}", members(group))),
+            );
         }
         Ok(seen)
     }
 
     /// Ends of the partitions that it alone writes; adds open transactions to what is seen.
     async fn sole_ends(&self, seen: &mut Vec<String>) -> Result<Ends, Failure> {
-        let alone = self.plan.steps.iter().any(|step| step.with.contains_key(WITH_ALONE));
+        let alone = self
+            .plan
+            .steps
+            .iter()
+            .any(|step| step.with.contains_key(WITH_ALONE));
         let writes = &self.application.writes;
         if alone || writes.is_empty() {
             return Ok(Ends::new());
