@@ -327,7 +327,7 @@ impl Ready {
 }
 
 /// The place of the application of that name.
-fn place(settings: &Settings, name: &str) -> Result<usize, Failure> {
+pub(super) fn place(settings: &Settings, name: &str) -> Result<usize, Failure> {
     let known = &settings.applications;
     known
         .iter()

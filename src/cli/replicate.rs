@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-mod accompany;
+pub mod accompany;
 mod ending;
 #[cfg(feature = "aws")]
 pub mod replicators;

@@ -286,7 +286,7 @@ async fn secrets_of(
     let kept = match keep::kept(clients, msk, &wanted.migration, &wanted.id).await {
         Ok(kept) => kept,
         // A secret of that name that is somebody else's is an answer, and no failure to look.
-        Err(failure) if failure.code == "K324" => {
+        Err(failure) if failure.code == keep::FOREIGN => {
             return Ok(vec![SecretSeen {
                 name: failure.message.clone(),
                 is_kept_by_us: true,
