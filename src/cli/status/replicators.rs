@@ -11,7 +11,6 @@ use crate::{
     error::Failure,
     exit::Exit,
     model::msk::Msk,
-    msk::numbers::Reading,
     phases::msk::state::{One, Replicators, state},
     ui::{Screen, numbers, printable, tables},
 };
@@ -123,16 +122,17 @@ fn text(seen: &Replicators) -> String {
 
 fn row(one: &One) -> [String; 7] {
     let state = one.state.clone().unwrap_or_else(|| "not there".to_owned());
-    let told = |of: &dyn Fn(&crate::msk::numbers::Numbers) -> Reading, words: fn(f64) -> String| {
-        let reading = one.numbers.as_ref().map(of);
-        match reading {
-            Some(Reading::Fresh { value, age_ms }) => {
+    let told = |metric: &str, words: fn(f64) -> String| {
+        let mut all = one.numbers.iter();
+        let found = all.find(|number| number.metric == metric && number.cluster.is_none());
+        match found.map(|number| (number.value, number.age_ms, number.stale)) {
+            Some((Some(value), Some(age_ms), false)) => {
                 format!("{} ({} ago)", words(value), age(age_ms))
             }
-            Some(Reading::Stale { value, age_ms }) => {
+            Some((Some(value), Some(age_ms), true)) => {
                 format!("{} ({} ago: too old)", words(value), age(age_ms))
             }
-            Some(Reading::Unknown { .. }) => "unknown".to_owned(),
+            Some(_) => "unknown".to_owned(),
             None => "-".to_owned(),
         }
     };
@@ -140,13 +140,13 @@ fn row(one: &One) -> [String; 7] {
     [
         format!("{} ({})", one.name, one.direction),
         state,
-        told(&|one| one.message_lag.clone(), count),
-        told(&|one| one.replication_latency.clone(), |ms| {
+        told("MessageLag", count),
+        told("ReplicationLatency", |ms| {
             numbers::time(std::time::Duration::from_millis(ms as u64))
         }),
-        told(&|one| one.throughput.clone(), numbers::rate),
-        told(&|one| one.failures.clone(), count),
-        told(&|one| one.groups.clone(), count),
+        told("ReplicatorThroughput", numbers::rate),
+        told("ReplicatorFailure", count),
+        told("ConsumerGroupCount", count),
     ]
 }
 

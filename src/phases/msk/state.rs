@@ -10,7 +10,7 @@ use crate::{
     model::msk::Msk,
     msk::{
         self, Direction,
-        numbers::{self, Numbers},
+        numbers::{self, Numbers, Reading},
     },
     observe::ReplicatorSeen,
 };
@@ -46,10 +46,71 @@ pub struct One {
     pub advice: Option<String>,
     /// When it was made, in milliseconds since 1970.
     pub created_ms: Option<i64>,
-    /// Its numbers, or none where it is not there.
-    pub numbers: Option<Numbers>,
+    /// Its numbers; none where it is not there.
+    pub numbers: Vec<Number>,
     /// Why there are no numbers of one that is there.
     pub numbers_trouble: Option<String>,
+}
+
+/// A number of CloudWatch. What was not reported has no value, and is never 0.
+#[derive(Debug, Serialize)]
+pub struct Number {
+    /// By CloudWatch's name.
+    pub metric: &'static str,
+    /// Of which cluster, by its alias; none: of the replicator.
+    pub cluster: Option<String>,
+    /// What it says.
+    pub value: Option<f64>,
+    /// How long ago its minute ended.
+    pub age_ms: Option<u64>,
+    /// It is too old to decide anything by.
+    pub stale: bool,
+    /// Why there is none.
+    pub reason: Option<String>,
+}
+
+fn number(metric: &'static str, cluster: Option<&str>, reading: &Reading) -> Number {
+    let (value, age_ms, reason) = match reading {
+        Reading::Fresh { value, age_ms } | Reading::Stale { value, age_ms } => {
+            (Some(*value), Some(*age_ms), None)
+        }
+        Reading::Unknown { reason } => (None, None, Some(reason.clone())),
+    };
+    Number {
+        metric,
+        cluster: cluster.map(str::to_owned),
+        value,
+        age_ms,
+        stale: matches!(reading, Reading::Stale { .. }),
+        reason,
+    }
+}
+
+fn all(numbers: &Numbers) -> Vec<Number> {
+    let own = [
+        ("MessageLag", &numbers.message_lag),
+        ("ReplicationLatency", &numbers.replication_latency),
+        ("ReplicatorThroughput", &numbers.throughput),
+        ("ReplicatorBytesInPerSec", &numbers.bytes_in),
+        ("ReplicatorFailure", &numbers.failures),
+        ("ConsumerGroupCount", &numbers.groups),
+        (
+            "ConsumerGroupOffsetSyncFailure",
+            &numbers.offset_sync_failures,
+        ),
+        ("TopicCount", &numbers.topic_count),
+    ];
+    let own = own.into_iter();
+    let own = own.map(|(metric, reading)| number(metric, None, reading));
+    let beside = numbers.clusters.iter().flat_map(|(alias, one)| {
+        [
+            ("KafkaClusterPingSuccessCount", &one.ping),
+            ("AuthError", &one.auth_errors),
+            ("ThrottleTime", &one.throttled),
+        ]
+        .map(|(metric, reading)| number(metric, Some(alias), reading))
+    });
+    own.chain(beside).collect()
 }
 
 /// A line of the log.
@@ -109,7 +170,7 @@ async fn one(
             says: None,
             advice: None,
             created_ms: None,
-            numbers: None,
+            numbers: Vec::new(),
             numbers_trouble: None,
         };
     };
@@ -121,9 +182,9 @@ async fn one(
     };
     let read = metrics::read(clients, &asked, now, numbers::Patience::default()).await;
     let (numbers, numbers_trouble) = match read {
-        Ok(numbers) => (Some(numbers), None),
+        Ok(numbers) => (all(&numbers), None),
         Err(failure) => (
-            None,
+            Vec::new(),
             Some(format!("{} ({})", failure.message, failure.code)),
         ),
     };

@@ -150,8 +150,14 @@ fn status_shows_both_with_the_age_of_each_number_and_what_the_log_says() {
     let document: Value = serde_json::from_str(&document.stdout).expect("it is JSON");
     assert_eq!(document["event"], "replicators");
     assert_eq!(document["replicators"][0]["state"], "running");
+    let numbers = document["replicators"][0]["numbers"].as_array();
+    let numbers = numbers.expect("a list").iter();
+    let mut throughput = numbers.filter(|one| one["metric"] == "ReplicatorThroughput");
+    let throughput = throughput
+        .next()
+        .expect("it is there, with why it has no value");
     assert!(
-        document["replicators"][0]["numbers"]["throughput"]["unknown"].is_object(),
+        throughput["value"].is_null() && throughput["reason"].is_string(),
         "{document}"
     );
     scene.aws.fail(
