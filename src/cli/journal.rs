@@ -74,7 +74,10 @@ impl Topic for Copy {
     }
 
     async fn read(&self, from: i64) -> Result<(Vec<Vec<u8>>, i64), Failure> {
-        self.topic()?.read(from).await.map_err(|error| failed(&error))
+        self.topic()?
+            .read(from)
+            .await
+            .map_err(|error| failed(&error))
     }
 }
 
@@ -84,7 +87,10 @@ fn failed(error: &cluster::Error) -> Failure {
 
 /// The target first: where two commands race, its order decides.
 fn topics(settings: &Settings, source: &Source, target: Option<&Target>) -> Vec<Copy> {
-    let target = (Side::Target, target.map(|target| target.journal(&settings.name)));
+    let target = (
+        Side::Target,
+        target.map(|target| target.journal(&settings.name)),
+    );
     let source = (Side::Source, Some(source.journal(&settings.name)));
     [target, source]
         .map(|(side, topic)| Copy { side, topic })
@@ -106,7 +112,10 @@ async fn head(
                 false => Vec::new(),
             };
             let first = values.iter().find(|value| !copies::is_beat(value));
-            match first.and_then(|value| Line::read(value).ok()).map(|line| line.record) {
+            match first
+                .and_then(|value| Line::read(value).ok())
+                .map(|line| line.record)
+            {
                 Some(Record::Begun(head)) => head.target,
                 _ => {
                     return Err(Failure::new(

@@ -99,7 +99,11 @@ impl PlanCommand {
 
     fn app(&self) -> Result<&str, Failure> {
         self.app.as_deref().ok_or_else(|| {
-            Failure::new(Exit::Usage, "K004", "which application? --app NAME is missing")
+            Failure::new(
+                Exit::Usage,
+                "K004",
+                "which application? --app NAME is missing",
+            )
         })
     }
 }

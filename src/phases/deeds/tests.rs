@@ -11,18 +11,13 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::{
-    model::{
-        application::Hooks,
-        names::TopicPartition,
-        patterns::Patterns,
-    },
+    model::{application::Hooks, names::TopicPartition, patterns::Patterns},
     phases::{
         carrier::{Behind, Ends, Place, Position},
         course::{self, Next},
         cutover,
         moving::Move,
-        rollback,
-        standing,
+        rollback, standing,
         world::{EndNow, GroupNow},
     },
     run::{
@@ -285,7 +280,6 @@ fn made_of(to: Side, state: &State, hooks: bool, shared: &[&str]) -> Move {
         topics: vec!["orders".into(), "order_status".into()],
         shared: shared.iter().map(ToString::to_string).collect(),
         groups: vec!["order-status".into()],
-        unclaimed: Vec::new(),
         waived: Vec::new(),
     }
 }
@@ -416,7 +410,11 @@ fn assert_sound(sim: &Sim, at: Side, when: &str) {
     let standing = stands(sim);
     assert_eq!((standing.at, standing.moving), (at, None), "{when}");
     let inner = sim.lock();
-    assert_eq!(inner.runs, [at == Side::Source, at == Side::Target], "{when}");
+    assert_eq!(
+        inner.runs,
+        [at == Side::Source, at == Side::Target],
+        "{when}"
+    );
     assert!(!inner.split, "it ran on both sides: {when}");
     assert!(!inner.blind, "it was started without positions: {when}");
 }
@@ -474,7 +472,11 @@ async fn killed_anywhere_the_same_command_ends_the_same() {
             assert!(killed.is_none(), "{kill_at:?}: {killed:?}");
             let ended = Command::to(to).insist(&sim).await;
             assert!(matches!(ended, Ended::Done), "{kill_at:?}: {ended:?}");
-            assert_sound(&sim, to, &format!("killed at {kill_at:?} on the way to the {to}"));
+            assert_sound(
+                &sim,
+                to,
+                &format!("killed at {kill_at:?} on the way to the {to}"),
+            );
             let calls = match to {
                 Side::Target => OVER,
                 Side::Source => BACK,
@@ -525,7 +527,11 @@ async fn killed_on_the_way_back_of_a_half_way_it_ends_on_one_side() {
             drop(Command::to(Side::Target).run(&sim).await);
             sim.lock().kill_at = Some((second, second % 4 == 0));
             drop(Command::to(Side::Source).run(&sim).await);
-            let to = if second % 3 == 0 { Side::Target } else { Side::Source };
+            let to = if second % 3 == 0 {
+                Side::Target
+            } else {
+                Side::Source
+            };
             let when = format!("killed at {first} and {second}");
             let mut ended = Command::to(to).insist(&sim).await;
             // A plan that was going back goes back to its end first.
@@ -584,7 +590,10 @@ async fn what_does_not_arrive_or_skips_is_never_started_there_and_goes_on_where_
         })
     };
     let (sim, ended) = refused(|inner| inner.behind_for = u32::MAX).await;
-    assert!(matches!(&ended, Ended::Undone(failure) if failure.code == "K474"), "{ended:?}");
+    assert!(
+        matches!(&ended, Ended::Undone(failure) if failure.code == "K474"),
+        "{ended:?}"
+    );
     assert_sound(&sim, Side::Source, "not drained");
     for (place, code) in [
         (known(Some(11), true), "K476"),
@@ -593,7 +602,10 @@ async fn what_does_not_arrive_or_skips_is_never_started_there_and_goes_on_where_
         (Some(Place::NotYet("not yet".into())), "K474"),
     ] {
         let (sim, ended) = refused(|inner| inner.place = place).await;
-        assert!(matches!(&ended, Ended::Undone(failure) if failure.code == code), "{ended:?}");
+        assert!(
+            matches!(&ended, Ended::Undone(failure) if failure.code == code),
+            "{ended:?}"
+        );
         assert_sound(&sim, Side::Source, code);
         assert_eq!(
             distinct(&sim),
@@ -602,7 +614,10 @@ async fn what_does_not_arrive_or_skips_is_never_started_there_and_goes_on_where_
     }
     // Something still writes what it alone writes.
     let (sim, ended) = refused(|inner| inner.stray = true).await;
-    assert!(matches!(&ended, Ended::Undone(failure) if failure.code == "K472"), "{ended:?}");
+    assert!(
+        matches!(&ended, Ended::Undone(failure) if failure.code == "K472"),
+        "{ended:?}"
+    );
     assert_sound(&sim, Side::Source, "K472");
 }
 
@@ -634,20 +649,30 @@ async fn positions_that_come_late_are_waited_for() {
 async fn a_start_that_fails_waits_for_a_person_who_may_go_on_or_back() {
     for goes_on in [true, false] {
         let (sim, ended) = refused(|inner| inner.fails = Some((Hook::Start, Side::Target))).await;
-        assert!(matches!(&ended, Ended::Attention(failure) if failure.code == "K452"), "{ended:?}");
+        assert!(
+            matches!(&ended, Ended::Attention(failure) if failure.code == "K452"),
+            "{ended:?}"
+        );
         let standing = stands(&sim);
-        assert!(standing.moving.is_some_and(|moving| moving.is_past), "{standing:?}");
+        assert!(
+            standing.moving.is_some_and(|moving| moving.is_past),
+            "{standing:?}"
+        );
         sim.lock().fails = None;
         if goes_on {
             let ended = Command::to(Side::Target).insist(&sim).await;
             assert!(matches!(ended, Ended::Done), "{ended:?}");
             assert_sound(&sim, Side::Target, "goes on");
-            assert_eq!(sim.lock().calls.last(), Some(&(Hook::Start, Side::Target, 2)));
+            assert_eq!(
+                sim.lock().calls.last(),
+                Some(&(Hook::Start, Side::Target, 2))
+            );
             continue;
         }
         let ended = Command::to(Side::Source).insist(&sim).await;
         assert!(matches!(ended, Ended::Done), "{ended:?}");
         assert_sound(&sim, Side::Source, "goes back");
+        assert_eq!(state(&sim).open("cutover", "order-status"), None);
         assert_eq!(distinct(&sim), [OVER, BACK].concat());
         assert_eq!(state(&sim).courses[0].end, Some(End::Replaced));
     }
@@ -670,7 +695,10 @@ async fn what_others_write_too_takes_a_persons_word_each_time() {
     assert_eq!(sim.lock().runs, [false, false]);
     // It was stopped and nothing more: back is its undo.
     let ended = Command::to(Side::Source).run(&sim).await.unwrap().unwrap();
-    assert!(matches!(ended, (Next::Undo(0), Ended::Undone(_))), "{ended:?}");
+    assert!(
+        matches!(ended, (Next::Undo(0), Ended::Undone(_))),
+        "{ended:?}"
+    );
     assert_sound(&sim, Side::Source, "undone");
     command.said.quiet = vec!["order_status".into()];
     let ended = command.run(&sim).await.unwrap().unwrap().1;
@@ -692,7 +720,10 @@ async fn without_hooks_a_person_stops_and_starts_it_and_is_waited_for() {
     };
     let world = sim();
     let ended = hasty.run(&world).await.unwrap().unwrap().1;
-    assert!(matches!(&ended, Ended::Attention(failure) if failure.code == "K472"), "{ended:?}");
+    assert!(
+        matches!(&ended, Ended::Attention(failure) if failure.code == "K472"),
+        "{ended:?}"
+    );
     assert!(world.lock().calls.is_empty());
     // Somebody does; once it may be started there, the way back is a plan of its own.
     let person = async |sim: &Sim| {

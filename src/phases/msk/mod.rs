@@ -4,9 +4,11 @@ mod deeds;
 mod keep;
 mod look;
 mod plan;
+mod removes;
 mod sight;
 
 pub use deeds::Deeds;
 pub use look::{Seen, Wanted, look};
 pub use plan::{PHASE, plan};
+pub use removes::Removing;
 pub use sight::{Names, sight};

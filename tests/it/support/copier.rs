@@ -237,7 +237,9 @@ impl ProducerContext for Acknowledged {
         let half = &self.exchange.halves[self.half];
         let mut samples = half.samples.lock().expect("nobody panics with it");
         let samples = samples.entry(place.clone()).or_default();
-        let is_next = samples.last().is_none_or(|(last, _)| *last + SAMPLE <= offset);
+        let is_next = samples
+            .last()
+            .is_none_or(|(last, _)| *last + SAMPLE <= offset);
         if is_next {
             samples.push((offset, message.offset()));
         }
@@ -326,7 +328,9 @@ impl Copying {
             }
             for partition in topic.partitions() {
                 let place = (name.to_owned(), partition.id());
-                let (first, end) = self.consumer.fetch_watermarks(name, partition.id(), PATIENCE)?;
+                let (first, end) =
+                    self.consumer
+                        .fetch_watermarks(name, partition.id(), PATIENCE)?;
                 if let Some(next) = self.next.get(&place) {
                     lag += u64::try_from(end - next).unwrap_or(0);
                     continue;
@@ -334,10 +338,12 @@ impl Copying {
                 self.make(name, topic.partitions().len());
                 let checkpoint = &self.exchange.halves[self.direction.half].checkpoint;
                 let mut checkpoint = checkpoint.lock().expect("nobody panics with it");
-                let begin = checkpoint.entry(place.clone()).or_insert(match self.direction.begin {
-                    Begin::Earliest => first,
-                    Begin::Latest => end,
-                });
+                let begin = checkpoint
+                    .entry(place.clone())
+                    .or_insert(match self.direction.begin {
+                        Begin::Earliest => first,
+                        Begin::Latest => end,
+                    });
                 self.next.insert(place, *begin);
                 is_new = true;
             }
@@ -354,11 +360,15 @@ impl Copying {
     }
 
     fn make(&self, topic: &str, partitions: usize) {
-        let mut wire = self.direction.to.iter().find_map(|at| Wire::connect(at).ok());
+        let mut wire = self
+            .direction
+            .to
+            .iter()
+            .find_map(|at| Wire::connect(at).ok());
         if let Some(wire) = &mut wire {
             let partitions = i32::try_from(partitions).expect("few partitions");
             // One that is there already is as good.
-            wire.create_topic(topic, partitions, &[]).ok();
+            wire.create_topic(topic, partitions, 1, &[]).ok();
         }
     }
 
@@ -464,7 +474,10 @@ impl Carrying {
     fn carry_one(&mut self, group: &str) -> Result<bool, KafkaError> {
         let there = self.lists[1].fetch_group_list(Some(group), PATIENCE)?;
         // A group that somebody is in is left alone.
-        let is_active = there.groups().iter().any(|group| !group.members().is_empty());
+        let is_active = there
+            .groups()
+            .iter()
+            .any(|group| !group.members().is_empty());
         let direction = &self.direction;
         let [here, there] = self.clients.entry(group.to_owned()).or_insert_with(|| {
             [&direction.from, &direction.to].map(|servers| client(servers, group))
