@@ -87,7 +87,7 @@ impl Cleanup {
         global.notes(&settings, screen);
         let clusters = self.connect(&settings).await?;
         let state = journal::look_at(&settings, &clusters.source, clusters.target.as_ref()).await?;
-        let removes = removes(&settings, &state).await?;
+        let removes = removes(&settings, &clusters, &state).await?;
         if self.dry_run {
             let plan = self.plan(&settings, &clusters, &state, &removes).await?;
             plan::print(&plan, None, global, screen);
@@ -203,6 +203,7 @@ async fn planned<R: Removes>(
 #[cfg(feature = "aws")]
 async fn removes(
     settings: &Settings,
+    clusters: &Clusters,
     state: &State,
 ) -> Result<crate::phases::msk::Removing, Failure> {
     let Some(msk) = &settings.msk else {
@@ -210,17 +211,28 @@ async fn removes(
     };
     let clients = Box::pin(crate::aws::Clients::open(&msk.region, None)).await;
     let id = state.head.as_ref().map(|head| head.id.to_string());
+    let target = clusters.target.as_ref().map_or("", |target| target.id());
+    let wanted = super::replicate::replicators::wanted(
+        settings,
+        msk,
+        crate::msk::Direction::BOTH.into(),
+        (clusters.source.id(), target),
+        id.unwrap_or_default(),
+    );
     Ok(crate::phases::msk::Removing::new(
         clients,
         msk.clone(),
-        settings.name.clone(),
-        id.unwrap_or_default(),
+        wanted,
     ))
 }
 
 /// Without AWS nothing can have been made there.
 #[cfg(not(feature = "aws"))]
-async fn removes(_settings: &Settings, _state: &State) -> Result<Nobody, Failure> {
+async fn removes(
+    _settings: &Settings,
+    _clusters: &Clusters,
+    _state: &State,
+) -> Result<Nobody, Failure> {
     Err(not_yet())
 }
 

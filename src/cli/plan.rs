@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::{
-    Global, connect, journal, moves,
+    Global, connect, journal, moves, refusal,
     replicate::{steps, told, wishes::Wishes},
 };
 use crate::{
@@ -76,10 +76,10 @@ impl PlanCommand {
             return replicators.show(to, global, screen).await;
         }
         if self.files.is_some() {
-            return Err(Failure::new(
-                Exit::Usage,
-                "K032",
-                "--files is for `plan replicate` with backend = \"msk\": nothing else is made from documents",
+            return Err(refusal::of_backend(
+                &["--files"],
+                "our own engine is made from no documents",
+                "it is for backend = \"msk\"",
             ));
         }
         let plan = match to {
@@ -162,14 +162,13 @@ pub fn read(path: &Path) -> Result<Plan, Failure> {
 /// Saves a plan.
 pub fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
     let text = serde_json::to_vec_pretty(&plan.saved()).expect("plans have string keys");
-    std::fs::write(path, text).map_err(|error| {
-        Failure::new(
-            Exit::Usage,
-            "K449",
-            format!("the plan cannot be saved as {}", path.display()),
-        )
-        .because(&error)
-    })
+    std::fs::write(path, text).map_err(|error| unwritable(path, &error))
+}
+
+/// Something that was to be saved cannot be.
+pub fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    let what = format!("{} cannot be saved", path.display());
+    Failure::new(Exit::Usage, "K449", what).because(error)
 }
 
 /// Shows a plan; `saved` is where it was saved.
