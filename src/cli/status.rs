@@ -121,7 +121,7 @@ async fn look(
     Ok(Looked {
         status,
         // What the clusters and the ledger say is worth showing whatever became of the journal.
-        journal: Journal::of(state),
+        journal: Journal::of(state, &settings.applications),
         at_ms: clock::unix_millis(),
     })
 }
@@ -614,7 +614,7 @@ mod tests {
     fn the_document_is_the_status_with_its_time() {
         let looked = Looked {
             status: status(),
-            journal: Journal::of(Ok(crate::run::state::State::default())),
+            journal: Journal::of(Ok(crate::run::state::State::default()), &[]),
             at_ms: 0,
         };
         let document = Document::of(&looked);

@@ -382,6 +382,8 @@ fn rest() -> Vec<Value> {
     vec![
         json!({ "event": "config", "settings": value_of_all(&listed) }),
         json!({ "event": "init", "applications": value_of_all(&[guess]) }),
+        json!({ "event": "cleaned-up", "left": [{ "what": "the role", "how": "aws" }, { "what": "topics", "how": null }] }),
+        json!({ "event": "moved", "application": "orders", "side": "target", "said": "orders is on the target" }),
     ]
 }
 
