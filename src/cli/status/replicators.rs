@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::journal::Journal;
+use super::journal::{ApplicationStatus, Journal};
 use crate::{
     aws::Clients,
     cli::{Global, connect, journal, replicate},
@@ -25,7 +25,8 @@ struct Document<'a> {
     target_cluster: &'a str,
     #[serde(flatten)]
     replicators: &'a Replicators,
-    journal: &'a Journal,
+    applications: &'a [ApplicationStatus],
+    journal_trouble: Option<&'a str>,
 }
 
 /// Asks once and prints it.
@@ -44,7 +45,7 @@ pub async fn run(
     let ids = (source.id(), target.id());
     let wanted = replicate::replicators::wanted(settings, msk, directions, ids, id);
     let seen = Box::pin(state(&clients, msk, &wanted)).await?;
-    let journal = Journal::of(read);
+    let journal = Journal::of(read, &settings.applications);
     if screen.is_json() {
         screen.document(&Document {
             v: 1,
@@ -54,7 +55,8 @@ pub async fn run(
             source_cluster: source.id(),
             target_cluster: target.id(),
             replicators: &seen,
-            journal: &journal,
+            applications: &journal.applications,
+            journal_trouble: journal.trouble.as_deref(),
         });
         return Ok(Exit::Ok);
     }
