@@ -129,7 +129,7 @@ pub struct LogLine {
 /// Asks AWS.
 pub async fn state(clients: &Clients, msk: &Msk, wanted: &Wanted) -> Result<Replicators, Failure> {
     let documents = super::sight::documents(msk, wanted).ok();
-    let seen = replicators_of(clients, documents.as_ref(), wanted).await?;
+    let seen = Box::pin(replicators_of(clients, documents.as_ref(), wanted)).await?;
     let now = clock::unix_millis();
     let mut replicators = Vec::new();
     for direction in Direction::BOTH {
