@@ -394,6 +394,7 @@ fn replicators() -> Vec<Value> {
         msk::Direction,
         phases::msk::state::{LogLine, Number, One, Replicators},
     };
+    let text = || "a text".to_owned();
     let number = |value: Option<f64>| Number {
         metric: "MessageLag",
         cluster: value.map(|_| text()),
