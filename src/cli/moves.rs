@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{
     Global, ask, connect, journal, plan,
     replicate::accompany::{Feed, accompany},
-    verdicts, waived,
+    sight, verdicts, waived,
 };
 use crate::{
     clock::BootInstant,
@@ -85,7 +85,7 @@ pub struct How {
     pub attest_quiet: Vec<String>,
     /// Nothing may be seen of an application for so long before it counts as stopped [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub quiet: Option<Duration>,
+    pub quiet_for: Option<Duration>,
     /// Wait so long for a person who stops or starts it [default: 10m on a terminal, else not at all]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub wait_for_me: Option<Duration>,
@@ -105,7 +105,7 @@ impl How {
             true => usual.person,
             false => Duration::ZERO,
         };
-        let quiet = self.quiet.unwrap_or(usual.quiet);
+        let quiet = self.quiet_for.unwrap_or(usual.quiet);
         Waits {
             quiet,
             // Without anybody there it is looked once, for as long as it has to be quiet.
@@ -483,7 +483,7 @@ pub async fn planned(settings: &Settings, to: Side, name: &str) -> Result<Plan, 
         dry_run: true,
         plan: None,
         attest_quiet: Vec::new(),
-        quiet: None,
+        quiet_for: None,
         wait_for_me: None,
         drain_within: None,
         positions_within: None,
@@ -741,7 +741,7 @@ impl Work {
             carrier,
             gates: Asks {
                 subject,
-                limits: settings.ready,
+                settings: settings.clone(),
                 waivers: waivers.collect(),
                 stop: self.stop.clone(),
             },
@@ -770,7 +770,7 @@ fn kept(sides: [&Connection; 2]) -> Kept {
 /// Asks the gates of one application.
 struct Asks {
     subject: Subject,
-    limits: crate::model::limits::Limits,
+    settings: Settings,
     waivers: Vec<gates::Waiver>,
     stop: StopSignal,
 }
@@ -779,15 +779,17 @@ impl Gates for Asks {
     async fn ask(&self, application: &str, hold: bool) -> Result<String, Failure> {
         let mut eyes = Eyes::new(self.subject.clone());
         let hold_for = match hold {
-            true => self.limits.hold,
+            true => self.settings.ready.hold,
             false => Duration::ZERO,
         };
         let mut hold = Hold::new(hold_for);
         let begun = BootInstant::now();
         let listen = self.stop.listen();
         loop {
-            let seen = Box::pin(eyes.look(Depth::Ready)).await;
-            let found = gates::ask(Guards::Cutover, &seen, &self.limits, &self.waivers);
+            let mut seen = Box::pin(eyes.look(Depth::Ready)).await;
+            Box::pin(sight::add(&self.settings, &mut seen, Depth::Ready)).await;
+            let limits = &self.settings.ready;
+            let found = gates::ask(Guards::Cutover, &seen, limits, &self.waivers);
             match hold.note(begun.elapsed(), &found) {
                 Standing::Open => {
                     let held = numbers::time(hold_for);
@@ -804,7 +806,12 @@ impl Gates for Asks {
                     "stopped while the gates were watched, as asked",
                 ));
             }
-            tokio::time::sleep(PAUSE.min(hold_for / 4).max(Duration::from_millis(200))).await;
+            // CloudWatch has a new number once a minute, and takes money for each question.
+            let longest = match self.settings.msk {
+                Some(_) => PAUSE * 15,
+                None => PAUSE,
+            };
+            tokio::time::sleep(longest.min(hold_for / 4).max(Duration::from_millis(200))).await;
         }
     }
 }

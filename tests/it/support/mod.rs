@@ -9,6 +9,7 @@
 )]
 
 pub mod aws;
+pub mod carriage;
 pub mod certificates;
 pub mod codecs;
 pub mod copier;
