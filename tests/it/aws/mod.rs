@@ -6,6 +6,7 @@ mod life;
 mod logs;
 mod metrics;
 mod models;
+mod numbers;
 mod requests;
 mod secrets;
 
