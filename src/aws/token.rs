@@ -93,7 +93,7 @@ impl Tokens for MskTokens {
                 + Duration::from_millis(u64::try_from(clock::unix_millis()).unwrap_or(0));
             let credentials = self.credentials(now).await?;
             let value = signed(&credentials, &self.region, now).map_err(|error| NoToken {
-                failure: Failure::new(Exit::Aws, "K311", "no token for MSK can be signed")
+                failure: Failure::new(Exit::Aws, "K317", "no token for MSK can be signed")
                     .because(&error),
                 passing: false,
             })?;

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    config::{Amazon, Settings},
+    config::Amazon,
     error::Failure,
-    exit::Exit,
     model::secret::{Secret, Stored},
 };
 
@@ -37,18 +36,4 @@ async fn fetch(wanted: &[Stored]) -> Result<BTreeMap<Stored, Secret>, Failure> {
 #[cfg(not(feature = "aws"))]
 async fn fetch(_: &[Stored]) -> Result<BTreeMap<Stored, Secret>, Failure> {
     unreachable!("without AWS such a reference is a fault of the settings")
-}
-
-/// Refuses a command that can work with our own engine alone, by its name.
-pub fn embedded_only(settings: &Settings, command: &str) -> Result<(), Failure> {
-    match settings.msk {
-        None => Ok(()),
-        Some(_) => Err(Failure::new(
-            Exit::Usage,
-            "K016",
-            format!("`{command}` is not available with backend = \"msk\" in this version"),
-        )
-        .hint("`config` and `verify` are; backend = \"embedded\" copies with our own engine")
-        .next("kafka-migrate config")),
-    }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use self::journal::Journal;
-use super::{Global, amazon, connect, replicate::engine_settings};
+use super::{Global, connect, replicate::engine_settings};
 use crate::{
     clock,
     cluster::{Source, Target},
@@ -73,7 +73,7 @@ impl Status {
     /// Asks once, or again and again, and prints it.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
         let settings = global.settings(&[]).await?;
-        amazon::embedded_only(&settings, "status")?;
+        settings.embedded_only("status")?;
         global.notes(&settings, screen);
         if self.watch {
             return Box::pin(watch::run(&settings, global, screen)).await;

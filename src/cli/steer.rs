@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Global, amazon, replicate};
+use super::{Global, replicate};
 use crate::{
     clock,
     cluster::Target,
@@ -108,7 +108,7 @@ async fn ask(
     global: &Global,
     screen: &Screen,
 ) -> Result<Exit, Failure> {
-    amazon::embedded_only(settings, request)?;
+    settings.embedded_only(request)?;
     global.notes(settings, screen);
     let target = Target::connect(&settings.target).await;
     let target = target.map_err(|error| error.failure())?;

@@ -8,13 +8,17 @@ use std::{
 use super::{
     amazon::NOT_BUILT,
     credentials, fault,
-    resolve::{Resolving, variable},
+    resolve::{Resolving, Settings, variable},
     value::Value,
 };
-use crate::model::{
-    connection::{Auth, Connection, ScramHash},
-    msk::{Authority, ClusterArn, Compression, Login, Logs, Msk, Secrets, Start},
-    secret::Stored,
+use crate::{
+    error::Failure,
+    exit::Exit,
+    model::{
+        connection::{Auth, Connection, ScramHash},
+        msk::{Authority, ClusterArn, Compression, Login, Logs, Msk, Secrets, Start},
+        secret::Stored,
+    },
 };
 
 /// How long a gate must have been open, by default: CloudWatch tells a number a minute, and late.
@@ -30,6 +34,20 @@ const SOURCE_AUTH: [&str; 3] = [
 ];
 /// What MSK Replicator needs of an external cluster.
 const LISTENER: &str = "MSK Replicator needs a SASL_SSL listener with SCRAM";
+
+impl Settings {
+    /// Refuses a command that works with our own engine alone, by its name.
+    pub fn embedded_only(&self, command: &str) -> Result<(), Failure> {
+        if self.msk.is_none() {
+            return Ok(());
+        }
+        let sentence =
+            format!("`{command}` is not available with backend = \"msk\" in this version");
+        Err(Failure::new(Exit::Usage, fault::UNAVAILABLE, sentence)
+            .hint("`config` and `verify` are; with backend = \"embedded\" our own engine copies")
+            .next("kafka-migrate config"))
+    }
+}
 
 impl Resolving<'_> {
     /// Lays down what follows from other settings, where nobody said otherwise.

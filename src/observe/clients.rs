@@ -23,6 +23,7 @@ mod consumer {
 
     use rdkafka::{
         ClientConfig, ClientContext,
+        client::OAuthToken,
         config::RDKafkaLogLevel,
         consumer::{BaseConsumer, Consumer as _, ConsumerContext},
         error::{KafkaError, RDKafkaErrorCode},
@@ -30,6 +31,7 @@ mod consumer {
     use tokio::task::JoinSet;
 
     use super::{BrokerSeen, ClientSeen, Connection, Known};
+    use crate::cluster::token::Lent;
 
     /// Consumers at the same time: each has threads of its own.
     const AT_ONCE: usize = 8;
@@ -38,11 +40,28 @@ mod consumer {
     /// A name that no topic has: what is asked for is the brokers.
     const NO_TOPIC: &str = "kafka-migrate.probe";
 
-    /// Keeps the last thing that librdkafka complained about.
-    #[derive(Default)]
-    struct Listener(Mutex<Option<String>>);
+    /// How long the first token is waited for, before which nothing else can be asked.
+    const FIRST_TOKEN: Duration = Duration::from_millis(200);
+
+    /// Keeps the last thing that librdkafka complained about, and hands it tokens.
+    struct Listener(Mutex<Option<String>>, Option<Lent>);
 
     impl ClientContext for Listener {
+        const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+        fn generate_oauth_token(
+            &self,
+            _: Option<&str>,
+        ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+            let lent = self.1.as_ref().ok_or("this login takes no token")?;
+            let (principal_name, token) = lent.token()?;
+            Ok(OAuthToken {
+                token: token.value.reveal().to_owned(),
+                principal_name,
+                lifetime_ms: token.ends,
+            })
+        }
+
         fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
             tracing::debug!(facility, message, "librdkafka");
         }
@@ -65,15 +84,16 @@ mod consumer {
     ) -> Known<Vec<ClientSeen>> {
         let reached = brokers.iter().filter(|broker| broker.trouble.is_none());
         let mut waiting = reached.map(|broker| broker.address.clone());
+        let tokens = Lent::of(settings);
         let mut asking = JoinSet::new();
         let mut seen = Vec::new();
         loop {
             while asking.len() < AT_ONCE
                 && let Some(address) = waiting.next()
             {
-                let settings = settings.clone();
+                let (settings, tokens) = (settings.clone(), tokens.clone());
                 asking.spawn_blocking(move || ClientSeen {
-                    trouble: ask(&settings, &address).err(),
+                    trouble: ask(&settings, tokens, &address).err(),
                     address,
                 });
             }
@@ -88,7 +108,7 @@ mod consumer {
     }
 
     /// Connects, logs in, and asks who the brokers are.
-    fn ask(settings: &Connection, address: &str) -> Result<(), String> {
+    fn ask(settings: &Connection, tokens: Option<Lent>, address: &str) -> Result<(), String> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", address)
@@ -100,9 +120,13 @@ mod consumer {
         settings.login(&mut |name, value| {
             config.set(name, value);
         });
+        let takes_tokens = tokens.is_some();
         let consumer: BaseConsumer<Listener> = config
-            .create_with_context(Listener::default())
+            .create_with_context(Listener(Mutex::default(), tokens))
             .map_err(|error| error.to_string())?;
+        if takes_tokens {
+            drop(consumer.poll(FIRST_TOKEN));
+        }
         let begun = Instant::now();
         loop {
             let answer = consumer.client().fetch_metadata(Some(NO_TOPIC), STEP);

@@ -60,10 +60,11 @@ impl Witness {
         #[cfg(feature = "rdkafka")]
         {
             let (line, messages) = mpsc::channel(WAITING);
+            let tokens = crate::cluster::token::Lent::of(settings);
             let (settings, printer) = (settings.clone(), printer.clone());
             let thread = std::thread::Builder::new().name("witness".into());
             thread
-                .spawn(move || consumer::listen(&settings, &printer, messages))
+                .spawn(move || consumer::listen(&settings, tokens, &printer, messages))
                 .ok()?;
             Some(Self {
                 line,
@@ -124,6 +125,7 @@ mod consumer {
 
     use rdkafka::{
         ClientConfig, ClientContext, Message as _, Offset, TopicPartitionList,
+        client::OAuthToken,
         config::RDKafkaLogLevel,
         consumer::{BaseConsumer, Consumer, ConsumerContext},
         error::KafkaError,
@@ -132,15 +134,33 @@ mod consumer {
     use tokio::sync::mpsc;
 
     use super::{Message, Printer, Seen, Statement};
-    use crate::model::{connection::Connection, names::TopicPartition};
+    use crate::{
+        cluster::token::Lent,
+        model::{connection::Connection, names::TopicPartition},
+    };
 
     /// Without a record for so long, reading has failed.
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    /// Keeps librdkafka's words off the terminal.
-    struct Quiet;
+    /// Keeps librdkafka's words off the terminal, and hands it tokens.
+    struct Quiet(Option<Lent>);
 
     impl ClientContext for Quiet {
+        const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+        fn generate_oauth_token(
+            &self,
+            _: Option<&str>,
+        ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+            let lent = self.0.as_ref().ok_or("this login takes no token")?;
+            let (principal_name, token) = lent.token()?;
+            Ok(OAuthToken {
+                token: token.value.reveal().to_owned(),
+                principal_name,
+                lifetime_ms: token.ends,
+            })
+        }
+
         fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
             tracing::debug!(facility, message, "librdkafka");
         }
@@ -155,10 +175,12 @@ mod consumer {
     /// Takes messages until the line is dropped.
     pub(super) fn listen(
         settings: &Connection,
+        tokens: Option<Lent>,
         printer: &Printer,
         mut messages: mpsc::Receiver<Message>,
     ) {
-        let consumer = configure(settings).create_with_context::<_, BaseConsumer<Quiet>>(Quiet);
+        let consumer =
+            configure(settings).create_with_context::<_, BaseConsumer<Quiet>>(Quiet(tokens));
         let mut partition: Option<Partition> = None;
         while let Some(message) = messages.blocking_recv() {
             match (message, &consumer) {

@@ -27,8 +27,9 @@ const ILLEGAL_SASL_STATE: i16 = 34;
 const SASL_AUTHENTICATION_FAILED: i16 = 58;
 /// Part of the time the broker allows after which we log in again; the Java client takes 85 to 95 %.
 const RENEW_AT: f64 = 0.85;
-/// Pause before a token is asked for again, where there was none in time for the next login.
+/// Pause before a token is asked for again, where there was none in time for the next login; of a short session a part of it.
 const TOKEN_PAUSE: Duration = Duration::from_secs(2);
+const PAUSE_PART: f64 = 0.05;
 /// What is left of a session when there is no more time to ask for a token: the login itself needs some.
 const TOKEN_UNTIL: f64 = 0.97;
 /// What a client sends when the broker has said why it refuses a token (RFC 7628, section 3.2.3).
@@ -54,6 +55,7 @@ pub(super) async fn login(conn: &Conn, settings: &Connection) -> Result<(), Erro
 async fn renew(weak: super::conn::WeakConn, settings: Connection, mut lifetime: Duration) {
     loop {
         let begun = Instant::now();
+        let pause = TOKEN_PAUSE.min(lifetime.mul_f64(PAUSE_PART));
         sleep(lifetime.mul_f64(RENEW_AT)).await;
         // Had before others have to wait: to make a token can take longer than to send it.
         let token = loop {
@@ -63,11 +65,11 @@ async fn renew(weak: super::conn::WeakConn, settings: Connection, mut lifetime: 
             match token(&conn, &settings.auth, settings.request_timeout).await {
                 Ok(token) => break token,
                 // The login is still good for a while.
-                Err(_) if begun.elapsed() + TOKEN_PAUSE < lifetime.mul_f64(TOKEN_UNTIL) => {}
+                Err(_) if begun.elapsed() + pause < lifetime.mul_f64(TOKEN_UNTIL) => {}
                 Err(error) => return conn.poison(error),
             }
             drop(conn);
-            sleep(TOKEN_PAUSE).await;
+            sleep(pause).await;
         };
         let Some(conn) = weak.upgrade().filter(Conn::is_alive) else {
             return;
@@ -102,7 +104,7 @@ fn too_slow(tokens: &dyn Tokens, patience: Duration) -> NoToken {
     NoToken {
         failure: Failure::new(
             Exit::Aws,
-            "K309",
+            "K316",
             format!(
                 "no token for {} was made within {patience:?}",
                 tokens.name()

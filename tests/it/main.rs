@@ -9,6 +9,7 @@ mod gates;
 mod guides;
 mod hostile;
 mod layers;
+mod logins;
 mod machine_output;
 mod model;
 #[cfg(feature = "aws")]

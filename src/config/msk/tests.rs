@@ -4,8 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use super::*;
 use crate::{
-    config::{Amazon, Settings, resolve},
-    error::Failure,
+    config::{Amazon, resolve},
     model::{
         connection::{Making, Token, Tokens},
         secret::Secret,
@@ -100,7 +99,7 @@ role_arn = "arn:aws:iam::123456789012:role/path/Replicator"
 #[test]
 fn little_has_to_be_said_and_the_rest_follows() {
     let settings = read(SECURE).unwrap();
-    let msk = settings.msk.expect("it is the backend");
+    let msk = settings.msk.as_ref().expect("it is the backend");
     assert_eq!(
         (&*msk.forward, &*msk.reverse),
         ("orders-forward", "orders-reverse")
@@ -117,6 +116,9 @@ fn little_has_to_be_said_and_the_rest_follows() {
     assert!(msk.security_groups.is_empty() && msk.tags.is_empty() && msk.kms_key.is_none());
     assert_eq!(settings.ready.hold, HOLD);
     assert!(settings.two_way);
+    let refused = settings.embedded_only("replicate").unwrap_err();
+    assert_eq!((refused.exit, refused.code), (Exit::Usage, "K016"));
+    assert!(refused.message.starts_with("`replicate` is not available"));
     // Encrypted although no table says so, and with tokens of the region that the broker's name says.
     assert!(settings.target.tls.is_some());
     assert_eq!(settings.target.tokens().unwrap().name(), "us-east-1");
@@ -268,6 +270,7 @@ fn with_our_own_engine_it_says_nothing() {
         + "compression = \"brotli\"\n";
     let settings = read(&text).unwrap();
     assert!(settings.msk.is_none() && !settings.two_way);
+    assert!(settings.embedded_only("replicate").is_ok());
     assert_eq!(settings.ready.hold, Duration::from_secs(60));
     let unused = settings
         .listing

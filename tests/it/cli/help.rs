@@ -87,8 +87,8 @@ fn help_names_the_commands_that_work_and_no_others() {
     the file.
 
     Exit codes:
-      0 ok         2 usage        4 source    7 refused   9 stopped (the same command goes on)
-      1 bug        3 not ready    5 target    8 differs   10 a person must decide
+      0 ok         2 usage        4 source    6 aws       8 differs   10 a person must decide
+      1 bug        3 not ready    5 target    7 refused   9 stopped (the same command goes on)
       130 interrupted
     ── exit 0
     "#);

@@ -5,6 +5,7 @@ mod config;
 mod exits;
 mod help;
 mod init;
+mod msk;
 mod refusals;
 mod secrets;
 
