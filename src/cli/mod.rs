@@ -2,6 +2,7 @@
 
 mod amazon;
 mod ask;
+mod cleanup;
 mod completions;
 mod config;
 mod connect;
@@ -137,6 +138,7 @@ enum Command {
     Cutover(cutover::Cutover),
     Rollback(rollback::Rollback),
     Verify(verify::Verify),
+    Cleanup(cleanup::Cleanup),
     Config(config::Config),
     Explain(explain::Explain),
     Completions(completions::Completions),
@@ -215,6 +217,7 @@ impl Start {
             Command::Cutover(command) => command.run(&global, &screen).await,
             Command::Rollback(command) => command.run(&global, &screen).await,
             Command::Verify(command) => command.run(&global, &screen).await,
+            Command::Cleanup(command) => Box::pin(command.run(&global, &screen)).await,
             Command::Config(command) => command.run(&global, &screen),
             Command::Explain(command) => command.run(&global, &screen),
             Command::Completions(command) => Ok(command.run(Line::command(), &screen)),

@@ -1,8 +1,13 @@
 //! What `cutover` and `rollback` have in common: which applications, in which order, from where, and the plan of each done to its end.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use clap::Args;
+use serde::Serialize;
 
 use super::{
     Global, ask, connect, journal, plan,
@@ -181,7 +186,9 @@ impl Moves<'_> {
             started,
             told: &|_| (),
         };
+        let moved = Arc::new(Mutex::new(Vec::new()));
         let work = Work {
+            moved: moved.clone(),
             to: self.to,
             which: self.which.clone(),
             how: self.how.clone(),
@@ -196,6 +203,13 @@ impl Moves<'_> {
         let next = async || signals.next().await;
         let ending = accompany(work, feed, &stop, next, CUT_OFF, &mut follow).await;
         follow.close();
+        let moved = moved.lock().map(|mut all| std::mem::take(&mut *all));
+        for one in moved.unwrap_or_default() {
+            match screen.is_json() {
+                true => follow.tell(&one),
+                false => screen.text(&format!("{}\n", one.said)),
+            }
+        }
         match ending.result {
             Ok(_) if ending.signals > 1 => Ok(Exit::Interrupted),
             Ok(_) => Ok(Exit::Ok),
@@ -453,7 +467,6 @@ async fn made_of(
         topics: topics.collect(),
         shared: waves::shared(application, &looked.applications, &looked.topics),
         groups: groups.map(|group| group.name).collect(),
-        unclaimed: waves::unclaimed(&looked.applications, &looked.topics),
         waived: waived.map(|waiver| waiver.gate.clone()).collect(),
     })
 }
@@ -495,8 +508,18 @@ pub async fn planned(settings: &Settings, to: Side, name: &str) -> Result<Plan, 
     })
 }
 
+/// An application that is where it was to be.
+#[derive(Serialize)]
+struct Moved {
+    event: &'static str,
+    application: String,
+    side: String,
+    said: String,
+}
+
 /// A move that is done, apart from what shows it.
 struct Work {
+    moved: Arc<Mutex<Vec<Moved>>>,
     to: Side,
     which: Which,
     how: How,
@@ -549,6 +572,14 @@ impl Work {
         }
         journal.append(Record::Left).await?;
         drop(beating);
+        let unclaimed = waves::unclaimed(&looked.applications, &looked.topics);
+        if outcome.is_ok() && self.which.all && !unclaimed.is_empty() {
+            let text = format!(
+                "whoever writes {} is in no application of the file, and has not moved",
+                unclaimed.join(", ")
+            );
+            self.events.send(Event::Trouble { text });
+        }
         outcome
     }
 
@@ -590,7 +621,7 @@ impl Work {
         let name = &application.name;
         let next = course::next(&looked.state, name, self.to);
         if next == Next::Nothing {
-            self.say(format!("{name} is on the {} already", self.to));
+            self.say(name, format!("{name} is on the {} already", self.to));
             return Ok(());
         }
         let of = made_of(self.to, &self.settings, clusters, looked, application).await?;
@@ -633,11 +664,11 @@ impl Work {
     fn conclude(&self, name: &str, next: Next, ended: Ended) -> Result<(), Failure> {
         match (ended, next) {
             (Ended::Done, _) => {
-                self.say(format!("{name} is on the {}", self.to));
+                self.say(name, format!("{name} is on the {}", self.to));
                 Ok(())
             }
             (Ended::Undone(_), Next::Undo(_)) => {
-                self.say(format!(
+                self.say(name, format!(
                     "{name} is on the {}: nothing of it had been started on the other side",
                     self.to
                 ));
@@ -657,8 +688,15 @@ impl Work {
         }
     }
 
-    fn say(&self, text: String) {
-        self.events.send(Event::Steered { text });
+    fn say(&self, name: &str, said: String) {
+        if let Ok(mut moved) = self.moved.lock() {
+            moved.push(Moved {
+                event: "moved",
+                application: name.to_owned(),
+                side: self.to.to_string(),
+                said,
+            });
+        }
     }
 
     fn world(
@@ -788,18 +826,4 @@ fn closed(application: &str, found: &[gates::Verdict]) -> Failure {
         })
         .hint("whoever can do without one of them says so with `ready --waive`")
         .next(format!("kafka-migrate ready --app {application}"))
-}
-
-/// What applications are where, for `status`.
-pub fn standings(settings: &Settings, state: &State) -> BTreeMap<String, standing::Standing> {
-    let mut names: Vec<String> = settings
-        .applications
-        .iter()
-        .map(|one| one.name.clone())
-        .collect();
-    names.extend(standing::known(state));
-    names
-        .into_iter()
-        .map(|name| (name.clone(), standing::of(state, &name)))
-        .collect()
 }

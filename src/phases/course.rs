@@ -24,7 +24,8 @@ pub enum Next {
     GoOn(u32),
     /// The plan of this number goes the other way and has started nothing there yet: it is undone, and that is all.
     Undo(u32),
-    /// The plan of this number goes the other way and may have started it there: a new plan takes its place.
+    /// The plan of this number goes the other way and may have started it there: a new plan goes the whole way back. That one stays open
+    /// until the new one has said where it is: undone before it did anything, it leaves things as they were.
     Replace(u32),
 }
 
@@ -34,7 +35,6 @@ pub fn next(state: &State, application: &str, to: Side) -> Next {
     match standing.moving {
         None if standing.at == to => Next::Nothing,
         None => Next::Begin,
-        Some(moving) if !moving.is_open => Next::Begin,
         Some(moving) if moving.to == to => Next::GoOn(moving.plan),
         Some(moving) if moving.is_past => Next::Replace(moving.plan),
         Some(moving) => Next::Undo(moving.plan),
@@ -56,19 +56,50 @@ pub async fn run<S: Store, E: Effects>(
     next: Next,
     plan: &Plan,
 ) -> Result<Ended, Failure> {
-    match next {
-        Next::Nothing => Ok(Ended::Done),
-        Next::Begin => executor.run(plan).await,
-        Next::GoOn(number) => executor.go_on(number).await,
-        Next::Undo(number) => executor.undo(number, None).await,
-        Next::Replace(number) => {
-            // First, so that nobody goes on with it once the new one has begun.
-            let how = End::Replaced;
-            let ended = Record::Ended { plan: number, how };
-            executor.journal.append(ended).await?;
-            executor.run(plan).await
+    let application = plan.subject.clone();
+    let ended = match next {
+        Next::Nothing => Ended::Done,
+        Next::Begin => {
+            settle(executor, &application).await?;
+            executor.run(plan).await?
+        }
+        Next::GoOn(number) => executor.go_on(number).await?,
+        Next::Undo(number) => executor.undo(number, None).await?,
+        Next::Replace(_) => {
+            // One of this way that was replaced itself, before.
+            let state = executor.journal.state();
+            if let Some(number) = state.open(&plan.phase, &application) {
+                replaced(executor, number).await?;
+            }
+            executor.run(plan).await?
+        }
+    };
+    settle(executor, &application).await?;
+    Ok(ended)
+}
+
+/// Once a plan has said where an application is, those before it that are still open are gone on with no more.
+async fn settle<S: Store, E>(
+    executor: &mut Executor<'_, S, E>,
+    application: &str,
+) -> Result<(), Failure> {
+    for phase in [standing::CUTOVER, standing::ROLLBACK] {
+        let state = executor.journal.state();
+        let is_settled = standing::of(state, application).moving.is_none();
+        if let (true, Some(number)) = (is_settled, state.open(phase, application)) {
+            replaced(executor, number).await?;
         }
     }
+    Ok(())
+}
+
+async fn replaced<S: Store, E>(
+    executor: &mut Executor<'_, S, E>,
+    number: u32,
+) -> Result<(), Failure> {
+    let how = End::Replaced;
+    let ended = Record::Ended { plan: number, how };
+    executor.journal.append(ended).await
 }
 
 #[cfg(test)]
