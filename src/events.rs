@@ -147,6 +147,15 @@ pub enum Event {
         /// What, in one sentence.
         text: String,
     },
+    /// A step of a plan waits for something that takes its time.
+    StepWaits {
+        /// Its name.
+        step: String,
+        /// For what, and how far that is.
+        said: String,
+        /// How long it has waited.
+        waited_ms: u64,
+    },
     /// A step of a plan.
     Step {
         /// The plan's phase.

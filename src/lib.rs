@@ -12,6 +12,7 @@ pub mod exit;
 pub mod lock;
 
 pub mod model;
+pub mod msk;
 
 pub mod run;
 
@@ -25,14 +26,16 @@ pub mod config;
 
 pub mod observe;
 
+#[cfg(feature = "aws")]
+pub mod aws;
+
 pub mod gates;
 
 pub mod explain;
 
 pub mod verify;
 
-#[cfg(feature = "aws")]
-pub mod aws;
+pub mod phases;
 
 pub mod ui;
 

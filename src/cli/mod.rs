@@ -14,6 +14,7 @@ mod preflight;
 mod ready;
 mod refusal;
 mod replicate;
+mod sight;
 mod status;
 mod steer;
 mod verdicts;

@@ -36,6 +36,9 @@ pub struct PlanCommand {
     /// Save the plan here
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write the documents that MSK Replicator is made from into this directory, as the AWS command line reads them
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,9 +51,25 @@ impl PlanCommand {
     /// Makes the plan, and shows it.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
         let settings = global.settings(&self.wishes.flags()).await?;
-        settings.embedded_only("plan")?;
         global.notes(&settings, screen);
         let Phase::Replicate = self.phase;
+        #[cfg(feature = "aws")]
+        if let Some(msk) = &settings.msk {
+            let replicators = super::replicate::replicators::Replicators {
+                settings: &settings,
+                msk,
+                directions: crate::msk::Direction::BOTH.into(),
+            };
+            let to = (self.out.as_deref(), self.files.as_deref());
+            return replicators.show(to, global, screen).await;
+        }
+        if self.files.is_some() {
+            return Err(Failure::new(
+                Exit::Usage,
+                "K032",
+                "--files is for backend = \"msk\": our own engine is made from no documents",
+            ));
+        }
         let asked = self.wishes.asked()?;
         let told = told(&settings, engine::Until::Stopped, asked);
         let plan = made(&settings, &told, &self.wishes).await?;
@@ -113,7 +132,8 @@ pub fn read(path: &Path) -> Result<Plan, Failure> {
     Plan::read(&bytes)
 }
 
-fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
+/// Saves a plan.
+pub fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
     let text = serde_json::to_vec_pretty(&plan.saved()).expect("plans have string keys");
     std::fs::write(path, text).map_err(|error| {
         Failure::new(
@@ -125,7 +145,8 @@ fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
     })
 }
 
-fn print(plan: &Plan, saved: Option<&Path>, global: &Global, screen: &Screen) {
+/// Shows a plan; `saved` is where it was saved.
+pub fn print(plan: &Plan, saved: Option<&Path>, global: &Global, screen: &Screen) {
     if screen.is_json() {
         return screen.document(&Document {
             at: numbers::stamp(clock::unix_millis()),

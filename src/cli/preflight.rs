@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Global, verdicts};
+use super::{Global, sight, verdicts};
 use crate::{
     error::Failure,
     exit::Exit,
@@ -39,12 +39,16 @@ impl Preflight {
     /// Looks once and prints what was found.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
         let settings = global.settings(&[]).await?;
-        settings.embedded_only("preflight")?;
         global.notes(&settings, screen);
         let mut signals = Signals::listen()?;
         let mut eyes = Eyes::new(verdicts::subject(&settings, None));
+        let looking = async {
+            let mut seen = Box::pin(eyes.look(Depth::Preflight)).await;
+            Box::pin(sight::add(&settings, &mut seen, Depth::Preflight)).await;
+            seen
+        };
         let seen = tokio::select! {
-            seen = Box::pin(eyes.look(Depth::Preflight)) => seen,
+            seen = looking => seen,
             _ = signals.next() => return Ok(Exit::Interrupted),
         };
         let found = gates::ask(Guards::Replicate, &seen, &settings.ready, &[]);

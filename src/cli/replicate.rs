@@ -29,6 +29,8 @@ use crate::{
 
 mod accompany;
 mod ending;
+#[cfg(feature = "aws")]
+pub mod replicators;
 pub mod steps;
 pub mod wishes;
 mod work;
@@ -43,15 +45,12 @@ const CUT_OFF: Duration = Duration::from_secs(2);
 /// too; the next start then takes some seconds longer.
 #[derive(Debug, Args)]
 pub struct Replicate {
-    /// When to end by itself [default: stopped]
-    #[arg(
-        long,
-        value_enum,
-        value_name = "WHEN",
-        default_value = "stopped",
-        hide_default_value = true
-    )]
-    until: Until,
+    /// When to end by itself [default: stopped; where MSK Replicator copies: running]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    until: Option<Until>,
+    /// Only the replicator of this direction, where MSK Replicator copies [default: both]
+    #[arg(long, value_enum, value_name = "DIRECTION")]
+    direction: Option<Way>,
     #[command(flatten)]
     wishes: Wishes,
     /// The migration's name: the answer to what --recopy asks before it deletes
@@ -76,10 +75,21 @@ pub struct Replicate {
     plan: Option<PathBuf>,
 }
 
+/// Which way a replicator copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Way {
+    /// From the external cluster to MSK
+    Forward,
+    /// From MSK to the external cluster
+    Reverse,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Until {
     /// When all that was on the source at the start is on the target; exit 10 if a partition stopped on the way
     CaughtUp,
+    /// When both replicators run: MSK Replicator copies by itself from then on
+    Running,
     /// Never: it runs until somebody stops it
     Stopped,
 }
@@ -93,9 +103,23 @@ impl Replicate {
             None => self.wishes.clone(),
         };
         let settings = global.settings(&wishes.flags()).await?;
-        settings.embedded_only("replicate")?;
         global.notes(&settings, screen);
-        let mut told = told(&settings, self.until.into(), wishes.asked()?);
+        #[cfg(feature = "aws")]
+        if let Some(msk) = &settings.msk {
+            self.fits_msk()?;
+            let replicators = replicators::Replicators {
+                settings: &settings,
+                msk,
+                directions: directions(self.direction),
+            };
+            return match self.dry_run {
+                true => replicators.show((None, None), global, screen).await,
+                false => Box::pin(replicators.run(given, global, screen)).await,
+            };
+        }
+        self.fits_our_engine()?;
+        let until = self.until.unwrap_or(Until::Stopped);
+        let mut told = told(&settings, until.into(), wishes.asked()?);
         if self.dry_run {
             return plan::show(&settings, &told, &wishes, global, screen).await;
         }
@@ -159,7 +183,39 @@ impl Replicate {
         let work = tokio::spawn(work.run());
         let ending = accompany(work, feed, &stop, signals, CUT_OFF, &mut follow).await;
         follow.close();
-        ending::conclude(self.until == Until::CaughtUp, ending, &mut follow)
+        ending::conclude(until == Until::CaughtUp, ending, &mut follow)
+    }
+
+    /// What MSK Replicator does by itself cannot be asked of it.
+    #[cfg(feature = "aws")]
+    fn fits_msk(&self) -> Result<(), Failure> {
+        let wishes = &self.wishes;
+        let given = [
+            ("--rate", wishes.rate.is_some()),
+            ("--accept-gap", !wishes.accept_gap.is_empty()),
+            ("--recopy", !wishes.recopy.is_empty()),
+            ("--metrics", self.metrics.is_some()),
+            ("--until stopped", self.until == Some(Until::Stopped)),
+            ("--until caught-up", self.until == Some(Until::CaughtUp)),
+        ];
+        refused(
+            &given,
+            "MSK Replicator copies by itself, as long as it is there",
+            "`ready` says how far it is",
+        )
+    }
+
+    /// And the other way round.
+    fn fits_our_engine(&self) -> Result<(), Failure> {
+        let given = [
+            ("--direction", self.direction.is_some()),
+            ("--until running", self.until == Some(Until::Running)),
+        ];
+        refused(
+            &given,
+            "our own engine copies as long as this command runs",
+            "leave it out",
+        )
     }
 
     /// Nothing is deleted before the migration's name was typed.
@@ -193,7 +249,7 @@ impl From<Until> for engine::Until {
     fn from(until: Until) -> Self {
         match until {
             Until::CaughtUp => Self::CaughtUp,
-            Until::Stopped => Self::Stopped,
+            Until::Running | Until::Stopped => Self::Stopped,
         }
     }
 }
@@ -236,4 +292,33 @@ pub fn user() -> String {
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()))
         .unwrap_or_else(|| "somebody".to_owned())
+}
+
+/// Flags that do not fit who copies, all of them at once.
+fn refused(given: &[(&str, bool)], why: &str, hint: &str) -> Result<(), Failure> {
+    let flags = given.iter().filter(|(_, is_given)| *is_given);
+    let flags: Vec<&str> = flags.map(|(flag, _)| *flag).collect();
+    if flags.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Usage,
+        "K032",
+        format!(
+            "{} cannot be asked of this backend: {why}",
+            flags.join(", ")
+        ),
+    )
+    .hint(hint.to_owned()))
+}
+
+/// Both directions, or the one that is asked for.
+#[cfg(feature = "aws")]
+pub fn directions(only: Option<Way>) -> Vec<crate::msk::Direction> {
+    use crate::msk::Direction;
+    match only {
+        None => Direction::BOTH.into(),
+        Some(Way::Forward) => vec![Direction::Forward],
+        Some(Way::Reverse) => vec![Direction::Reverse],
+    }
 }

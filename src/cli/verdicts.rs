@@ -8,7 +8,7 @@ use crate::{
     engine,
     exit::Exit,
     gates::{Answer, Held, Verdict},
-    model::patterns::Patterns,
+    model::{backend::Backend, patterns::Patterns},
     observe::{Asked, ClusterSeen, Observation, Subject},
     ui::{Theme, numbers, printable},
 };
@@ -36,6 +36,10 @@ pub fn subject(settings: &Settings, only: Option<usize>) -> Subject {
         source: settings.source.clone(),
         target: settings.target.clone(),
         asked: Asked {
+            backend: match settings.msk {
+                Some(_) => Backend::Msk,
+                None => Backend::Embedded,
+            },
             two_way: settings.two_way,
             groups: Patterns::of(&groups).unwrap_or_default(),
             replication_factor: settings.replication_factor,
@@ -82,10 +86,11 @@ pub fn header(seen: &Observation) -> String {
         None => String::new(),
     };
     format!(
-        "{}   {}  →  {}   backend: embedded{application}\n\n",
+        "{}   {}  →  {}   backend: {}{application}\n\n",
         seen.migration,
         printable(&side(&seen.source)),
-        printable(&side(&seen.target))
+        printable(&side(&seen.target)),
+        seen.asked.backend
     )
 }
 

@@ -48,6 +48,8 @@ pub enum Operation {
     Alter = 7,
     /// See it.
     Describe = 8,
+    /// What brokers do among themselves.
+    ClusterAction = 9,
     /// See its settings.
     DescribeConfigs = 10,
     /// Change its settings.
@@ -57,13 +59,14 @@ pub enum Operation {
 }
 
 impl Operation {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Read,
         Self::Write,
         Self::Create,
         Self::Delete,
         Self::Alter,
         Self::Describe,
+        Self::ClusterAction,
         Self::DescribeConfigs,
         Self::AlterConfigs,
         Self::IdempotentWrite,
@@ -78,6 +81,7 @@ impl Operation {
             Self::Delete => "Delete",
             Self::Alter => "Alter",
             Self::Describe => "Describe",
+            Self::ClusterAction => "ClusterAction",
             Self::DescribeConfigs => "DescribeConfigs",
             Self::AlterConfigs => "AlterConfigs",
             Self::IdempotentWrite => "IdempotentWrite",

@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{fault, resolve::Resolving};
-use crate::model::{application::Application, limits::Limits, patterns::Patterns};
+use super::{fault, resolve::Resolving, value::Value};
+use crate::model::{
+    application::{self, Application, Hooks},
+    limits::Limits,
+    patterns::Patterns,
+};
 
 impl Resolving<'_> {
     /// The applications, in the order of the file; two of one name could not be told apart.
@@ -35,11 +39,25 @@ impl Resolving<'_> {
             ) else {
                 continue;
             };
+            let file = |key: &str| match self.value(&at(key))? {
+                Value::Text(text) => Some(self.start_of(&at(key)).join(text)),
+                _ => None,
+            };
+            let hooks = Hooks {
+                stop: file("hooks.stop"),
+                start: file("hooks.start"),
+                within: self
+                    .duration(&at("hooks.within"))
+                    .unwrap_or(application::HOOK_WITHIN),
+            };
+            let principals = self.texts(&at("principals")).unwrap_or_default();
             applications.push(Application {
                 name,
                 reads,
                 writes,
                 groups,
+                principals,
+                hooks,
             });
         }
         applications

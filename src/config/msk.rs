@@ -23,6 +23,9 @@ use crate::{
 
 /// How long a gate must have been open, by default: CloudWatch tells a number a minute, and late.
 const HOLD: Duration = Duration::from_secs(300);
+/// How often AWS is asked, by default, and for how long: it allows half an hour to make a replicator.
+const ASK: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(90 * 60);
 /// What the replicators log in to the external cluster with.
 const SOURCE_AUTH: [&str; 3] = [
     "msk.source_auth.mechanism",
@@ -56,6 +59,8 @@ impl Resolving<'_> {
         self.by_default("replication.two_way", Value::Flag(true));
         self.by_default("ready.hold", Value::Duration(HOLD));
         self.by_default("msk.secrets", Value::Texts(vec!["one".into()]));
+        self.by_default("msk.ask", Value::Duration(ASK));
+        self.by_default("msk.patience", Value::Duration(PATIENCE));
         self.by_default("msk.compression", Value::Text("LZ4".into()));
         if let Some(name) = self.text("name") {
             for way in ["forward", "reverse"] {
@@ -150,6 +155,8 @@ impl Resolving<'_> {
             reverse: names.1?,
             logs,
             tags,
+            ask: self.duration("msk.ask")?,
+            patience: self.duration("msk.patience")?,
         })
     }
 

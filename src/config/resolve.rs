@@ -57,6 +57,10 @@ pub struct Settings {
     pub replication_factor: Option<i16>,
     /// Whether what is written on the target is copied back.
     pub two_way: bool,
+    /// Topics to take, as they are written.
+    pub topics: Patterns,
+    /// Topics to leave out all the same, as they are written.
+    pub exclude_topics: Patterns,
     /// Groups to carry.
     pub groups: Patterns,
     /// Groups to leave out all the same.
@@ -577,6 +581,8 @@ impl Resolving<'_> {
                 .number("replication.replication_factor")
                 .and_then(|factor| i16::try_from(factor).ok()),
             two_way: matches!(self.value("replication.two_way"), Some(Value::Flag(true))),
+            topics: self.patterns("scope.topics")?,
+            exclude_topics: self.patterns("scope.exclude_topics")?,
             groups: self.patterns("scope.groups")?,
             exclude_groups: self.patterns("scope.exclude_groups")?,
             ready: self.limits()?,

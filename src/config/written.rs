@@ -257,6 +257,7 @@ fn usual(field: &Field) -> String {
         "application[].name" => "order-status",
         "application[].hooks.stop" => "hooks/stop.sh",
         "application[].hooks.start" => "hooks/start.sh",
+        "application[].hooks.within" => "60s",
         "application[].principals" => "User:order-status",
         "application[].reads" => "orders",
         "application[].writes" => "order_status",

@@ -2,6 +2,7 @@
 //!
 //! A gate is a pure function of an observation and of limits. What it could not learn is `unknown`, never `pass`.
 
+mod amazon;
 mod copied;
 mod everyone;
 mod finding;
@@ -26,7 +27,7 @@ use serde::Serialize;
 pub use table::GATES;
 
 use crate::{
-    model::limits::Limits,
+    model::{backend::Backend, limits::Limits},
     observe::{Known, Observation},
 };
 
@@ -89,6 +90,8 @@ pub struct Gate {
     pub question: &'static str,
     /// What it guards.
     pub guards: Guards,
+    /// Who has to copy for it to be asked at all; `None`: whoever does.
+    pub of: Option<Backend>,
     /// Whether `unknown` holds up what it guards; one that only tells something does not.
     pub unknown_counts: bool,
     /// What it says takes several observations: a single one that says `unknown` decides nothing yet.
@@ -99,7 +102,9 @@ pub struct Gate {
 
 /// Asks every gate that guards this phase.
 pub fn ask(phase: Guards, seen: &Observation, limits: &Limits, waivers: &[Waiver]) -> Vec<Verdict> {
-    let asked = GATES.iter().filter(|gate| gate.guards.has(phase));
+    let asked = GATES
+        .iter()
+        .filter(|gate| gate.guards.has(phase) && gate.is_of(seen.asked.backend));
     asked
         .map(|gate| gate.verdict(seen, limits, waivers))
         .collect()
@@ -113,6 +118,10 @@ pub fn find(code: &str) -> Option<&'static Gate> {
 }
 
 impl Gate {
+    fn is_of(&self, backend: Backend) -> bool {
+        self.of.is_none_or(|of| of == backend)
+    }
+
     /// Its answer, with what a person said about it.
     pub fn verdict(&self, seen: &Observation, limits: &Limits, waivers: &[Waiver]) -> Verdict {
         let finding = (self.ask)(seen, limits).unwrap_or_else(|cannot| Finding {

@@ -3,9 +3,13 @@
 use super::{
     Asked, Gate,
     Guards::{self, Both, Cutover, Replicate},
-    copied, everyone, fit, groups, kept, pace, reach, replicator, rights, safe, scope, settings,
+    amazon, copied, everyone, fit, groups, kept, pace, reach, replicator, rights, safe, scope,
+    settings,
 };
-use crate::{model::limits::Limits, observe::Observation};
+use crate::{
+    model::{backend::Backend, limits::Limits},
+    observe::Observation,
+};
 
 const fn gate(
     code: &'static str,
@@ -19,6 +23,7 @@ const fn gate(
         name,
         question,
         guards,
+        of: None,
         unknown_counts: true,
         takes_time: false,
         ask,
@@ -28,6 +33,18 @@ const fn gate(
 /// One that tells something and guards only by a plain no.
 const fn telling(mut gate: Gate) -> Gate {
     gate.unknown_counts = false;
+    gate
+}
+
+/// One that only our own engine needs.
+const fn embedded(mut gate: Gate) -> Gate {
+    gate.of = Some(Backend::Embedded);
+    gate
+}
+
+/// One that only MSK Replicator needs.
+const fn msk(mut gate: Gate) -> Gate {
+    gate.of = Some(Backend::Msk);
     gate
 }
 
@@ -80,34 +97,34 @@ pub const GATES: &[Gate] = &[
         rights::can_read_source,
         "May we read every topic in scope and its settings?",
     ),
-    gate(
+    embedded(gate(
         "G107",
         "can-create-topics",
         Replicate,
         rights::can_create_topics,
         "Would the target make the topics that it lacks?",
-    ),
-    gate(
+    )),
+    embedded(gate(
         "G108",
         "can-write-target",
         Replicate,
         rights::can_write_target,
         "May we write to every topic on the target, and read back what we wrote?",
-    ),
-    gate(
+    )),
+    embedded(gate(
         "G109",
         "can-keep-the-ledger",
         Replicate,
         rights::can_keep_ledger,
         "May we make, write, read and trim the ledger?",
-    ),
-    gate(
+    )),
+    embedded(gate(
         "G110",
         "can-use-transactional-ids",
         Replicate,
         rights::can_use_transactional_ids,
         "May we use the transactional ids by which older engines are shut out?",
-    ),
+    )),
     gate(
         "G111",
         "can-see-groups",
@@ -157,13 +174,13 @@ pub const GATES: &[Gate] = &[
         fit::same_partitions,
         "Has every topic as many partitions on both sides?",
     ),
-    gate(
+    embedded(gate(
         "G118",
         "target-topics-are-ours",
         Replicate,
         fit::target_topics_are_ours,
         "Do the topics on the target hold nothing but what this migration wrote?",
-    ),
+    )),
     gate(
         "G119",
         "no-other-migration",
@@ -185,13 +202,13 @@ pub const GATES: &[Gate] = &[
         scope::applications_recognised,
         "Is there anything that needs more than topics and positions: Streams, Connect?",
     ),
-    gate(
+    embedded(gate(
         "G122",
         "batches-stay-as-written",
         Replicate,
         kept::batches_stay,
         "Does the target keep batches byte for byte as they are written, on every broker?",
-    ),
+    )),
     telling(gate(
         "G123",
         "topic-count-fits",
@@ -199,13 +216,13 @@ pub const GATES: &[Gate] = &[
         fit::topic_count_fits,
         "Are there not more topics than the backend takes?",
     )),
-    telling(gate(
+    embedded(telling(gate(
         "G124",
         "copy-time-is-known",
         Replicate,
         pace::copy_time,
         "How much is there to copy, and how long does it take?",
-    )),
+    ))),
     telling(gate(
         "G125",
         "clients-connect",
@@ -227,13 +244,13 @@ pub const GATES: &[Gate] = &[
         settings::settings_taken,
         "Does the target take the source's settings, and let us hold its retention open?",
     ),
-    gate(
+    embedded(gate(
         "G128",
         "can-commit-positions",
         Replicate,
         groups::can_commit,
         "May we commit positions of the groups in scope on the target?",
-    ),
+    )),
     gate(
         "G201",
         "replicator-failure-zero",
@@ -283,20 +300,20 @@ pub const GATES: &[Gate] = &[
         replicator::groups_as_expected,
         "ConsumerGroupCount: is every group that should be on the target there?",
     ),
-    gate(
+    embedded(gate(
         "G211",
         "no-partition-stopped",
         Cutover,
         copied::no_partition_stopped,
         "Is every partition being copied?",
-    ),
-    gate(
+    )),
+    embedded(gate(
         "G212",
         "way-back",
         Cutover,
         safe::way_back,
         "Can an application go back after it has moved?",
-    ),
+    )),
     gate(
         "G213",
         "one-writer",
@@ -304,13 +321,13 @@ pub const GATES: &[Gate] = &[
         safe::one_writer,
         "Is every compacted topic written on one side only?",
     ),
-    gate(
+    embedded(gate(
         "G214",
         "backlog-copied",
         Cutover,
         copied::backlog_copied,
         "Is everything that the groups have not read yet within what is copied?",
-    ),
+    )),
     gate(
         "G215",
         "whole-application",
@@ -318,20 +335,20 @@ pub const GATES: &[Gate] = &[
         scope::whole_application,
         "Is everything that the groups and applications read in scope?",
     ),
-    gate(
+    embedded(gate(
         "G217",
         "retention-not-overtaking",
         Cutover,
         copied::retention_not_overtaking,
         "Is the source not about to delete what is not copied yet?",
-    ),
-    gate(
+    )),
+    embedded(gate(
         "G218",
         "tombstones-in-time",
         Cutover,
         copied::tombstones_in_time,
         "Are compacted topics copied before their tombstones are cleaned away?",
-    ),
+    )),
     gate(
         "G219",
         "replicas-in-sync",
@@ -346,4 +363,123 @@ pub const GATES: &[Gate] = &[
         safe::limits_fit_both_ways,
         "Does each side take what applications may write on the other?",
     ),
+    msk(gate(
+        "G301",
+        "aws-login-works",
+        Replicate,
+        amazon::login_works,
+        "Does AWS take our credentials, in the account of the cluster?",
+    )),
+    msk(gate(
+        "G302",
+        "msk-cluster-fits",
+        Both,
+        amazon::cluster_fits,
+        "Can the cluster of MSK take part: type, version, brokers, IAM?",
+    )),
+    msk(gate(
+        "G303",
+        "requests-keep-the-rules",
+        Replicate,
+        amazon::requests_keep_rules,
+        "Do the replicators that are asked for keep every rule of AWS?",
+    )),
+    msk(gate(
+        "G304",
+        "replicators-are-ours",
+        Both,
+        amazon::replicators_are_ours,
+        "Are the names of the replicators free, or theirs already and as asked for?",
+    )),
+    msk(gate(
+        "G305",
+        "replicator-quota-suffices",
+        Replicate,
+        amazon::quota_suffices,
+        "Does the account take so many replicators?",
+    )),
+    msk(gate(
+        "G306",
+        "topics-within-the-cut",
+        Replicate,
+        amazon::topics_within_cut,
+        "Is every topic among the 750 that a replicator takes?",
+    )),
+    msk(gate(
+        "G307",
+        "history-within-time-limits",
+        Replicate,
+        amazon::history_within_limits,
+        "Does MSK take records as old as those that are copied?",
+    )),
+    msk(gate(
+        "G308",
+        "replicator-can-log-in",
+        Replicate,
+        amazon::replicator_logs_in,
+        "Does every broker of the external cluster take the replicators' login, behind certificates that they trust?",
+    )),
+    msk(gate(
+        "G309",
+        "replicator-has-its-rights",
+        Replicate,
+        amazon::replicator_has_rights,
+        "May the replicators' user read, write and describe what it has to, on the external cluster?",
+    )),
+    msk(gate(
+        "G310",
+        "cluster-ids-agree",
+        Replicate,
+        amazon::ids_agree,
+        "Is the replicators' listener one of the same cluster?",
+    )),
+    msk(gate(
+        "G311",
+        "secrets-can-be-kept",
+        Replicate,
+        amazon::secrets_can_be_kept,
+        "Are the secrets free to be made, ours already, or yours and complete?",
+    )),
+    msk(gate(
+        "G312",
+        "log-group-is-there",
+        Replicate,
+        amazon::log_group_is_there,
+        "Is the log group there?",
+    )),
+    msk(telling(gate(
+        "G313",
+        "partitions-carry-the-load",
+        Replicate,
+        amazon::partitions_carry_load,
+        "Are there enough partitions for what is written?",
+    ))),
+    msk(telling(gate(
+        "G314",
+        "subnets-reach-the-brokers",
+        Replicate,
+        amazon::subnets_reach,
+        "Can the brokers of both clusters be reached from the replicators' subnets?",
+    ))),
+    msk(telling(gate(
+        "G315",
+        "role-is-right",
+        Replicate,
+        amazon::role_is_right,
+        "May the replicators assume the role, and does it allow enough?",
+    ))),
+    msk(telling(gate(
+        "G316",
+        "cost-is-known",
+        Replicate,
+        amazon::cost_is_known,
+        "What will be billed?",
+    ))),
+    msk(gate(
+        "G317",
+        "both-replicators-run",
+        Cutover,
+        amazon::both_run,
+        "Do both replicators run, so that an application can go there and back?",
+    )),
 ];

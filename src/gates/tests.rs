@@ -9,8 +9,8 @@ use crate::{
         numbers,
     },
     observe::{
-        BatchSeen, ClockSeen, GroupKind, GroupSeen, GroupsSeen, Latency, OtherCopies, OtherSeen,
-        Refusal, StoppedSeen, TopicSeen, Trouble, example,
+        AmazonSeen, BatchSeen, ClockSeen, GroupKind, GroupSeen, GroupsSeen, Latency, OtherCopies,
+        OtherSeen, Refusal, StoppedSeen, TopicSeen, Trouble, example,
     },
 };
 
@@ -21,6 +21,10 @@ fn value<T>(known: &mut Known<T>) -> &mut T {
         Known::Seen { value, .. } => value,
         Known::Unknown { reason } => panic!("it is known in the example: {reason}"),
     }
+}
+
+fn aws(seen: &mut Observation) -> &mut AmazonSeen {
+    seen.amazon.as_deref_mut().expect("it is in the example")
 }
 
 fn first(seen: &mut Observation) -> &mut TopicSeen {
@@ -366,6 +370,100 @@ const CASES: &[(&str, Change, Change)] = &[
         |seen| value(&mut first(seen).target_settings).max_message_bytes = Some(1000),
         |seen| first(seen).source_settings = not(),
     ),
+    (
+        "G301",
+        |seen| value(&mut aws(seen).caller).account = "210987654321".into(),
+        |seen| aws(seen).caller = not(),
+    ),
+    (
+        "G302",
+        |seen| value(&mut aws(seen).cluster).iam = false,
+        |seen| aws(seen).cluster = not(),
+    ),
+    (
+        "G303",
+        |seen| value(&mut aws(seen).broken).push("forward: KafkaClusters: exactly 2".into()),
+        |seen| aws(seen).broken = not(),
+    ),
+    (
+        "G304",
+        |seen| {
+            value(&mut aws(seen).replicators)
+                .forward
+                .as_mut()
+                .unwrap()
+                .is_ours = false
+        },
+        |seen| aws(seen).replicators = not(),
+    ),
+    ("G305", |_| (), |seen| aws(seen).replicators = not()),
+    (
+        "G306",
+        |seen| {
+            let topic = first(seen).clone();
+            *value(&mut seen.topics) = vec![topic; 751];
+        },
+        |seen| seen.topics = not(),
+    ),
+    (
+        "G307",
+        |seen| {
+            let now = seen.at_ms;
+            value(&mut first(seen).target_settings).before_max_ms = Some(86_400_000);
+            value(&mut first(seen).sample).oldest = Some((batch(), now - 86_500_000));
+        },
+        |seen| first(seen).sample = not(),
+    ),
+    (
+        "G308",
+        |seen| value(&mut aws(seen).listener).cluster.trouble = trouble(),
+        |seen| aws(seen).listener = not(),
+    ),
+    (
+        "G309",
+        |seen| {
+            value(&mut value(&mut aws(seen).listener).topic_rights)[0].1 = Some(Operations::new())
+        },
+        |seen| value(&mut aws(seen).listener).topic_rights = not(),
+    ),
+    (
+        "G310",
+        |seen| value(&mut aws(seen).listener).cluster.id = Some("Ccc".into()),
+        |seen| value(&mut aws(seen).listener).cluster.id = None,
+    ),
+    (
+        "G311",
+        |seen| value(&mut aws(seen).secrets)[0].trouble = Some("it is not ours".into()),
+        |seen| aws(seen).secrets = not(),
+    ),
+    (
+        "G312",
+        |seen| aws(seen).log_group = Known::seen(Some(false)),
+        |seen| aws(seen).log_group = not(),
+    ),
+    (
+        "G313",
+        |seen| {
+            let now = seen.at_ms;
+            let sample = value(&mut first(seen).sample);
+            (sample.bytes, sample.records, sample.offsets) = (1_000_000, 1000, 100_000_000);
+            sample.oldest = Some((batch(), now - 3_600_000));
+            sample.latest = Some((batch(), now));
+        },
+        |seen| first(seen).sample = not(),
+    ),
+    (
+        "G314",
+        |seen| value(&mut aws(seen).from_subnets).trouble = vec!["kafka1:9096: timed out".into()],
+        |seen| aws(seen).from_subnets = not(),
+    ),
+    ("G315", |_| (), |_| ()),
+    ("G316", |_| (), |seen| first(seen).sample = not()),
+    (
+        "G317",
+        |seen| value(&mut aws(seen).replicators).reverse = None,
+        |seen| aws(seen).replicators = not(),
+    ),
 ];
 
 fn stopped() -> StoppedSeen {
@@ -397,6 +495,14 @@ fn every_gate_passes_where_all_is_well_blocks_where_it_is_not_and_knows_when_it_
     );
     for (code, block, unknown) in CASES {
         let well = verdict(code, None);
+        let unknown = verdict(code, Some(*unknown));
+        assert_eq!(unknown.verdict, Answer::Unknown, "{code}: {unknown:?}");
+        assert!(!unknown.evidence.is_empty(), "{code} does not say why");
+        // Two are never in the way, one of which nobody can answer here.
+        if matches!(*code, "G305" | "G315" | "G316") {
+            assert_ne!(well.verdict, Answer::Block, "{well:?}");
+            continue;
+        }
         assert_eq!(
             well.verdict,
             Answer::Pass,
@@ -409,9 +515,6 @@ fn every_gate_passes_where_all_is_well_blocks_where_it_is_not_and_knows_when_it_
             "{code} blocks and does not say what to do"
         );
         assert!(blocked.holds_up);
-        let unknown = verdict(code, Some(*unknown));
-        assert_eq!(unknown.verdict, Answer::Unknown, "{code}: {unknown:?}");
-        assert!(!unknown.evidence.is_empty(), "{code} does not say why");
     }
 }
 
@@ -445,6 +548,7 @@ fn with_nothing_observed_no_gate_passes() {
         metrics.source_offset_lag,
     ) = (not(), not(), not());
     metrics.groups = not();
+    seen.amazon = None;
     for gate in GATES {
         let verdict = gate.verdict(&seen, &Limits::default(), &[]);
         assert_eq!(verdict.verdict, Answer::Unknown, "{verdict:?}");

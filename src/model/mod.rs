@@ -1,6 +1,7 @@
 //! The nouns; no I/O, no async, no clocks.
 
 pub mod application;
+pub mod backend;
 pub mod connection;
 pub mod limits;
 pub mod msk;

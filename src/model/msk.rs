@@ -1,6 +1,6 @@
 //! What the migration file says of Amazon MSK and of the replicators between both clusters, resolved.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use super::{connection::ScramHash, secret::Secret};
 
@@ -39,6 +39,10 @@ pub struct Msk {
     pub logs: Logs,
     /// Tags of everything that is made.
     pub tags: BTreeMap<String, String>,
+    /// Between two questions about something that takes its time.
+    pub ask: Duration,
+    /// How long a replicator is followed.
+    pub patience: Duration,
 }
 
 /// How the replicators log in to the external cluster: SASL/SCRAM.

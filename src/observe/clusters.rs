@@ -23,7 +23,7 @@ impl From<&Failure> for Trouble {
 }
 
 /// Nothing of it could be asked, because no connection came about.
-pub(super) fn unreachable(settings: &Connection, failure: &Failure) -> ClusterSeen {
+pub fn unreachable(settings: &Connection, failure: &Failure) -> ClusterSeen {
     let reason = || format!("no connection to the {}", settings.side);
     let (user, mechanism) = login(&settings.auth);
     ClusterSeen {
@@ -43,7 +43,7 @@ pub(super) fn unreachable(settings: &Connection, failure: &Failure) -> ClusterSe
 }
 
 /// Asks a connected cluster.
-pub(super) async fn seen(settings: &Connection, cluster: &Cluster) -> ClusterSeen {
+pub async fn seen(settings: &Connection, cluster: &Cluster) -> ClusterSeen {
     let (reached, clock, rights) =
         tokio::join!(cluster.reach(), cluster.clock(), cluster.cluster_rights());
     let brokers = reached.into_iter().map(|one| {

@@ -5,6 +5,7 @@ use crate::{
     cluster::{Everyone, Operation, Operations, Probe, Quotas},
     engine::status::EngineState,
     model::names::TopicPartition,
+    msk::{Described, Lifecycle, ManagedCluster},
 };
 
 /// Two topics, one group and one application, all copied and all healthy.
@@ -30,6 +31,7 @@ pub fn green() -> Observation {
         at_ms: 1_769_868_122_100,
         migration: "orders".into(),
         asked: Asked {
+            backend: Backend::Embedded,
             two_way: true,
             groups: patterns(&["*"]),
             replication_factor: None,
@@ -51,6 +53,7 @@ pub fn green() -> Observation {
             reads: patterns(&["orders"]),
             writes: patterns(&["order_status"]),
             groups: patterns(&["order-status"]),
+            ..Application::default()
         }],
         others: Known::seen(Vec::new()),
         engine_rights: EngineRights {
@@ -64,6 +67,7 @@ pub fn green() -> Observation {
             transactions: Known::seen(Probe::Allowed),
         },
         commits_denied: Known::seen(Vec::new()),
+        amazon: Some(Box::new(amazon())),
         fidelity: Known::seen(Fidelity::Tried {
             brokers: 3,
             batches: 15,
@@ -217,5 +221,86 @@ fn topic(name: &str) -> TopicSeen {
         },
         objections: Known::seen(Vec::new()),
         creation: Known::seen(None),
+    }
+}
+
+/// Amazon's side, with nothing made yet but what a user makes.
+fn amazon() -> AmazonSeen {
+    let replicator = |name: &str| ReplicatorSeen {
+        described: Described {
+            name: name.into(),
+            lifecycle: Lifecycle::Running,
+            sync_mode: "ENHANCED".into(),
+            sync_offsets: true,
+            ..Described::default()
+        },
+        is_ours: true,
+        to_change: Vec::new(),
+        cannot_change: Vec::new(),
+    };
+    let operations: Operations = [
+        Operation::Read,
+        Operation::Write,
+        Operation::Create,
+        Operation::Alter,
+        Operation::Describe,
+        Operation::ClusterAction,
+        Operation::DescribeConfigs,
+        Operation::AlterConfigs,
+        Operation::IdempotentWrite,
+    ]
+    .into();
+    let mut by_listener = cluster("Aaa");
+    by_listener.rights = Known::seen(operations.clone());
+    AmazonSeen {
+        asked: AmazonAsked {
+            region: "us-east-1".into(),
+            account: "123456789012".into(),
+            names: ["external-to-msk".into(), "msk-to-external".into()],
+            role_arn: "arn:aws:iam::123456789012:role/MSKReplicatorRole".into(),
+            user: "replicator".into(),
+            from_earliest: true,
+            ..AmazonAsked::default()
+        },
+        caller: Known::seen(CallerSeen {
+            account: "123456789012".into(),
+            arn: "arn:aws:iam::123456789012:user/ann".into(),
+        }),
+        cluster: Known::seen(ManagedCluster {
+            name: "my-cluster".into(),
+            kind: "PROVISIONED".into(),
+            state: "ACTIVE".into(),
+            version: "3.9.x".into(),
+            brokers: 3,
+            instance: "express.m7g.large".into(),
+            subnets: ["subnet-1", "subnet-2", "subnet-3"]
+                .map(String::from)
+                .into(),
+            security_groups: vec!["sg-1".into()],
+            iam: true,
+        }),
+        listener: Known::seen(Box::new(ListenerSeen {
+            cluster: by_listener,
+            topic_rights: Known::seen(vec![("orders".into(), Some(operations))]),
+            groups_denied: Known::seen(Vec::new()),
+        })),
+        broken: Known::seen(Vec::new()),
+        replicators: Known::seen(ReplicatorsSeen {
+            forward: Some(replicator("external-to-msk")),
+            reverse: Some(replicator("msk-to-external")),
+            all: 2,
+        }),
+        secrets: Known::seen(vec![SecretSeen {
+            name: "kafka-migrate/orders/login".into(),
+            is_kept_by_us: true,
+            state: "to be made".into(),
+            trouble: None,
+        }]),
+        log_group: Known::seen(Some(true)),
+        from_subnets: Known::seen(Vantage {
+            subnet: "subnet-1".into(),
+            age_ms: 60_000,
+            trouble: Vec::new(),
+        }),
     }
 }

@@ -153,6 +153,7 @@ impl Eyes {
             engine_rights: needs::nothing(migration),
             commits_denied: Known::unknown(needs::NOT_ASKED),
             fidelity: Known::unknown(needs::NOT_ASKED),
+            amazon: None,
             metrics,
             trend: Trend::default(),
             source,

@@ -19,22 +19,24 @@ mod topics;
 mod trend;
 mod tried;
 
+pub use clusters::{seen as cluster, unreachable};
 pub use discovery::{Discovery, Writer, discover};
 pub use guess::{Guess, Guessed, fitting, guess};
 pub use known::Known;
 pub use look::{Depth, Eyes, Subject};
 pub use seen::{
-    BatchSeen, BrokerSeen, ClientSeen, ClockSeen, ClusterSeen, EngineRights, EngineSeen,
-    GroupCount, GroupKind, GroupSeen, GroupsSeen, Latency, Metrics, Objection, OtherCopies,
-    OtherSeen, PartitionSeen, Refusal, Sample, StoppedSeen, TargetRights, TopicSeen, TopicSettings,
-    TopicSide, Trouble,
+    AmazonAsked, AmazonSeen, BatchSeen, BrokerSeen, CallerSeen, ClientSeen, ClockSeen, ClusterSeen,
+    EngineRights, EngineSeen, GroupCount, GroupKind, GroupSeen, GroupsSeen, Latency, ListenerSeen,
+    Metrics, Objection, OtherCopies, OtherSeen, PartitionSeen, Refusal, ReplicatorSeen,
+    ReplicatorsSeen, Sample, SecretSeen, StoppedSeen, TargetRights, TopicSeen, TopicSettings,
+    TopicSide, Trouble, Vantage,
 };
 use serde::Serialize;
 pub use trend::Trend;
 
 use crate::{
     cluster::Fidelity,
-    model::{application::Application, patterns::Patterns},
+    model::{application::Application, backend::Backend, patterns::Patterns},
 };
 
 /// Version of the document.
@@ -79,6 +81,8 @@ pub struct Observation {
     pub commits_denied: Known<Vec<String>>,
     /// Whether the target keeps batches as they are written, by trying.
     pub fidelity: Known<Fidelity>,
+    /// Amazon's side, where MSK Replicator copies.
+    pub amazon: Option<Box<AmazonSeen>>,
     /// Numbers under MSK Replicator's names.
     pub metrics: Metrics,
     /// How numbers moved since the command began to look.
@@ -88,6 +92,8 @@ pub struct Observation {
 /// What the migration file asks for, as far as gates care.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Asked {
+    /// Who copies.
+    pub backend: Backend,
     /// Copy back, too.
     pub two_way: bool,
     /// Groups to carry; empty: none.

@@ -160,6 +160,8 @@ pub enum End {
     Undone,
     /// A person decides; then the same command goes on.
     Attention,
+    /// It is gone on with no more: a plan the other way takes its place.
+    Replaced,
 }
 
 /// A journal in all.
@@ -257,7 +259,7 @@ impl Course {
 
     /// Is there nothing left to do?
     pub fn is_over(&self) -> bool {
-        matches!(self.end, Some(End::Done | End::Undone))
+        matches!(self.end, Some(End::Done | End::Undone | End::Replaced))
     }
 }
 
@@ -334,7 +336,7 @@ impl State {
             End::Undone => {
                 step.what.is_done_here() && matches!(step.undo, Undo::By(_)) && standing.may_hold()
             }
-            End::Attention => false,
+            End::Attention | End::Replaced => false,
         };
         let steps = course.plan.steps.iter().zip(&course.standing);
         if let Some(at) = steps.into_iter().position(left) {

@@ -228,6 +228,12 @@ impl News {
                     _ => Line::new("step", text),
                 }
             }
+            Event::StepWaits {
+                said, waited_ms, ..
+            } => {
+                let waited = numbers::time(std::time::Duration::from_millis(*waited_ms));
+                Line::new("waits", format!("{said}  {waited}"))
+            }
             Event::TopicAdded { .. }
             | Event::Draining { .. }
             | Event::Progress(_)

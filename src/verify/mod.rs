@@ -28,16 +28,15 @@ use std::{
 };
 
 use globset::GlobSet;
+pub use print::{Print, Printer};
+pub use reader::{Fetchers, Reader, Stop};
 pub use report::{
     Content, Counts, Difference, Kind, Report, SAMPLES, Shape, TopicReport, Verdict, Witness,
 };
+pub use stream::{Item, Stream};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
-use self::{
-    partition::{Lane, Outcome, Shared, Task},
-    print::Printer,
-    reader::Stop,
-};
+use self::partition::{Lane, Outcome, Shared, Task};
 use crate::{
     cluster::{Source, Target},
     error::Failure,

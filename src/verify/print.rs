@@ -3,6 +3,7 @@
 //! XXH3-128 under a seed drawn for each run, so that no data can be prepared to collide. Records of any size are compared and
 //! looked ahead at in bounded memory.
 
+use bytes::Bytes;
 use twox_hash::XxHash3_128;
 
 use crate::wire::record::{Header, Record};
@@ -35,6 +36,8 @@ pub struct Print {
     pub headers: Part,
     /// The headers with what is not UTF-8 in their names replaced; zero unless asked for.
     pub lossy_headers: u128,
+    /// It bears the header by which a copier marks its copies; the fingerprint is of the record without it.
+    pub marked: bool,
 }
 
 /// Takes fingerprints.
@@ -42,6 +45,7 @@ pub struct Print {
 pub struct Printer {
     seed: u64,
     lossy: bool,
+    mark: Option<Bytes>,
     scratch: Vec<u8>,
 }
 
@@ -52,8 +56,16 @@ impl Printer {
         Self {
             seed,
             lossy,
+            mark: None,
             scratch: Vec::new(),
         }
+    }
+
+    /// The same, but a header of this name is a copier's mark and no part of the record.
+    #[must_use]
+    pub fn marked_by(mut self, name: &[u8]) -> Self {
+        self.mark = Some(Bytes::copy_from_slice(name));
+        self
     }
 
     /// The fingerprint of one record.
@@ -63,9 +75,21 @@ impl Printer {
             record.value.as_deref(),
             record.timestamp,
         );
-        let headers = self.headers(&record.headers, false);
+        let mark = self.mark.clone();
+        let is_mark = |header: &Header| mark.as_ref() == Some(&header.name);
+        let marked = record.headers.iter().any(is_mark);
+        let without: Vec<Header>;
+        let all = match marked {
+            false => &record.headers,
+            true => {
+                let rest = record.headers.iter().filter(|header| !is_mark(header));
+                without = rest.cloned().collect();
+                &without
+            }
+        };
+        let headers = self.headers(all, false);
         let lossy_headers = if self.lossy {
-            self.headers(&record.headers, true).digest
+            self.headers(all, true).digest
         } else {
             0
         };
@@ -83,6 +107,7 @@ impl Printer {
             value,
             headers,
             lossy_headers,
+            marked,
         }
     }
 
@@ -210,5 +235,27 @@ mod tests {
         }
         assert_eq!(seen[7].lossy_headers, seen[8].lossy_headers);
         assert_ne!(seen[5].lossy_headers, seen[6].lossy_headers);
+    }
+
+    #[test]
+    fn a_copiers_mark_is_no_part_of_the_record_wherever_it_stands() {
+        let print = |headers: &[(&'static [u8], Option<&'static str>)]| {
+            Printer::new(1, false)
+                .marked_by(b"mark")
+                .print(&record(None, headers))
+        };
+        let plain = print(&[(b"a", Some("1"))]);
+        assert!(!plain.marked);
+        for copy in [
+            print(&[(b"a", Some("1")), (b"mark", Some("Aaa"))]),
+            print(&[(b"mark", None), (b"a", Some("1"))]),
+        ] {
+            assert!(copy.marked);
+            assert_eq!(copy.whole, plain.whole);
+        }
+        let bare = print(&[(b"mark", Some("Aaa"))]);
+        assert_eq!(bare.whole, print(&[]).whole);
+        let other = Printer::new(1, false).print(&record(None, &[(b"mark", None)]));
+        assert!(!other.marked && other.whole != bare.whole);
     }
 }

@@ -18,6 +18,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("events", &["model"]),
     ("lock", &[]),
     ("model", &[]),
+    // MSK Replicator on paper.
+    ("msk", &["model"]),
     // Steps, plans, the journal. It is handed plans and effects, and knows neither clusters nor engines.
     ("run", &["model", "events"]),
     ("wire", &["model"]),
@@ -39,9 +41,16 @@ const TABLE: &[(&str, &[&str])] = &[
     ("config", &["model"]),
     (
         "observe",
-        &["model", "cluster", "engine", "wire::batch", "wire::record"],
+        &[
+            "model",
+            "msk",
+            "cluster",
+            "engine",
+            "wire::batch",
+            "wire::record",
+        ],
     ),
-    ("gates", &["model", "cluster", "engine", "observe"]),
+    ("gates", &["model", "msk", "cluster", "engine", "observe"]),
     ("explain", &["gates"]),
     (
         "verify",
@@ -56,12 +65,30 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("aws", &["model", "msk"]),
+    (
+        "phases",
+        &[
+            "model",
+            "events",
+            "run",
+            "cluster",
+            "config",
+            "observe",
+            "gates",
+            "verify",
+            "msk",
+            "aws",
+            "wire::batch",
+            "wire::record",
+            "wire::retry",
+        ],
+    ),
     ("ui", &["model", "events"]),
     (
         "cli",
         &[
             "model", "events", "run", "cluster", "engine", "config", "observe", "gates", "explain",
-            "verify", "aws", "ui",
+            "verify", "aws", "msk", "phases", "ui",
         ],
     ),
 ];

@@ -1,5 +1,7 @@
 //! The one test binary: real brokers, faults, the command line, hostile bytes, the protocol's model, the documents, the architecture.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod cli;
 mod documents;
 mod faults;
@@ -10,5 +12,7 @@ mod layers;
 mod logins;
 mod machine_output;
 mod model;
+#[cfg(feature = "aws")]
+mod msk;
 mod run;
 mod support;

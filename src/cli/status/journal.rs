@@ -39,7 +39,7 @@ pub struct PlanStatus {
     pub fingerprint: String,
     /// When it was made.
     pub made_at: String,
-    /// `under-way`, `going-back`, `attention`, `done` or `undone`.
+    /// `under-way`, `going-back`, `attention`, `done`, `undone`, or `replaced` by a plan the other way.
     pub standing: &'static str,
     /// Steps done.
     pub done: usize,
@@ -81,7 +81,7 @@ impl Journal {
         if let Some(trouble) = &self.trouble {
             text += &format!("\nthe journal cannot be read: {}\n", printable(trouble));
         }
-        let over = |one: &&PlanStatus| matches!(one.standing, "done" | "undone");
+        let over = |one: &&PlanStatus| matches!(one.standing, "done" | "undone" | "replaced");
         let count = self.plans.iter().filter(over).count();
         let mut older = count.saturating_sub(OVER_SHOWN);
         let shown = self.plans.iter().filter(|one| {
@@ -143,6 +143,7 @@ fn plan(course: &Course) -> PlanStatus {
             (Some(End::Done), _) => "done",
             (Some(End::Undone), _) => "undone",
             (Some(End::Attention), _) => "attention",
+            (Some(End::Replaced), _) => "replaced",
             (None, Way::Forward) => "under-way",
             (None, Way::Back) => "going-back",
         },

@@ -1,11 +1,16 @@
 //! What an observation is made of: plain data, by subject.
 
+mod amazon;
 mod cluster;
 mod engine;
 mod group;
 mod metrics;
 mod topic;
 
+pub use amazon::{
+    AmazonAsked, AmazonSeen, CallerSeen, ListenerSeen, ReplicatorSeen, ReplicatorsSeen, SecretSeen,
+    Vantage,
+};
 pub use cluster::{BrokerSeen, ClientSeen, ClockSeen, ClusterSeen, Trouble};
 pub use engine::{EngineRights, EngineSeen, OtherCopies, OtherSeen, StoppedSeen};
 pub use group::{GroupCount, GroupKind, GroupSeen, GroupsSeen};

@@ -468,7 +468,7 @@ proptest! {
                 None | Some(Err(_)) => match last_word(&world.lock().kept) {
                     Some(End::Done) => break Ended::Done,
                     Some(End::Undone) => break Ended::Undone(Failure::new(Exit::Stopped, "K441", "")),
-                    Some(End::Attention) | None => {}
+                    Some(End::Attention | End::Replaced) | None => {}
                 },
             }
         };

@@ -155,7 +155,12 @@ fn following(last: Option<&Event>) -> Option<Event> {
             said: text(),
             took_ms: 4,
         },
-        Some(Event::Step { .. }) => Event::Verifying {
+        Some(Event::Step { .. }) => Event::StepWaits {
+            step: text(),
+            said: text(),
+            waited_ms: 5,
+        },
+        Some(Event::StepWaits { .. }) => Event::Verifying {
             records: 1,
             bytes: 2,
             remaining: 3,

@@ -1,4 +1,5 @@
-//! What the tests stand on: real clusters, load, readers, our binary as a child process, a proxy that loses answers.
+//! What the tests stand on: real clusters, load, readers, our binary as a child process, a proxy that loses answers,
+//! a fake AWS.
 //!
 //! Everything here panics on trouble with what was being done; nothing waits a fixed time; every child process is
 //! killed by its id on drop, and by a watchdog when this process dies first.
@@ -7,6 +8,7 @@
     reason = "shared by the test binary and the examples; each uses a part"
 )]
 
+pub mod aws;
 pub mod certificates;
 pub mod codecs;
 pub mod kafka;

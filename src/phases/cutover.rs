@@ -1,0 +1,22 @@
+//! The plan of `cutover`: one application to the target; or what a person moved already, declared.
+
+use super::moving::{GATES, Move, step};
+use crate::run::{plan::Plan, step::What};
+
+/// Moves an application to the target.
+pub fn plan(of: &Move) -> Plan {
+    let mut says = "the gates of `ready` are open for it".to_owned();
+    if !of.waived.is_empty() {
+        says += &format!("; a person answers for {}", of.waived.join(", "));
+    }
+    let mut steps = vec![step(GATES, What::Attestation, says)];
+    steps.extend(of.steps());
+    of.plan(steps, of.clients(), of.the_other_way())
+}
+
+/// Declares that a person moved it. Where it began to read is not looked into.
+pub fn declared(of: &Move) -> Plan {
+    let steps = vec![of.lives(false), of.authority()];
+    let clients = "nobody notices: nothing is stopped or started".to_owned();
+    of.plan(steps, clients, of.the_other_way())
+}

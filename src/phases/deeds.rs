@@ -1,0 +1,230 @@
+//! What the steps of a move do: stop, wait until it is quiet, drained and placed, start, and see that it lives.
+
+use std::time::Duration;
+
+use super::{
+    carrier::{Carrier, other},
+    moving::{
+        AUTHORITY, DRAINED, GATES, LAST_POSITIONS, LIVES, POSITIONS, QUIET, SHARED, START, STOP,
+    },
+    world::{Call, Hook, World},
+};
+use crate::{
+    error::Failure,
+    events::{Event, Events},
+    exit::Exit,
+    model::{application::Application, names::Side},
+    run::{
+        plan::Plan,
+        step::{Effects, Step},
+    },
+};
+
+mod arrive;
+mod live;
+mod quiet;
+
+/// How long things are waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
+    /// Nothing may be seen of an application for so long.
+    pub quiet: Duration,
+    /// A hook has ended: so long until what it stopped is not seen any more, or what it started is.
+    pub hook: Duration,
+    /// A person stops or starts it: so long.
+    pub person: Duration,
+    /// Until everything has arrived.
+    pub drain: Duration,
+    /// Until positions have come over.
+    pub positions: Duration,
+    /// Positions that have not moved for so long, and skip nothing, are taken as they are.
+    pub still: Duration,
+    /// Between two looks.
+    pub pause: Duration,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            quiet: Duration::from_secs(5),
+            hook: Duration::from_secs(60),
+            person: Duration::from_secs(600),
+            drain: Duration::from_secs(300),
+            positions: Duration::from_secs(60),
+            still: Duration::from_secs(20),
+            pause: Duration::from_millis(500),
+        }
+    }
+}
+
+/// What a person has said.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    /// Nobody writes these topics while the application moves.
+    pub quiet: Vec<String>,
+    /// Who.
+    pub by: String,
+}
+
+/// What the steps of one plan do.
+pub struct Deeds<'a, W> {
+    /// Both clusters, hooks, gates, and whoever copies.
+    pub world: &'a W,
+    /// Where to say what is waited for.
+    pub events: &'a Events,
+    /// What moves.
+    pub application: &'a Application,
+    /// Where to.
+    pub to: Side,
+    /// The plan whose steps these are.
+    pub plan: &'a Plan,
+    /// How long things are waited for.
+    pub waits: Waits,
+    /// What a person has said.
+    pub said: &'a Said,
+    /// It was stopped by an earlier run: gates do not have to hold once more while it is down.
+    pub resumed: bool,
+    /// The command that goes on.
+    pub command: &'a str,
+}
+
+impl<W: World> Deeds<'_, W> {
+    fn from(&self) -> Side {
+        other(self.to)
+    }
+
+    fn name(&self) -> &str {
+        &self.application.name
+    }
+
+    async fn call(
+        &self,
+        hook: Hook,
+        side: Side,
+        step: &Step,
+        attempt: u32,
+    ) -> Result<String, Failure> {
+        let call = Call {
+            hook,
+            application: self.name().to_owned(),
+            side,
+            step: step.name.clone(),
+            attempt,
+        };
+        self.world.call(&call).await
+    }
+
+    /// Says what a step waits for, or has found.
+    fn tell(&self, step: &Step, state: &str, said: &str) {
+        let at = self.plan.steps.iter().position(|one| one.name == step.name);
+        self.events.send(Event::Step {
+            phase: self.plan.phase.clone(),
+            number: at.map_or(0, |at| at + 1),
+            of: self.plan.steps.len(),
+            step: step.name.clone(),
+            says: step.says.clone(),
+            state: state.to_owned(),
+            said: said.to_owned(),
+            took_ms: 0,
+        });
+    }
+
+    fn shared(&self, step: &Step) -> Result<String, Failure> {
+        let topics = list(step, super::moving::WITH_TOPICS);
+        let open: Vec<&String> = topics
+            .iter()
+            .filter(|topic| !self.said.quiet.contains(topic))
+            .collect();
+        if open.is_empty() {
+            return Ok(format!("{} says so of {}", self.said.by, topics.join(", ")));
+        }
+        let flags: String = open
+            .iter()
+            .map(|topic| format!(" --attest-quiet {topic}"))
+            .collect();
+        let names: Vec<&str> = open.iter().map(|topic| topic.as_str()).collect();
+        Err(Failure::new(
+            Exit::Attention,
+            "K473",
+            format!(
+                "{} also have other writers: whether {} has stopped writing them cannot be seen",
+                names.join(", "),
+                self.name()
+            ),
+        )
+        .hint("make sure that nothing of it writes there any more, and say so")
+        .next(format!("{}{flags}", self.command)))
+    }
+}
+
+/// Names in what a step has to know.
+fn list(step: &Step, key: &str) -> Vec<String> {
+    let text = step.with.get(key).map_or("", String::as_str);
+    let names = text.split(',').filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
+}
+
+/// The first few, and how many more.
+fn some(all: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let shown = all.iter().take(SHOWN).cloned().collect::<Vec<_>>();
+    match all.len().saturating_sub(SHOWN) {
+        0 => shown.join("; "),
+        more => format!("{}; and {more} more", shown.join("; ")),
+    }
+}
+
+impl<W: World> Effects for Deeds<'_, W> {
+    async fn perform(&self, step: &Step, attempt: u32) -> Result<String, Failure> {
+        match step.name.as_str() {
+            STOP => self.call(Hook::Stop, self.from(), step, attempt).await,
+            AUTHORITY => self.world.carrier().declare(self.name(), self.to).await,
+            START => self.call(Hook::Start, self.to, step, attempt).await,
+            _ => Err(unknown(step)),
+        }
+    }
+
+    async fn holds(&self, step: &Step) -> Result<bool, Failure> {
+        match step.name.as_str() {
+            AUTHORITY => self.world.carrier().is_declared(self.name(), self.to).await,
+            _ => Err(unknown(step)),
+        }
+    }
+
+    async fn undo(&self, step: &Step, attempt: u32) -> Result<String, Failure> {
+        match step.name.as_str() {
+            // What was stopped there is started there again: nothing has been started elsewhere.
+            STOP => self.call(Hook::Start, self.from(), step, attempt).await,
+            _ => Err(unknown(step)),
+        }
+    }
+
+    async fn attest(&self, step: &Step) -> Result<String, Failure> {
+        match step.name.as_str() {
+            GATES => self.world.gates(self.name(), !self.resumed).await,
+            QUIET => self.quiet(step).await,
+            SHARED => self.shared(step),
+            DRAINED => self.drained(step).await,
+            POSITIONS => self.positions(step).await,
+            LAST_POSITIONS => self.last_positions(step).await,
+            LIVES => self.lives(step).await,
+            _ => Err(unknown(step)),
+        }
+    }
+}
+
+/// A plan of another version may hold steps that this one does not know.
+fn unknown(step: &Step) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        "K446",
+        format!(
+            "the plan has a step that this version does not know: {}",
+            step.name
+        ),
+    )
+    .hint("run the version of kafka-migrate that made the plan")
+}
+
+#[cfg(test)]
+mod tests;

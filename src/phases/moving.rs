@@ -1,0 +1,264 @@
+//! The plan that moves one application from one side to the other: its steps, their undo, and what they rest on.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    carrier::other,
+    standing::{CUTOVER, phase_to},
+};
+use crate::{
+    clock,
+    model::{application::Application, names::Side, numbers},
+    run::{
+        plan::{CLUSTERS, JOURNAL, Plan, VERSION},
+        step::{Fails, Step, Undo, What},
+    },
+};
+
+/// Are the gates open?
+pub const GATES: &str = "gates";
+/// Stops it on the side that it leaves.
+pub const STOP: &str = "stop";
+/// Has it stopped?
+pub const QUIET: &str = "quiet";
+/// Does nobody else write what it shares with others?
+pub const SHARED: &str = "shared-topics-quiet";
+/// Has everything arrived on the other side?
+pub const DRAINED: &str = "drained";
+/// Where do its groups go on?
+pub const POSITIONS: &str = "positions";
+/// Where they go on by what came back last: the other side is gone.
+pub const LAST_POSITIONS: &str = "last-positions";
+/// Says that its positions are the other side's from now on.
+pub const AUTHORITY: &str = "authority";
+/// Starts it on the side that it goes to.
+pub const START: &str = "start";
+/// Does it live there, and nothing of it here?
+pub const LIVES: &str = "lives";
+
+/// What a step has to know: groups, one a comma.
+pub const WITH_GROUPS: &str = "groups";
+/// What a step has to know: topics.
+pub const WITH_TOPICS: &str = "topics";
+/// What a step has to know: the other side cannot be asked.
+pub const WITH_ALONE: &str = "alone";
+
+/// What a move is made from: plain data.
+#[derive(Debug, Clone)]
+pub struct Move {
+    /// The migration's name.
+    pub migration: String,
+    /// What moves.
+    pub application: Application,
+    /// Where to.
+    pub to: Side,
+    /// Ids of both clusters, the source first.
+    pub clusters: [String; 2],
+    /// How far the migration is.
+    pub journal: String,
+    /// A checksum of the settings.
+    pub settings: String,
+    /// Topics in scope that it reads or writes.
+    pub topics: Vec<String>,
+    /// Those that it writes and others of the file write, too.
+    pub shared: Vec<String>,
+    /// Groups of it that have members where it runs.
+    pub groups: Vec<String>,
+    /// Topics that somebody writes on the source and no application of the file; for the summary.
+    pub unclaimed: Vec<String>,
+    /// Gates that persons answer for.
+    pub waived: Vec<String>,
+}
+
+impl Move {
+    fn from(&self) -> Side {
+        other(self.to)
+    }
+
+    /// A plan of these steps.
+    pub(super) fn plan(&self, steps: Vec<Step>, clients: String, back: String) -> Plan {
+        Plan {
+            v: VERSION,
+            migration: self.migration.clone(),
+            phase: phase_to(self.to).to_owned(),
+            subject: self.application.name.clone(),
+            made_at_ms: clock::unix_millis(),
+            rests_on: self.facts(),
+            steps,
+            clients,
+            back,
+        }
+    }
+
+    fn facts(&self) -> BTreeMap<String, String> {
+        let none = |all: &[String]| match all.is_empty() {
+            true => "none".to_owned(),
+            false => all.join(", "),
+        };
+        let [source, target] = &self.clusters;
+        [
+            (CLUSTERS[0], source.clone()),
+            (CLUSTERS[1], target.clone()),
+            (JOURNAL, self.journal.clone()),
+            ("settings", self.settings.clone()),
+            ("topics", counted("topic", &self.topics)),
+            ("written by others, too", none(&self.shared)),
+            ("groups with members", none(&self.groups)),
+            ("waived", none(&self.waived)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    /// The steps from the stop on, the same both ways.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let (from, to, name) = (self.from(), self.to, &self.application.name);
+        let hooks = &self.application.hooks;
+        let within = numbers::time(hooks.within);
+        let mut steps = Vec::new();
+        if let Some(hook) = &hooks.stop {
+            let says = format!(
+                "stop {name} on the {from}: {}, at most {within}",
+                hook.display()
+            );
+            let undo = match &hooks.start {
+                Some(hook) => Undo::By(format!("{} on the {from}", hook.display())),
+                // Stopped it stays, and a person starts it.
+                None => Undo::NotNeeded,
+            };
+            steps.push(Step {
+                undo,
+                ..step(STOP, What::Hook, says)
+            });
+        }
+        let says = match hooks.stop {
+            Some(_) => format!("nothing of it is left on the {from}"),
+            None => {
+                format!("wait until you have stopped it, and nothing of it is left on the {from}")
+            }
+        };
+        steps.push(step(QUIET, What::Attestation, says));
+        if !self.shared.is_empty() {
+            let topics = self.shared.join(", ");
+            let says = format!("you say that nobody writes {topics}, which others write, too");
+            steps.push(Step {
+                with: BTreeMap::from([(WITH_TOPICS.to_owned(), self.shared.join(","))]),
+                ..step(SHARED, What::Attestation, says)
+            });
+        }
+        let says = format!("what it read and wrote is all on the {to}");
+        steps.push(step(DRAINED, What::Attestation, says));
+        let says = format!("where its groups go on on the {to}, and what they read again");
+        steps.push(step(POSITIONS, What::Attestation, says));
+        steps.push(self.authority());
+        steps.extend(self.start());
+        steps.push(self.lives(false));
+        steps
+    }
+
+    /// Where nobody but a person starts it, this is what tells that it may be started.
+    pub(super) fn authority(&self) -> Step {
+        let undo = match self.application.hooks.start {
+            Some(_) => Undo::NotNeeded,
+            None => Undo::Impossible,
+        };
+        let may_start = match self.application.hooks.start {
+            Some(_) => "",
+            None => "; from here on it may be started there, and only there",
+        };
+        let says = format!(
+            "its positions are those of the {} from now on{may_start}",
+            self.to
+        );
+        Step {
+            undo,
+            ..step(AUTHORITY, What::Effect, says)
+        }
+    }
+
+    /// Once it was called, the application may have written and committed there: the way back is another plan.
+    pub(super) fn start(&self) -> Option<Step> {
+        let hooks = &self.application.hooks;
+        let hook = hooks.start.as_ref()?;
+        let says = format!(
+            "start {} on the {}: {}, at most {}",
+            self.application.name,
+            self.to,
+            hook.display(),
+            numbers::time(hooks.within)
+        );
+        Some(Step {
+            undo: Undo::Impossible,
+            fails: Fails::Attention,
+            ..step(START, What::Hook, says)
+        })
+    }
+
+    /// `alone`: the other side cannot be asked.
+    pub(super) fn lives(&self, alone: bool) -> Step {
+        let (from, to) = (self.from(), self.to);
+        let mut with = BTreeMap::from([(WITH_GROUPS.to_owned(), self.groups.join(","))]);
+        let mut says = format!("it works on the {to}");
+        if alone {
+            with.insert(WITH_ALONE.to_owned(), from.to_string());
+        } else {
+            says += &format!(", and nothing of it on the {from}");
+        }
+        Step {
+            with,
+            fails: Fails::Attention,
+            ..step(LIVES, What::Attestation, says)
+        }
+    }
+
+    /// What its clients notice.
+    pub(super) fn clients(&self) -> String {
+        let name = &self.application.name;
+        let waits =
+            "its stop and start, and a minute at most for what is on its way and for positions";
+        format!("{name} is down from its stop to its start: {waits}; nobody else notices")
+    }
+
+    /// The command that takes it the other way.
+    pub(super) fn the_other_way(&self) -> String {
+        let phase = phase_to(self.from());
+        let until = match phase == CUTOVER {
+            true => "",
+            false => ", at any time until `cleanup`",
+        };
+        format!(
+            "kafka-migrate {phase} --app {}{until}",
+            self.application.name
+        )
+    }
+}
+
+/// A step that undoes nothing.
+pub(super) fn step(name: &str, what: What, says: String) -> Step {
+    Step {
+        name: name.to_owned(),
+        says,
+        what,
+        undo: Undo::NotNeeded,
+        fails: Fails::Undo,
+        with: BTreeMap::new(),
+    }
+}
+
+/// How many, and a checksum of all: lists can be long.
+pub fn counted(what: &str, all: &[String]) -> String {
+    if all.is_empty() {
+        return "none".to_owned();
+    }
+    let mut all = all.to_vec();
+    all.sort_unstable();
+    let digest = Sha256::digest(all.join("\n"));
+    let sum: String = digest
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{} ({sum})", numbers::of(all.len() as u64, what))
+}

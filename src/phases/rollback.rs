@@ -1,0 +1,47 @@
+//! The plan of `rollback`: one application back to the source, with the target or without it.
+
+use super::moving::{LAST_POSITIONS, Move, QUIET, WITH_ALONE, step};
+use crate::{
+    model::names::Side,
+    run::{
+        plan::Plan,
+        step::{Step, What},
+    },
+};
+
+/// Takes an application back to the source.
+pub fn plan(of: &Move) -> Plan {
+    of.plan(of.steps(), of.clients(), of.the_other_way())
+}
+
+/// Takes it back to a source that is all there is left: it goes on where its groups stood when they came back last.
+pub fn without_target(of: &Move) -> Plan {
+    let alone = |step: Step| {
+        let mut with = step.with.clone();
+        with.insert(WITH_ALONE.to_owned(), Side::Target.to_string());
+        Step { with, ..step }
+    };
+    let name = &of.application.name;
+    let mut steps = vec![
+        alone(step(
+            QUIET,
+            What::Attestation,
+            "nothing of it is on the source; that nothing of it runs on the target you have said"
+                .to_owned(),
+        )),
+        alone(step(
+            LAST_POSITIONS,
+            What::Attestation,
+            "where its groups go on on the source, by what came back last, and how old that is"
+                .to_owned(),
+        )),
+        of.authority(),
+    ];
+    steps.extend(of.start());
+    steps.push(of.lives(true));
+    let clients = format!(
+        "{name} reads again what it read on the target since its positions came back last; what it wrote there since is not on the source"
+    );
+    let back = "what was written on the target and had not come back stays there, if the target ever returns".to_owned();
+    of.plan(steps, clients, back)
+}
