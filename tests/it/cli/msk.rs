@@ -75,6 +75,8 @@ fn its_settings_are_shown_with_what_follows_from_others() {
     msk.compression            LZ4                                                   default
     msk.names.forward          orders-forward                                        default
     msk.names.reverse          orders-reverse                                        default
+    msk.ask                    15s                                                   default
+    msk.patience               1h 30m                                                default
     state                      .kafka-migrate/orders                                 default
     ── exit 0
     "#);
