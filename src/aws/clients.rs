@@ -106,7 +106,7 @@ impl Clients {
     }
 
     /// The same from a configuration that is there.
-    pub(super) fn of(config: &SdkConfig, region: &str, notice: Option<Notice>) -> Self {
+    pub fn of(config: &SdkConfig, region: &str, notice: Option<Notice>) -> Self {
         // Each service has throttling and trouble of its own.
         macro_rules! client {
             ($service:ident, $name:literal) => {{

@@ -2,7 +2,10 @@
 
 use aws_sdk_kafka::types::{Cluster, ClusterType};
 
-use super::{Clients, failure::Asked, lacks};
+use super::{
+    Clients,
+    failure::{Asked, lacks},
+};
 use crate::{error::Failure, msk::ManagedCluster};
 
 /// The cluster of this ARN.

@@ -269,6 +269,16 @@ where
     told(asked, caller, &seen(error))
 }
 
+/// An answer without what it always has.
+pub(super) fn lacks(action: &'static str, what: &str) -> Failure {
+    let seen = Seen {
+        trouble: Some(Trouble::Unreadable),
+        causes: vec![format!("the answer has no {what}")],
+        ..Seen::default()
+    };
+    told(&Asked::to(action), None, &seen)
+}
+
 /// Is it a right that is missing?
 pub fn is_denied<E>(error: &SdkError<E>) -> bool
 where

@@ -6,7 +6,10 @@ use aws_sdk_kafka::{
     types::{ConsumerGroupReplicationUpdate, ReplicationInfoDescription, TopicReplicationUpdate},
 };
 
-use super::{Clients, asked, failure::Asked, lacks};
+use super::{
+    Clients, asked,
+    failure::{Asked, lacks},
+};
 use crate::{
     error::Failure,
     msk::{Described, Lifecycle, Request},

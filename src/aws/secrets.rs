@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use aws_sdk_secretsmanager::{error::ProvideErrorMetadata as _, types::Tag};
 
-use super::{Clients, failure::Asked, lacks};
+use super::{
+    Clients,
+    failure::{Asked, lacks},
+};
 use crate::{error::Failure, model::secret::Secret};
 
 /// A secret as it is.

@@ -7,13 +7,14 @@ use crate::{
     config::Settings,
     engine::steps,
     error::Failure,
+    exit::Exit,
     model::names::Side,
     run::{
         copies::{self, Copies, Topic},
         file::Local,
-        journal::Journal,
+        journal::{Journal, Line},
         lock::RunnerLock,
-        state::{Head, State},
+        state::{Head, Record, State},
     },
 };
 
@@ -24,16 +25,32 @@ const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
 #[derive(Clone)]
 pub struct Copy {
     side: Side,
-    topic: JournalTopic,
+    /// `None`: that side is gone, and its copy with it.
+    topic: Option<JournalTopic>,
+}
+
+impl Copy {
+    fn topic(&self) -> Result<&JournalTopic, Failure> {
+        self.topic.as_ref().ok_or_else(|| {
+            let exit = match self.side {
+                Side::Source => Exit::Source,
+                Side::Target => Exit::Target,
+            };
+            Failure::new(exit, "K487", format!("the {} is given up", self.side))
+        })
+    }
 }
 
 impl Topic for Copy {
     fn name(&self) -> String {
-        format!("the journal {} on the {}", self.topic.topic(), self.side)
+        match &self.topic {
+            Some(topic) => format!("the journal {} on the {}", topic.topic(), self.side),
+            None => format!("the journal on the {}", self.side),
+        }
     }
 
     async fn exists(&self) -> Result<bool, Failure> {
-        match self.topic.exists().await {
+        match self.topic()?.exists().await {
             // What this login may not see it cannot have written; making it fails next, and says so.
             Err(error) if error.code() == Some(TOPIC_AUTHORIZATION_FAILED) => Ok(false),
             exists => exists.map_err(|error| failed(&error)),
@@ -41,7 +58,7 @@ impl Topic for Copy {
     }
 
     async fn make(&self) -> Result<(), Failure> {
-        self.topic.make().await.map_err(|error| failed(&error))
+        self.topic()?.make().await.map_err(|error| failed(&error))
     }
 
     async fn append(&self, value: &[u8]) -> Result<i64, Failure> {
@@ -49,7 +66,7 @@ impl Topic for Copy {
         if is_line {
             steps::reached("journal-appending");
         }
-        let appended = self.topic.append(value).await;
+        let appended = self.topic()?.append(value).await;
         if is_line {
             steps::reached("journal-appended");
         }
@@ -57,7 +74,10 @@ impl Topic for Copy {
     }
 
     async fn read(&self, from: i64) -> Result<(Vec<Vec<u8>>, i64), Failure> {
-        self.topic.read(from).await.map_err(|error| failed(&error))
+        self.topic()?
+            .read(from)
+            .await
+            .map_err(|error| failed(&error))
     }
 }
 
@@ -66,28 +86,69 @@ fn failed(error: &cluster::Error) -> Failure {
 }
 
 /// The target first: where two commands race, its order decides.
-fn topics(settings: &Settings, source: &Source, target: &Target) -> Vec<Copy> {
-    let target = (Side::Target, target.journal(&settings.name));
-    let source = (Side::Source, source.journal(&settings.name));
+fn topics(settings: &Settings, source: &Source, target: Option<&Target>) -> Vec<Copy> {
+    let target = (
+        Side::Target,
+        target.map(|target| target.journal(&settings.name)),
+    );
+    let source = (Side::Source, Some(source.journal(&settings.name)));
     [target, source]
         .map(|(side, topic)| Copy { side, topic })
         .into()
 }
 
-fn head(settings: &Settings, source: &Source, target: &Target) -> Head {
-    Head {
+async fn head(
+    settings: &Settings,
+    source: &Source,
+    target: Option<&Target>,
+) -> Result<Head, Failure> {
+    let id = match target {
+        Some(target) => target.id().to_owned(),
+        // A target that is gone is the one that the journal on the source is of.
+        None => {
+            let topic = source.journal(&settings.name);
+            let values = match topic.exists().await.map_err(|error| failed(&error))? {
+                true => topic.read(0).await.map_err(|error| failed(&error))?.0,
+                false => Vec::new(),
+            };
+            let first = values.iter().find(|value| !copies::is_beat(value));
+            match first
+                .and_then(|value| Line::read(value).ok())
+                .map(|line| line.record)
+            {
+                Some(Record::Begun(head)) => head.target,
+                _ => {
+                    return Err(Failure::new(
+                        Exit::Refused,
+                        "K487",
+                        "without the target nothing is known of this migration: there is no journal on the source",
+                    ));
+                }
+            }
+        }
+    };
+    Ok(Head {
         migration: settings.name.clone(),
         id: Uuid::new_v4(),
         source: source.id().to_owned(),
-        target: target.id().to_owned(),
-    }
+        target: id,
+    })
 }
 
 /// What the journal says; nothing is changed.
 pub async fn look(settings: &Settings, source: &Source, target: &Target) -> Result<State, Failure> {
+    look_at(settings, source, Some(target)).await
+}
+
+/// What the journal says, where the target may be gone.
+pub async fn look_at(
+    settings: &Settings,
+    source: &Source,
+    target: Option<&Target>,
+) -> Result<State, Failure> {
     let local = Local::look(&settings.state)?;
     let topics = topics(settings, source, target);
-    copies::look(local, topics, &head(settings, source, target)).await
+    copies::look(local, topics, &head(settings, source, target).await?).await
 }
 
 /// Opens it for writing; see [`copies::open`].
@@ -98,8 +159,19 @@ pub async fn open(
     lock: &RunnerLock,
     command: &str,
 ) -> Result<(Journal<Copies<Copy>>, Vec<String>), Failure> {
+    open_at(settings, source, Some(target), lock, command).await
+}
+
+/// Opens it for writing, where the target may be gone.
+pub async fn open_at(
+    settings: &Settings,
+    source: &Source,
+    target: Option<&Target>,
+    lock: &RunnerLock,
+    command: &str,
+) -> Result<(Journal<Copies<Copy>>, Vec<String>), Failure> {
     let (local, lines) = Local::open(&settings.state)?;
     let topics = topics(settings, source, target);
-    let head = head(settings, source, target);
+    let head = head(settings, source, target).await?;
     copies::open(local, lines, topics, head, lock.runner(command)).await
 }

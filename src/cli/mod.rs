@@ -2,18 +2,22 @@
 
 mod amazon;
 mod ask;
+mod cleanup;
 mod completions;
 mod config;
 mod connect;
+mod cutover;
 mod differences;
 mod explain;
 mod init;
 mod journal;
+mod moves;
 mod plan;
 mod preflight;
 mod ready;
 mod refusal;
 mod replicate;
+mod rollback;
 mod sight;
 mod status;
 mod steer;
@@ -131,7 +135,10 @@ enum Command {
     Throttle(steer::Throttle),
     Status(status::Status),
     Ready(ready::Ready),
+    Cutover(cutover::Cutover),
+    Rollback(rollback::Rollback),
     Verify(verify::Verify),
+    Cleanup(cleanup::Cleanup),
     Config(config::Config),
     Explain(explain::Explain),
     Completions(completions::Completions),
@@ -207,7 +214,10 @@ impl Start {
             Command::Throttle(command) => command.run(&global, &screen).await,
             Command::Status(command) => command.run(&global, &screen).await,
             Command::Ready(command) => command.run(&global, &screen).await,
+            Command::Cutover(command) => command.run(&global, &screen).await,
+            Command::Rollback(command) => command.run(&global, &screen).await,
             Command::Verify(command) => command.run(&global, &screen).await,
+            Command::Cleanup(command) => Box::pin(command.run(&global, &screen)).await,
             Command::Config(command) => command.run(&global, &screen),
             Command::Explain(command) => command.run(&global, &screen),
             Command::Completions(command) => Ok(command.run(Line::command(), &screen)),

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::{
-    Global, connect, journal,
+    Global, connect, journal, moves, refusal,
     replicate::{steps, told, wishes::Wishes},
 };
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     engine,
     error::Failure,
     exit::Exit,
+    model::names::Side,
     run::{
         plan::{Plan, Saved},
         step::{Undo, What},
@@ -33,6 +34,9 @@ pub struct PlanCommand {
     phase: Phase,
     #[command(flatten)]
     wishes: Wishes,
+    /// The application that `cutover` or `rollback` moves
+    #[arg(long, value_name = "NAME")]
+    app: Option<String>,
     /// Save the plan here
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -45,6 +49,10 @@ pub struct PlanCommand {
 enum Phase {
     /// Make what is missing on the target, and copy
     Replicate,
+    /// Move an application to the target (--app)
+    Cutover,
+    /// Take an application back to the source (--app)
+    Rollback,
 }
 
 impl PlanCommand {
@@ -52,9 +60,13 @@ impl PlanCommand {
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
         let settings = global.settings(&self.wishes.flags()).await?;
         global.notes(&settings, screen);
-        let Phase::Replicate = self.phase;
+        let to = match self.phase {
+            Phase::Replicate => None,
+            Phase::Cutover => Some(Side::Target),
+            Phase::Rollback => Some(Side::Source),
+        };
         #[cfg(feature = "aws")]
-        if let Some(msk) = &settings.msk {
+        if let (Some(msk), None) = (&settings.msk, to) {
             let replicators = super::replicate::replicators::Replicators {
                 settings: &settings,
                 msk,
@@ -64,20 +76,35 @@ impl PlanCommand {
             return replicators.show(to, global, screen).await;
         }
         if self.files.is_some() {
-            return Err(Failure::new(
-                Exit::Usage,
-                "K032",
-                "--files is for backend = \"msk\": our own engine is made from no documents",
+            return Err(refusal::of_backend(
+                &["--files"],
+                "our own engine is made from no documents",
+                "it is for backend = \"msk\"",
             ));
         }
-        let asked = self.wishes.asked()?;
-        let told = told(&settings, engine::Until::Stopped, asked);
-        let plan = made(&settings, &told, &self.wishes).await?;
+        let plan = match to {
+            Some(to) => moves::planned(&settings, to, self.app()?).await?,
+            None => {
+                let asked = self.wishes.asked()?;
+                let told = told(&settings, engine::Until::Stopped, asked);
+                made(&settings, &told, &self.wishes).await?
+            }
+        };
         if let Some(out) = &self.out {
             save(&plan, out)?;
         }
         print(&plan, self.out.as_deref(), global, screen);
         Ok(Exit::Ok)
+    }
+
+    fn app(&self) -> Result<&str, Failure> {
+        self.app.as_deref().ok_or_else(|| {
+            Failure::new(
+                Exit::Usage,
+                "K004",
+                "which application? --app NAME is missing",
+            )
+        })
     }
 }
 
@@ -135,14 +162,13 @@ pub fn read(path: &Path) -> Result<Plan, Failure> {
 /// Saves a plan.
 pub fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
     let text = serde_json::to_vec_pretty(&plan.saved()).expect("plans have string keys");
-    std::fs::write(path, text).map_err(|error| {
-        Failure::new(
-            Exit::Usage,
-            "K449",
-            format!("the plan cannot be saved as {}", path.display()),
-        )
-        .because(&error)
-    })
+    std::fs::write(path, text).map_err(|error| unwritable(path, &error))
+}
+
+/// Something that was to be saved cannot be.
+pub fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    let what = format!("{} cannot be saved", path.display());
+    Failure::new(Exit::Usage, "K449", what).because(error)
 }
 
 /// Shows a plan; `saved` is where it was saved.
@@ -155,14 +181,13 @@ pub fn print(plan: &Plan, saved: Option<&Path>, global: &Global, screen: &Screen
         });
     }
     screen.text(&text(plan));
-    let next = match saved {
-        Some(path) => format!(
-            "kafka-migrate {} --plan {}",
-            plan.phase,
-            super::quoted(path)
-        ),
-        None => format!("kafka-migrate {}", plan.phase),
-    };
+    let mut next = format!("kafka-migrate {}", plan.phase);
+    if !plan.subject.is_empty() {
+        next += &format!(" --app {}", super::quoted(Path::new(&plan.subject)));
+    }
+    if let Some(path) = saved {
+        next += &format!(" --plan {}", super::quoted(path));
+    }
     screen.text(&format!("next:    {}\n", global.complete(&next)));
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::{Global, verdicts, waived};
+use super::{Global, sight, verdicts, waived};
 use crate::{
     clock::{self, BootInstant},
     config::Settings,
@@ -155,7 +155,6 @@ impl Ready {
     /// Asks until the answer is certain, or the time to wait is over.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
         let settings = global.settings(&[]).await?;
-        settings.embedded_only("ready")?;
         global.notes(&settings, screen);
         let only = self
             .app
@@ -234,7 +233,8 @@ impl Ready {
         let words = Words::of(known, &self.waive, self.app.as_deref());
         let waivers = words.waivers();
         loop {
-            let seen = Box::pin(eyes.look(Depth::Ready)).await;
+            let mut seen = Box::pin(eyes.look(Depth::Ready)).await;
+            Box::pin(sight::add(settings, &mut seen, Depth::Ready)).await;
             let watched = begun.elapsed();
             let found = gates::ask(Guards::Cutover, &seen, &settings.ready, &waivers);
             let standing = hold.note(watched, &found);
@@ -327,7 +327,7 @@ impl Ready {
 }
 
 /// The place of the application of that name.
-fn place(settings: &Settings, name: &str) -> Result<usize, Failure> {
+pub(super) fn place(settings: &Settings, name: &str) -> Result<usize, Failure> {
     let known = &settings.applications;
     known
         .iter()

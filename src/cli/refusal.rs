@@ -22,3 +22,12 @@ pub fn of(error: &clap::Error, command: Option<&str>) -> Failure {
         None => "kafka-migrate --help".to_owned(),
     })
 }
+
+/// Flags that mean nothing to who copies.
+pub fn of_backend(flags: &[&str], why: &str, hint: &str) -> Failure {
+    let what = format!(
+        "{} cannot be asked of this backend: {why}",
+        flags.join(", ")
+    );
+    Failure::new(Exit::Usage, "K032", what).hint(hint)
+}

@@ -10,7 +10,7 @@ use self::{
     ending::Told,
     wishes::Wishes,
 };
-use super::{Global, ask, connect, plan};
+use super::{Global, ask, connect, plan, refusal};
 use crate::{
     config,
     engine::{self, StopSignal, metrics::Numbers, ways::Asked},
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-mod accompany;
+pub mod accompany;
 mod ending;
 #[cfg(feature = "aws")]
 pub mod replicators;
@@ -43,6 +43,9 @@ const CUT_OFF: Duration = Duration::from_secs(2);
 /// Runs in the foreground and goes on where it left off, however it ended. Ctrl-C stops it cleanly: what was sent is
 /// answered, positions are written, and the next start goes on at once. A second Ctrl-C stops it at once, which is safe
 /// too; the next start then takes some seconds longer.
+///
+/// With backend = "msk" it makes the secrets and both replicators, follows them until they run (half an hour is usual), and ends;
+/// they copy by themselves from then on. The same command changes what the file has otherwise by now.
 #[derive(Debug, Args)]
 pub struct Replicate {
     /// When to end by itself [default: stopped; where MSK Replicator copies: running]
@@ -301,15 +304,7 @@ fn refused(given: &[(&str, bool)], why: &str, hint: &str) -> Result<(), Failure>
     if flags.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(
-        Exit::Usage,
-        "K032",
-        format!(
-            "{} cannot be asked of this backend: {why}",
-            flags.join(", ")
-        ),
-    )
-    .hint(hint.to_owned()))
+    Err(refusal::of_backend(&flags, why, hint))
 }
 
 /// Both directions, or the one that is asked for.

@@ -11,7 +11,7 @@ pub async fn add(settings: &Settings, seen: &mut Observation, depth: Depth) {
     use super::replicate::{directions, replicators};
     use crate::{
         aws::Clients,
-        phases::msk::{Names, sight},
+        phases::msk::{Names, numbers, sight},
     };
 
     let Some(msk) = &settings.msk else { return };
@@ -35,6 +35,9 @@ pub async fn add(settings: &Settings, seen: &mut Observation, depth: Depth) {
     let thorough = depth == Depth::Preflight;
     let amazon = Box::pin(sight(&clients, msk, &wanted, &names, thorough)).await;
     seen.amazon = Some(Box::new(amazon));
+    if !thorough {
+        Box::pin(numbers(&clients, seen)).await;
+    }
 }
 
 /// Without AWS there is nothing to add.

@@ -21,6 +21,7 @@ mod reach;
 mod records;
 mod rights;
 mod scratch;
+mod times;
 pub mod token;
 mod topics;
 mod transactions;
@@ -43,6 +44,7 @@ pub use self::{
     quotas::Quotas,
     reach::{Reach, Reached},
     rights::{Operation, Operations, Probe},
+    times::Timed,
     topics::NewTopic,
     transactions::{End, ProducerIdentity},
 };

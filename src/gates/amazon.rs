@@ -6,7 +6,10 @@ mod replicators;
 pub(super) use external::{
     ids_agree, log_group_is_there, replicator_has_rights, replicator_logs_in, secrets_can_be_kept,
 };
-pub(super) use replicators::{both_run, quota_suffices, replicators_are_ours, requests_keep_rules};
+pub(super) use replicators::{
+    both_run, no_refused_logins, nothing_waits, quota_suffices, replicators_are_ours,
+    requests_keep_rules, witnesses_agree,
+};
 
 use super::{Asked, CannotLook, Finding, fresh, some_of};
 use crate::{
@@ -336,6 +339,3 @@ pub(super) fn cost_is_known(seen: &Observation, _: &Limits) -> Asked {
         numbers::bytes(bytes)
     )))
 }
-
-#[cfg(test)]
-mod tests;

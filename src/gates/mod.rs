@@ -33,6 +33,8 @@ use crate::{
 
 /// Older answers decide nothing.
 const FRESH_MS: u64 = 30_000;
+/// CloudWatch tells a number a minute, and late: older than this decides nothing.
+const RECENT_MS: u64 = 180_000;
 /// Things named before the rest is counted.
 const NAMED: usize = 5;
 
@@ -165,6 +167,14 @@ fn fresh<T>(known: &Known<T>) -> Result<&T, CannotLook> {
             age_ms / 1000
         ))),
         Known::Unknown { reason } => Err(CannotLook::because(reason.clone())),
+    }
+}
+
+/// The same for numbers that the replicator tells, which may be older where CloudWatch hands them on.
+fn recent<'a, T>(seen: &Observation, known: &'a Known<T>) -> Result<&'a T, CannotLook> {
+    match (seen.asked.backend, known) {
+        (Backend::Msk, Known::Seen { value, age_ms }) if *age_ms <= RECENT_MS => Ok(value),
+        _ => fresh(known),
     }
 }
 

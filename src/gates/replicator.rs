@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Asked, CannotLook, Finding, fresh, reach::named};
+use super::{Asked, CannotLook, Finding, fresh, reach::named, recent};
 use crate::{
     engine::status::EngineState,
-    model::{limits::Limits, numbers},
+    model::{backend::Backend, limits::Limits, numbers},
     observe::{Latency, Observation},
 };
 
@@ -16,7 +16,7 @@ const SOON: u64 = 10;
 
 /// G201.
 pub(super) fn no_failure(seen: &Observation, _: &Limits) -> Asked {
-    let failures = *fresh(&seen.metrics.replicator_failure)?;
+    let failures = *recent(seen, &seen.metrics.replicator_failure)?;
     if failures == 0 {
         return Ok(Finding::pass("ReplicatorFailure 0"));
     }
@@ -36,7 +36,7 @@ pub(super) fn no_failure(seen: &Observation, _: &Limits) -> Asked {
 
 /// G202.
 pub(super) fn no_sync_failure(seen: &Observation, _: &Limits) -> Asked {
-    let failures = *fresh(&seen.metrics.offset_sync_failure)?;
+    let failures = *recent(seen, &seen.metrics.offset_sync_failure)?;
     if failures == 0 {
         let what = match seen.asked.groups.is_empty() {
             true => "; no groups are in scope",
@@ -54,8 +54,8 @@ pub(super) fn no_sync_failure(seen: &Observation, _: &Limits) -> Asked {
 
 /// G203.
 pub(super) fn pings_succeed(seen: &Observation, _: &Limits) -> Asked {
-    let source = *fresh(&seen.metrics.source_ping)?;
-    let target = *fresh(&seen.metrics.target_ping)?;
+    let source = *recent(seen, &seen.metrics.source_ping)?;
+    let target = *recent(seen, &seen.metrics.target_ping)?;
     let evidence =
         format!("KafkaClusterPingSuccessCount {source} on the source, {target} on the target");
     // A ping that is counted twice in a period is none that failed.
@@ -81,7 +81,7 @@ fn is_growing(points: &[(u64, u64)], hold: Duration, limit: u64) -> Option<(u64,
 
 /// G204.
 pub(super) fn message_lag_low(seen: &Observation, limits: &Limits) -> Asked {
-    let lag = *fresh(&seen.metrics.message_lag)?;
+    let lag = *recent(seen, &seen.metrics.message_lag)?;
     let evidence = format!(
         "MessageLag {}, limit {}",
         numbers::exact(lag),
@@ -103,7 +103,7 @@ pub(super) fn message_lag_low(seen: &Observation, limits: &Limits) -> Asked {
 pub(super) fn latency_low(seen: &Observation, limits: &Limits) -> Asked {
     let limit = limits.replication_latency;
     let of = |ms: u64| numbers::time(Duration::from_millis(ms));
-    match *fresh(&seen.metrics.replication_latency)? {
+    match *recent(seen, &seen.metrics.replication_latency)? {
         Latency::AtMost(ms) if Duration::from_millis(ms) < limit => Ok(Finding::pass(format!(
             "ReplicationLatency at most {}, limit {}",
             of(ms),
@@ -132,15 +132,15 @@ pub(super) fn offset_lag_low(seen: &Observation, limits: &Limits) -> Asked {
     if seen.asked.groups.is_empty() {
         return Ok(Finding::pass("SumOffsetLag: no groups are in scope"));
     }
-    let source = *fresh(&seen.metrics.source_offset_lag)?;
-    let groups = fresh(&seen.metrics.groups)?;
+    let source = *recent(seen, &seen.metrics.source_offset_lag)?;
+    let groups = recent(seen, &seen.metrics.groups)?;
     if groups.present.is_empty() && !groups.expected.is_empty() {
         return Err(CannotLook::because(format!(
             "SumOffsetLag {} on the source; no group in scope has a position on the target yet",
             numbers::exact(source)
         )));
     }
-    let target = *fresh(&seen.metrics.target_offset_lag)?;
+    let target = *recent(seen, &seen.metrics.target_offset_lag)?;
     let evidence = format!(
         "SumOffsetLag {} on the source, {} on the target, limit {}",
         numbers::exact(source),
@@ -172,7 +172,7 @@ pub(super) fn groups_as_expected(seen: &Observation, _: &Limits) -> Asked {
     if seen.asked.groups.is_empty() {
         return Ok(Finding::pass("ConsumerGroupCount: no groups are in scope"));
     }
-    let groups = fresh(&seen.metrics.groups)?;
+    let groups = recent(seen, &seen.metrics.groups)?;
     let complete = |groups: &crate::observe::Known<crate::observe::GroupsSeen>| {
         fresh(groups).map(|groups| groups.complete)
     };
@@ -197,6 +197,14 @@ pub(super) fn groups_as_expected(seen: &Observation, _: &Limits) -> Asked {
         groups.present.len(),
         groups.expected.len()
     );
+    // What the replicator says of itself is not believed alone, and not left out either.
+    if seen.asked.backend == Backend::Msk && seen.asked.application.is_none() {
+        let carried = *recent(seen, &seen.metrics.groups_carried)?;
+        if carried < groups.expected.len() as u64 {
+            return Ok(Finding::block(format!("{evidence}; CloudWatch says {carried}"))
+                .fix("wait for the replicator to find them (half a minute), or see its log: it says which group, and why"));
+        }
+    }
     let idle = match groups.idle.is_empty() {
         true => None,
         false => Some(format!(

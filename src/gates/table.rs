@@ -482,4 +482,25 @@ pub const GATES: &[Gate] = &[
         amazon::both_run,
         "Do both replicators run, so that an application can go there and back?",
     )),
+    msk(gate(
+        "G318",
+        "witnesses-agree",
+        Cutover,
+        amazon::witnesses_agree,
+        "Do CloudWatch and the clusters say the same of what is not copied yet?",
+    )),
+    msk(gate(
+        "G319",
+        "no-topic-left-behind",
+        Cutover,
+        amazon::nothing_waits,
+        "Does every topic still arrive, each by the clusters' own word?",
+    )),
+    msk(gate(
+        "G320",
+        "no-refused-logins",
+        Cutover,
+        amazon::no_refused_logins,
+        "AuthError: does every cluster take the replicators' login?",
+    )),
 ];

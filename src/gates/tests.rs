@@ -10,7 +10,7 @@ use crate::{
     },
     observe::{
         AmazonSeen, BatchSeen, ClockSeen, GroupKind, GroupSeen, GroupsSeen, Latency, OtherCopies,
-        OtherSeen, Refusal, StoppedSeen, TopicSeen, Trouble, example,
+        OtherSeen, Refusal, StoppedSeen, TopicSeen, Trouble, Waiting, example,
     },
 };
 
@@ -21,6 +21,14 @@ fn value<T>(known: &mut Known<T>) -> &mut T {
         Known::Seen { value, .. } => value,
         Known::Unknown { reason } => panic!("it is known in the example: {reason}"),
     }
+}
+
+fn waits(seen: &mut Observation, records: u64, age: i64) {
+    seen.metrics.waiting = Known::seen(vec![Waiting {
+        topic: "orders".into(),
+        records,
+        since_ms: seen.at_ms - age,
+    }]);
 }
 
 fn aws(seen: &mut Observation) -> &mut AmazonSeen {
@@ -464,6 +472,21 @@ const CASES: &[(&str, Change, Change)] = &[
         |seen| value(&mut aws(seen).replicators).reverse = None,
         |seen| aws(seen).replicators = not(),
     ),
+    (
+        "G318",
+        |seen| waits(seen, 2001, 0),
+        |seen| seen.metrics.waiting = not(),
+    ),
+    (
+        "G319",
+        |seen| waits(seen, 1, 90_001),
+        |seen| seen.metrics.waiting = not(),
+    ),
+    (
+        "G320",
+        |seen| seen.metrics.auth_errors = Known::seen(1),
+        |seen| seen.metrics.auth_errors = not(),
+    ),
 ];
 
 fn stopped() -> StoppedSeen {
@@ -547,7 +570,7 @@ fn with_nothing_observed_no_gate_passes() {
         metrics.replication_latency,
         metrics.source_offset_lag,
     ) = (not(), not(), not());
-    metrics.groups = not();
+    (metrics.groups, metrics.waiting, metrics.auth_errors) = (not(), not(), not());
     seen.amazon = None;
     for gate in GATES {
         let verdict = gate.verdict(&seen, &Limits::default(), &[]);

@@ -7,6 +7,7 @@ mod described;
 mod differences;
 mod documents;
 mod lists;
+pub mod numbers;
 mod request;
 mod rules;
 mod template;

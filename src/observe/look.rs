@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Asked, ClusterSeen, EngineSeen, GroupsSeen, Known, Metrics, Observation, StoppedSeen, Trend,
-    VERSION, clusters, groups, needs, topics, trend::Memory, tried,
+    VERSION, arrived, clusters, groups, needs, topics, trend::Memory, tried,
 };
 use crate::{
     clock::{self, BootInstant},
@@ -14,7 +14,9 @@ use crate::{
         status::{Closely, EngineState},
     },
     error::Failure,
-    model::{application::Application, connection::Connection, patterns::Patterns},
+    model::{
+        application::Application, backend::Backend, connection::Connection, patterns::Patterns,
+    },
 };
 
 /// What is looked at, as the migration file has it.
@@ -128,6 +130,9 @@ impl Eyes {
             source_ping: ping(&source),
             target_ping: ping(&target),
             message_lag: none(),
+            auth_errors: none(),
+            groups_carried: none(),
+            waiting: none(),
             replication_latency: none(),
             source_offset_lag: none(),
             target_offset_lag: none(),
@@ -183,7 +188,14 @@ impl Eyes {
         seen.missing_topics = named.filter(|name| !is_here(name)).cloned().collect();
         seen.topics_outside = outside.iter().map(|topic| topic.name.to_string()).collect();
 
-        let (engine, closely) = self.engine(source).await;
+        let is_ours = self.subject.asked.backend == Backend::Embedded;
+        let (engine, closely) = match is_ours {
+            true => self.engine(source).await,
+            false => {
+                let reason = "MSK Replicator copies: there is no ledger of ours";
+                (Known::unknown(reason), Err(reason.to_owned()))
+            }
+        };
         seen.engine = engine.aged(begun.elapsed());
         let begun = BootInstant::now();
         let mut found = topics::seen(
@@ -208,7 +220,16 @@ impl Eyes {
         for topic in &mut found.topics {
             topic.keeps_existing = settings.keep.is_match(&topic.name);
         }
+        if let (Some(target), false, Depth::Ready) = (target, is_ours, depth) {
+            let asked = BootInstant::now();
+            let waiting = arrived::waiting(source, target, &found.topics).await;
+            seen.metrics.waiting = waiting.aged(asked.elapsed());
+        }
         seen.topics = Known::seen(found.topics).aged(begun.elapsed());
+        if !is_ours {
+            // CloudWatch says them.
+            return;
+        }
         seen.metrics.replicator_failure = match seen.engine.value() {
             Ok(engine) => Known::seen(u64::from(engine.state != EngineState::Running)),
             Err(reason) => Known::unknown(reason),

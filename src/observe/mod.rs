@@ -3,6 +3,7 @@
 //! An observation is plain data: gates and plans are functions of it and of nothing else. What was asked for and not answered stands in
 //! it with the reason, never as something empty.
 
+mod arrived;
 mod clients;
 mod clusters;
 mod discovery;
@@ -29,7 +30,7 @@ pub use seen::{
     EngineRights, EngineSeen, GroupCount, GroupKind, GroupSeen, GroupsSeen, Latency, ListenerSeen,
     Metrics, Objection, OtherCopies, OtherSeen, PartitionSeen, Refusal, ReplicatorSeen,
     ReplicatorsSeen, Sample, SecretSeen, StoppedSeen, TargetRights, TopicSeen, TopicSettings,
-    TopicSide, Trouble, Vantage,
+    TopicSide, Trouble, Vantage, Waiting,
 };
 use serde::Serialize;
 pub use trend::Trend;
@@ -127,6 +128,10 @@ impl Observation {
         });
         self.missing_topics
             .retain(|topic| application.has_topic(topic));
+        self.metrics.waiting = self.metrics.waiting.map(|mut waiting| {
+            waiting.retain(|one| application.has_topic(&one.topic));
+            waiting
+        });
         self.engine = self.engine.map(|mut engine| {
             engine
                 .stopped

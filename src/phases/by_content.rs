@@ -36,17 +36,22 @@ const UNREAD: usize = 4_000_000;
 /// The first stretch that is read backwards; each further one is four times as long.
 const STRETCH: i64 = 256;
 
+/// What a place was looked for: the side left, the partition, what is committed there, and what has to have arrived.
+type Asked = (Side, TopicPartition, i64, i64);
+
 /// Judges by content. Cloning shares connections.
 pub struct ByContent {
     source: Cluster,
     target: Cluster,
     printer: Printer,
+    /// Connections that nobody uses at the moment, by side.
+    idle: [Mutex<Vec<Fetchers>>; 2],
     topics: Mutex<HashMap<TopicName, Topic>>,
     /// Copies of last records that were found: they stay where they are.
     found: Mutex<HashMap<(Side, TopicPartition, i64), i64>>,
     /// Places that were found, by side left, partition, what is committed there and what has to have arrived. They stay true: what is
     /// written later stands behind them.
-    placed: Mutex<HashMap<(Side, TopicPartition, i64, i64), (Exact, Span)>>,
+    placed: Mutex<HashMap<Asked, (Exact, Span)>>,
 }
 
 /// What of a topic's settings decides how records are found again.
@@ -69,8 +74,18 @@ enum Last {
 /// One cluster, over connections that stay while several partitions are looked at.
 struct Lane<'a> {
     cluster: &'a Cluster,
-    fetchers: Fetchers,
+    /// There until it is given back.
+    fetchers: Option<Fetchers>,
+    idle: &'a Mutex<Vec<Fetchers>>,
     printer: &'a Printer,
+}
+
+impl Drop for Lane<'_> {
+    fn drop(&mut self) {
+        if let (Some(fetchers), Ok(mut idle)) = (self.fetchers.take(), self.idle.lock()) {
+            idle.push(fetchers);
+        }
+    }
 }
 
 /// First and stable offset of a partition.
@@ -89,6 +104,7 @@ impl ByContent {
             source,
             target,
             printer: Printer::new(seed, false).marked_by(mark),
+            idle: [Mutex::default(), Mutex::default()],
             topics: Mutex::default(),
             found: Mutex::default(),
             placed: Mutex::default(),
@@ -104,9 +120,12 @@ impl ByContent {
 
     fn lane(&self, side: Side) -> Lane<'_> {
         let cluster = self.cluster(side);
+        let idle = &self.idle[usize::from(side == Side::Target)];
+        let fetchers = idle.lock().ok().and_then(|mut idle| idle.pop());
         Lane {
             cluster,
-            fetchers: Fetchers::new(cluster),
+            fetchers: Some(fetchers.unwrap_or_else(|| Fetchers::new(cluster))),
+            idle,
             printer: &self.printer,
         }
     }
@@ -509,7 +528,8 @@ impl Lane<'_> {
         let side = self.cluster.side();
         let isolation = Isolation::ReadCommitted;
         let mut reader = Reader::new(
-            &mut self.fetchers,
+            self.fetchers
+                .get_or_insert_with(|| Fetchers::new(self.cluster)),
             at.clone(),
             Uuid::nil(),
             isolation,

@@ -179,15 +179,10 @@ impl<R: Removes, I: Interlock> Removal<'_, R, I> {
             }
             if !told {
                 told = true;
-                self.events.send(Event::Step {
-                    phase: CLEANUP.to_owned(),
-                    number: 0,
-                    of: 0,
+                self.events.send(Event::StepWaits {
                     step: step.name.clone(),
-                    says: step.says.clone(),
-                    state: "waits".to_owned(),
-                    said: "it is being removed".to_owned(),
-                    took_ms: 0,
+                    said: format!("the {} {} is being removed", made.kind, made.name),
+                    waited_ms: 0,
                 });
             }
             sleep(self.pause).await;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{
     carrier::{Carrier, other},
     moving::{
@@ -16,6 +18,7 @@ use crate::{
     model::{application::Application, names::Side},
     run::{
         plan::Plan,
+        state::Course,
         step::{Effects, Step},
     },
 };
@@ -23,6 +26,18 @@ use crate::{
 mod arrive;
 mod live;
 mod quiet;
+
+/// How far a plan was when this run began, as its steps have to know it.
+pub fn begun(course: Option<&Course>) -> (bool, bool) {
+    let is_begun = |name: &str| {
+        let Some(course) = course else { return false };
+        let steps = course.plan.steps.iter().zip(&course.standing);
+        steps
+            .filter(|(step, _)| step.name == name)
+            .any(|(_, standing)| standing.may_hold())
+    };
+    (is_begun(STOP), is_begun(START))
+}
 
 /// How long things are waited for.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +72,9 @@ impl Default for Waits {
     }
 }
 
+/// What is said of what was asked before it was started there.
+const STARTED: &str = "an earlier run asked, and began to start it there";
+
 /// What a person has said.
 #[derive(Debug, Clone, Default)]
 pub struct Said {
@@ -83,7 +101,9 @@ pub struct Deeds<'a, W> {
     /// What a person has said.
     pub said: &'a Said,
     /// It was stopped by an earlier run: gates do not have to hold once more while it is down.
-    pub resumed: bool,
+    pub stopped: bool,
+    /// An earlier run began to start it there: it may be there by now, and have read on.
+    pub started: bool,
     /// The command that goes on.
     pub command: &'a str,
 }
@@ -114,8 +134,18 @@ impl<W: World> Deeds<'_, W> {
         self.world.call(&call).await
     }
 
-    /// Says what a step waits for, or has found.
-    fn tell(&self, step: &Step, state: &str, said: &str) {
+    /// Says what a step waits for.
+    fn waits(&self, step: &Step, since: Instant, said: &str) {
+        let waited = since.elapsed().as_millis();
+        self.events.send(Event::StepWaits {
+            step: step.name.clone(),
+            said: said.to_owned(),
+            waited_ms: u64::try_from(waited).unwrap_or(u64::MAX),
+        });
+    }
+
+    /// Says what a step has found, line by line.
+    fn shows(&self, step: &Step, said: &str) {
         let at = self.plan.steps.iter().position(|one| one.name == step.name);
         self.events.send(Event::Step {
             phase: self.plan.phase.clone(),
@@ -123,10 +153,19 @@ impl<W: World> Deeds<'_, W> {
             of: self.plan.steps.len(),
             step: step.name.clone(),
             says: step.says.clone(),
-            state: state.to_owned(),
+            state: "shows".to_owned(),
             said: said.to_owned(),
             took_ms: 0,
         });
+    }
+
+    /// Did an earlier run start it there, so that it reads there by now? Where its groups stand is then its own doing.
+    async fn is_there(&self) -> Result<bool, Failure> {
+        if !self.started {
+            return Ok(false);
+        }
+        let groups = self.world.groups(self.to, &self.application.groups).await?;
+        Ok(groups.iter().any(|group| group.members > 0))
     }
 
     fn shared(&self, step: &Step) -> Result<String, Failure> {
@@ -201,9 +240,11 @@ impl<W: World> Effects for Deeds<'_, W> {
 
     async fn attest(&self, step: &Step) -> Result<String, Failure> {
         match step.name.as_str() {
-            GATES => self.world.gates(self.name(), !self.resumed).await,
+            GATES if self.started => Ok(STARTED.to_owned()),
+            GATES => self.world.gates(self.name(), !self.stopped).await,
             QUIET => self.quiet(step).await,
             SHARED => self.shared(step),
+            DRAINED | POSITIONS if self.is_there().await? => Ok(STARTED.to_owned()),
             DRAINED => self.drained(step).await,
             POSITIONS => self.positions(step).await,
             LAST_POSITIONS => self.last_positions(step).await,

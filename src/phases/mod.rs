@@ -6,6 +6,7 @@ pub mod by_content;
 pub mod carrier;
 pub mod cleanup;
 pub mod content;
+pub mod course;
 pub mod cutover;
 pub mod deeds;
 pub mod live;

@@ -66,8 +66,6 @@ pub struct Move {
     pub shared: Vec<String>,
     /// Groups of it that have members where it runs.
     pub groups: Vec<String>,
-    /// Topics that somebody writes on the source and no application of the file; for the summary.
-    pub unclaimed: Vec<String>,
     /// Gates that persons answer for.
     pub waived: Vec<String>,
 }

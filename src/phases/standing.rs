@@ -32,8 +32,6 @@ pub struct Moving {
     pub plan: u32,
     /// It may have been started there already: the plan cannot be undone.
     pub is_past: bool,
-    /// The plan can be gone on with; else another took its place and was undone, or not even begun.
-    pub is_open: bool,
 }
 
 /// Where a phase moves an application; `None` for phases that move none.
@@ -82,14 +80,14 @@ fn after(before: Standing, course: &Course, to: Side, number: usize) -> Standing
             at: other(to),
             moving: None,
         },
-        Some(End::Undone) => before,
-        None | Some(End::Attention | End::Replaced) => Standing {
+        // A plan is replaced only once a later one has said where it is.
+        Some(End::Undone | End::Replaced) => before,
+        None | Some(End::Attention) => Standing {
             at: before.at,
             moving: Some(Moving {
                 to,
                 plan: u32::try_from(number).unwrap_or(u32::MAX),
                 is_past: !course.may_be_undone(),
-                is_open: course.end != Some(End::Replaced),
             }),
         },
     }

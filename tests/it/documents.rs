@@ -334,6 +334,7 @@ fn exit_codes_in_the_readme_are_those_of_the_program() {
         Exit::NotReady,
         Exit::Source,
         Exit::Target,
+        Exit::Aws,
         Exit::Refused,
         Exit::Differs,
         Exit::Stopped,

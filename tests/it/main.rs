@@ -14,5 +14,6 @@ mod machine_output;
 mod model;
 #[cfg(feature = "aws")]
 mod msk;
+mod phases;
 mod run;
 mod support;

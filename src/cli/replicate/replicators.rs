@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use tokio::sync::watch;
 
-use super::accompany::{Feed, accompany};
+use super::{
+    accompany::{Feed, accompany},
+    work::stopped_before,
+};
 use crate::{
     aws::{Clients, Notice},
     cli::{Global, connect, journal, plan as plans},
@@ -77,7 +79,8 @@ impl Replicators<'_> {
             events,
             stop: stop.clone(),
         };
-        let work = tokio::spawn(async move { work.run().await.map(|()| Summary::default()) });
+        let work =
+            tokio::spawn(async move { Box::pin(work.run()).await.map(|()| Summary::default()) });
         let next = async || signals.next().await;
         let ending = accompany(work, feed, &stop, next, CUT_OFF, &mut follow).await;
         follow.close();
@@ -116,44 +119,11 @@ impl Replicators<'_> {
             write(directory, &known.seen)?;
         }
         plans::print(&known.plan, out, global, screen);
-        if screen.is_json() {
-            screen.document(&Papers::of(&known.seen, &commands));
-        } else {
+        // Programs take the documents from `--files`.
+        if !screen.is_json() {
             screen.text(&papers(&known.seen, &commands));
         }
         Ok(Exit::Ok)
-    }
-}
-
-/// The documents, for programs.
-#[derive(Serialize)]
-struct Papers<'a> {
-    v: u32,
-    event: &'static str,
-    migration: &'a str,
-    documents: serde_json::Map<String, serde_json::Value>,
-    role: &'a [String],
-    user: &'a [String],
-    rights: &'a [String],
-    logs: &'a [String],
-}
-
-impl<'a> Papers<'a> {
-    fn of(seen: &'a Seen, commands: &'a Commands) -> Self {
-        let files = seen.documents.files();
-        Self {
-            v: 1,
-            event: "documents",
-            migration: &seen.wanted.migration,
-            documents: files
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
-            role: &commands.role,
-            user: &commands.user,
-            rights: &commands.rights,
-            logs: &commands.logs,
-        }
     }
 }
 
@@ -185,15 +155,11 @@ fn papers(seen: &Seen, commands: &Commands) -> String {
 }
 
 fn write(directory: &Path, seen: &Seen) -> Result<(), Failure> {
-    let failed = |path: &Path, error: &std::io::Error| {
-        let what = format!("{} cannot be written", path.display());
-        Failure::new(Exit::Usage, "K449", what).because(error)
-    };
-    std::fs::create_dir_all(directory).map_err(|error| failed(directory, &error))?;
+    std::fs::create_dir_all(directory).map_err(|error| plans::unwritable(directory, &error))?;
     for (name, value) in seen.documents.files() {
         let path = directory.join(name);
         let json = serde_json::to_vec_pretty(&value).expect("documents have string keys");
-        std::fs::write(&path, json).map_err(|error| failed(&path, &error))?;
+        std::fs::write(&path, json).map_err(|error| plans::unwritable(&path, &error))?;
     }
     Ok(())
 }
@@ -338,12 +304,7 @@ impl Work {
         match ended {
             Ended::Done => Ok(()),
             Ended::Undone(failure) | Ended::Attention(failure) => Err(failure),
-            Ended::Stopped(before) => Err(Failure::new(
-                Exit::Interrupted,
-                "K447",
-                format!("stopped before a step, as asked: {before}"),
-            )
-            .hint("the same command goes on with it")),
+            Ended::Stopped(before) => Err(stopped_before(&before)),
         }
     }
 }

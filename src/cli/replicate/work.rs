@@ -111,12 +111,13 @@ impl Work {
                 )),
             },
             Ended::Undone(failure) | Ended::Attention(failure) => Err(failure),
-            Ended::Stopped(before) => Err(Failure::new(
-                Exit::Interrupted,
-                "K447",
-                format!("stopped before a step, as asked: {before}"),
-            )
-            .hint("the same command goes on with it")),
+            Ended::Stopped(before) => Err(stopped_before(&before)),
         }
     }
+}
+
+/// A signal came while a step was done; the next one was not begun.
+pub fn stopped_before(step: &str) -> Failure {
+    let what = format!("stopped before a step, as asked: {step}");
+    Failure::new(Exit::Interrupted, "K447", what).hint("the same command goes on with it")
 }

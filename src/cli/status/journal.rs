@@ -5,11 +5,13 @@ use serde::Serialize;
 use crate::{
     cli::waived,
     error::Failure,
+    model::application::Application,
+    phases::standing,
     run::{
         state::{Course, End, Standing, State, Way},
         waiver::Waiver,
     },
-    ui::{numbers, printable},
+    ui::{numbers, printable, tables},
 };
 
 /// Plans that are over and shown to a person, the last of them.
@@ -22,12 +24,39 @@ pub struct Journal {
     pub trouble: Option<String>,
     /// The command that writes it, unless it left.
     pub runner: Option<String>,
+    /// Where each application stands.
+    pub applications: Vec<ApplicationStatus>,
     /// Every plan, in order.
     pub plans: Vec<PlanStatus>,
     /// What persons answer for.
     pub waived: Vec<waived::Row>,
     #[serde(skip)]
     words: Vec<Waiver>,
+}
+
+/// Where one application stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct ApplicationStatus {
+    /// Its name.
+    pub name: String,
+    /// `source` or `target`: where it runs, or ran before it began to move.
+    pub at: String,
+    /// `source` or `target`, where it is on its way there.
+    pub moving_to: Option<String>,
+    #[serde(skip)]
+    words: String,
+}
+
+impl ApplicationStatus {
+    fn of(state: &State, name: &str) -> Self {
+        let standing = standing::of(state, name);
+        Self {
+            name: name.to_owned(),
+            at: standing.at.to_string(),
+            moving_to: standing.moving.map(|moving| moving.to.to_string()),
+            words: standing.words(),
+        }
+    }
 }
 
 /// One plan.
@@ -52,8 +81,9 @@ pub struct PlanStatus {
 }
 
 impl Journal {
-    /// From what it says, or from why it does not.
-    pub fn of(state: Result<State, Failure>) -> Self {
+    /// From what it says, or from why it does not; `applications` are those of the file.
+    pub fn of(state: Result<State, Failure>, applications: &[Application]) -> Self {
+        let is_known = state.is_ok();
         let (state, trouble) = match state {
             Ok(state) => (state, None),
             Err(failure) => (
@@ -69,6 +99,11 @@ impl Journal {
                     runner.command, runner.process, runner.host
                 )
             }),
+            // Without a journal nothing is known of where they are.
+            applications: match is_known {
+                true => named(&state, applications),
+                false => Vec::new(),
+            },
             plans: state.courses.iter().map(plan).collect(),
             waived: waived::rows(&state.waived, |_| None),
             words: state.waived,
@@ -93,6 +128,14 @@ impl Journal {
         if !lines.is_empty() {
             text += &format!("\nthe journal says\n  {}\n", lines.join("\n  "));
         }
+        if !self.applications.is_empty() {
+            let rows: Vec<[String; 2]> = self
+                .applications
+                .iter()
+                .map(|one| [printable(&one.name), one.words.clone()])
+                .collect();
+            text += &format!("\n{}", tables::grid(&["application", "stands"], &rows));
+        }
         if let Some(runner) = &self.runner {
             text += &format!(
                 "  {} is at work, or ended without a word\n",
@@ -104,6 +147,20 @@ impl Journal {
         }
         text
     }
+}
+
+/// Those of the file, and those that the journal knows besides.
+fn named(state: &State, applications: &[Application]) -> Vec<ApplicationStatus> {
+    let mut names: Vec<String> = applications.iter().map(|one| one.name.clone()).collect();
+    for known in standing::known(state) {
+        if !names.contains(&known) {
+            names.push(known);
+        }
+    }
+    names
+        .iter()
+        .map(|name| ApplicationStatus::of(state, name))
+        .collect()
 }
 
 fn line(plan: &PlanStatus) -> String {
@@ -247,7 +304,7 @@ mod tests {
         for record in records {
             state.apply(record).expect("it can come here");
         }
-        Journal::of(Ok(state))
+        Journal::of(Ok(state), &[])
     }
 
     #[test]
@@ -286,7 +343,10 @@ mod tests {
             by: "ann on ferry".into(),
         });
         assert!(after(&records).waived.is_empty());
-        let lost = Journal::of(Err(Failure::new(Exit::Refused, "K429", "it is damaged")));
+        let lost = Journal::of(
+            Err(Failure::new(Exit::Refused, "K429", "it is damaged")),
+            &[],
+        );
         assert_eq!(
             lost.text(),
             "\nthe journal cannot be read: it is damaged (K429)\n"

@@ -2,7 +2,7 @@
 
 use super::{amazon, told};
 use crate::{
-    gates::{Asked, Finding},
+    gates::{Asked, Finding, fresh, recent},
     model::{limits::Limits, numbers},
     msk::{self, Direction, Lifecycle},
     observe::Observation,
@@ -125,5 +125,69 @@ pub fn both_run(seen: &Observation, _: &Limits) -> Asked {
         )
         .of(lines)
         .fix("kafka-migrate replicate makes what is missing, and waits until it runs")),
+    }
+}
+
+/// G318.
+pub fn witnesses_agree(seen: &Observation, limits: &Limits) -> Asked {
+    amazon(seen)?;
+    let told = *recent(seen, &seen.metrics.message_lag)?;
+    let waiting: u64 = fresh(&seen.metrics.waiting)?
+        .iter()
+        .map(|one| one.records)
+        .sum();
+    let evidence = format!(
+        "MessageLag {} by CloudWatch, {} by the clusters",
+        numbers::exact(told),
+        numbers::exact(waiting)
+    );
+    // One looks at a minute, the other at this moment; and the replicator counts what it has read, not what has arrived.
+    let tolerance = limits.message_lag.max(told.max(waiting) / 10);
+    match told.abs_diff(waiting) > tolerance {
+        false => Ok(Finding::pass(evidence)),
+        true => Ok(Finding::block(format!("{evidence}: further apart than {}", numbers::exact(tolerance)))
+            .fix("believe the larger one: look at the replicator's log, and at its rights on both clusters")),
+    }
+}
+
+/// G319.
+pub fn nothing_waits(seen: &Observation, limits: &Limits) -> Asked {
+    amazon(seen)?;
+    let waiting = fresh(&seen.metrics.waiting)?;
+    let longest = u64::try_from(limits.replication_latency.as_millis()).unwrap_or(u64::MAX);
+    let age = |since: i64| u64::try_from(seen.at_ms - since).unwrap_or(0);
+    let time = |ms| numbers::time(std::time::Duration::from_millis(ms));
+    let late: Vec<String> = waiting
+        .iter()
+        .filter(|one| age(one.since_ms) > longest)
+        .map(|one| {
+            format!(
+                "{}: {} on the source, the first of {} ago",
+                one.topic,
+                numbers::of(one.records, "offset"),
+                time(age(one.since_ms))
+            )
+        })
+        .collect();
+    match late.is_empty() {
+        true => Ok(Finding::pass(format!(
+            "in no topic a record waits for longer than {}",
+            time(longest)
+        ))),
+        // ReplicationLatency falls to 0 where a replicator may not read or write a topic.
+        false => Ok(Finding::block(format!("{} wait", numbers::of(late.len() as u64, "topic")))
+            .of(late)
+            .fix("a backlog, or a topic that the replicator has no right to: its latency falls to 0 while the topic grows; see its log and the rights of G309")),
+    }
+}
+
+/// G320.
+pub fn no_refused_logins(seen: &Observation, _: &Limits) -> Asked {
+    amazon(seen)?;
+    let errors = *recent(seen, &seen.metrics.auth_errors)?;
+    match errors {
+        0 => Ok(Finding::pass("AuthError 0 on both clusters")),
+        errors => Ok(Finding::block(format!("AuthError {errors}"))
+            .fix("compare the secret with the cluster's SCRAM user; `kafka-migrate replicate` writes a new version of it")),
     }
 }

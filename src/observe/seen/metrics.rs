@@ -15,8 +15,14 @@ pub struct Metrics {
     pub source_ping: Known<u64>,
     /// `KafkaClusterPingSuccessCount` of the target.
     pub target_ping: Known<u64>,
+    /// `AuthError`: logins that a replicator was refused, on either cluster.
+    pub auth_errors: Known<u64>,
+    /// `ConsumerGroupCount`, where MSK Replicator tells it.
+    pub groups_carried: Known<u64>,
     /// `MessageLag`.
     pub message_lag: Known<u64>,
+    /// What waits on the source by the clusters' own word: beside what MSK Replicator says of itself.
+    pub waiting: Known<Vec<Waiting>>,
     /// `ReplicationLatency`.
     pub replication_latency: Known<Latency>,
     /// `SumOffsetLag` of the source.
@@ -35,4 +41,15 @@ pub enum Latency {
     AtMost(u64),
     /// A record that was on the source this many milliseconds ago is not on the target yet.
     Behind(u64),
+}
+
+/// Records of a topic that are on the source and not on the target yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// The topic.
+    pub topic: String,
+    /// How many offsets.
+    pub records: u64,
+    /// The timestamp of the first, in milliseconds since 1970.
+    pub since_ms: i64,
 }

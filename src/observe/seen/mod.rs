@@ -14,7 +14,7 @@ pub use amazon::{
 pub use cluster::{BrokerSeen, ClientSeen, ClockSeen, ClusterSeen, Trouble};
 pub use engine::{EngineRights, EngineSeen, OtherCopies, OtherSeen, StoppedSeen};
 pub use group::{GroupCount, GroupKind, GroupSeen, GroupsSeen};
-pub use metrics::{Latency, Metrics};
+pub use metrics::{Latency, Metrics, Waiting};
 pub use topic::{
     BatchSeen, Objection, PartitionSeen, Refusal, Sample, TargetRights, TopicSeen, TopicSettings,
     TopicSide,

@@ -69,7 +69,7 @@ impl<W: World> Deeds<'_, W> {
             if behind.len() != told {
                 told = behind.len();
                 let left: Vec<String> = behind.iter().map(|one| one.at.to_string()).collect();
-                self.tell(step, "waits", &format!("{told} of {all}: {}", some(&left)));
+                self.waits(step, begun, &format!("{told} of {all}: {}", some(&left)));
             }
             sleep(self.waits.pause).await;
         }
@@ -111,7 +111,7 @@ impl<W: World> Deeds<'_, W> {
             }
             let words = found.words(self.to);
             if words != told {
-                self.tell(step, "waits", &words);
+                self.waits(step, begun, &words);
                 told = words;
             }
             last = Some((all, unchanged));
@@ -135,7 +135,7 @@ impl<W: World> Deeds<'_, W> {
                     one.at,
                     numbers::of(*again, "record"),
                 );
-                self.tell(step, "shows", &words);
+                self.shows(step, &words);
             }
         }
     }
@@ -207,7 +207,7 @@ impl<W: World> Deeds<'_, W> {
                 ),
                 _ => format!("group {} goes on at the beginning", group.name),
             };
-            self.tell(step, "shows", &words);
+            self.shows(step, &words);
         }
         if count == 0 && !self.application.groups.is_empty() {
             let failure = Failure::new(

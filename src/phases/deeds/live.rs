@@ -66,7 +66,7 @@ impl<W: World> Deeds<'_, W> {
             }
             let says = some(&[lacks, strays].concat());
             if says != told && !says.is_empty() {
-                self.tell(step, "waits", &says);
+                self.waits(step, begun, &says);
                 told = says;
             }
             sleep(self.waits.pause).await;

@@ -64,7 +64,7 @@ impl<W: World> Deeds<'_, W> {
                 false => some(&seen),
             };
             if says != told {
-                self.tell(step, "waits", &says);
+                self.waits(step, begun, &says);
                 told = says;
             }
             sleep(self.waits.pause).await;
@@ -82,7 +82,8 @@ impl<W: World> Deeds<'_, W> {
     /// Members of its groups, on both sides where both can be asked.
     async fn members(&self, alone: bool) -> Result<Vec<String>, Failure> {
         let mut sides = vec![self.here(alone)];
-        if !alone {
+        // What an earlier run began to start there may be there.
+        if !alone && !self.started {
             sides.push(other(sides[0]));
         }
         let mut seen = Vec::new();

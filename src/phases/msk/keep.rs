@@ -13,6 +13,9 @@ use crate::{
     msk::{Place, is_ours, secret_names, tags},
 };
 
+/// The code of what is said of a secret of that name that is not ours.
+pub(super) const FOREIGN: &str = "K324";
+
 /// What a secret of ours holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Text {
@@ -84,7 +87,7 @@ async fn look(
     if is_ours(&found.tags, migration, id) != Some(true) {
         return Err(Failure::new(
             Exit::Refused,
-            "K324",
+            FOREIGN,
             format!("there is a secret called {name} already, and this migration did not make it"),
         )
         .cause(format!("its tags do not say so: {}", found.arn))

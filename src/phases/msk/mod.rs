@@ -4,9 +4,14 @@ mod deeds;
 mod keep;
 mod look;
 mod plan;
+mod remove;
 mod sight;
+pub mod state;
+mod told;
+pub mod vantage;
 
 pub use deeds::Deeds;
 pub use look::{Seen, Wanted, look};
 pub use plan::{PHASE, plan};
-pub use sight::{Names, sight};
+pub use remove::Removing;
+pub use sight::{Names, numbers, sight};

@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::{
     keep::{self, State},
     look::{Wanted, place},
+    told,
 };
 use crate::{
-    aws::{Clients, clusters, replicators, secrets},
+    aws::{Clients, clusters, metrics, replicators, secrets},
     cluster::{Probe, Source},
     error::Failure,
     model::{
@@ -15,10 +16,10 @@ use crate::{
         msk::{Authority, Msk, Secrets},
         names::{Side, TopicName},
     },
-    msk::{self, Direction, Documents, broken, differences},
+    msk::{self, Direction, Documents, broken, differences, numbers},
     observe::{
-        self, AmazonAsked, AmazonSeen, CallerSeen, Known, ListenerSeen, ReplicatorSeen,
-        ReplicatorsSeen, SecretSeen,
+        self, AmazonAsked, AmazonSeen, CallerSeen, Known, ListenerSeen, Observation,
+        ReplicatorSeen, ReplicatorsSeen, SecretSeen,
     },
 };
 
@@ -85,6 +86,45 @@ pub async fn sight(
     seen
 }
 
+/// Adds what CloudWatch says of the replicators to what the clusters said.
+pub async fn numbers(clients: &Clients, seen: &mut Observation) {
+    let Some(amazon) = &seen.amazon else { return };
+    let replicators = match amazon.replicators.value() {
+        Ok(replicators) => replicators.clone(),
+        Err(reason) => {
+            let reason = || Err(reason.to_owned());
+            return told::fill(
+                &mut seen.metrics,
+                reason(),
+                reason(),
+                &ReplicatorsSeen::default(),
+            );
+        }
+    };
+    let now = seen.at_ms;
+    let read = async |direction| {
+        let one = replicators
+            .of(direction)
+            .ok_or_else(|| format!("the {direction} replicator is not there"))?;
+        let aliases = [&one.described.msk_alias, &one.described.external_alias];
+        let wanted = numbers::Wanted {
+            replicator: one.described.name.clone(),
+            aliases: aliases.into_iter().flatten().cloned().collect(),
+            ..numbers::Wanted::default()
+        };
+        let read = metrics::read(clients, &wanted, now, numbers::Patience::default());
+        read.await
+            .map_err(|failure| format!("{}: {}", failure.code, failure.message))
+    };
+    let (forward, reverse) = tokio::join!(read(Direction::Forward), read(Direction::Reverse));
+    told::fill(
+        &mut seen.metrics,
+        forward.as_ref().map_err(String::clone),
+        reverse.as_ref().map_err(String::clone),
+        &replicators,
+    );
+}
+
 fn known<T>(answer: Result<T, Failure>) -> Known<T> {
     match answer {
         Ok(value) => Known::seen(value),
@@ -114,7 +154,8 @@ fn asked(msk: &Msk) -> AmazonAsked {
     }
 }
 
-fn documents(msk: &Msk, wanted: &Wanted) -> Result<Documents, Failure> {
+/// The documents as they would be sent, before any secret is there.
+pub(super) fn documents(msk: &Msk, wanted: &Wanted) -> Result<Documents, Failure> {
     let place = place(msk, wanted)?;
     Documents::render(msk, &place, wanted.templates.as_deref())
 }
@@ -132,7 +173,8 @@ fn broken_rules(documents: &Documents) -> Vec<String> {
     all
 }
 
-async fn replicators_of(
+/// The replicators beside what they are asked for.
+pub(super) async fn replicators_of(
     clients: &Clients,
     documents: Option<&Documents>,
     wanted: &Wanted,
@@ -172,10 +214,10 @@ async fn replicators_of(
     Ok(seen)
 }
 
-/// The external cluster by the replicators' listener, as their user, trusting whom they trust.
-async fn listener(msk: &Msk, names: &Names) -> ListenerSeen {
+/// How the replicators reach the external cluster: by their listener, as their user, trusting whom they trust.
+pub(super) fn as_replicators(msk: &Msk) -> Connection {
     let login = &msk.source_login;
-    let connection = Connection {
+    Connection {
         side: Side::Source,
         bootstrap: msk.source_bootstrap.clone(),
         auth: Auth::Scram {
@@ -192,7 +234,12 @@ async fn listener(msk: &Msk, names: &Names) -> ListenerSeen {
         }),
         connect_timeout: Duration::from_secs(10),
         request_timeout: Duration::from_secs(30),
-    };
+    }
+}
+
+/// The external cluster as the replicators would meet it.
+async fn listener(msk: &Msk, names: &Names) -> ListenerSeen {
+    let connection = as_replicators(msk);
     let reason = "no connection to the replicators' listener";
     let source = match Source::connect(&connection).await {
         Ok(source) => source,
@@ -246,7 +293,7 @@ async fn secrets_of(
     let kept = match keep::kept(clients, msk, &wanted.migration, &wanted.id).await {
         Ok(kept) => kept,
         // A secret of that name that is somebody else's is an answer, and no failure to look.
-        Err(failure) if failure.code == "K324" => {
+        Err(failure) if failure.code == keep::FOREIGN => {
             return Ok(vec![SecretSeen {
                 name: failure.message.clone(),
                 is_kept_by_us: true,

@@ -1,6 +1,7 @@
 //! The MSK backend on the fake AWS and real brokers: an external cluster with TLS and SCRAM, and one that plays the part of MSK.
 
 mod preflight;
+mod ready;
 mod refused;
 mod replicate;
 
@@ -103,7 +104,7 @@ impl Scene {
              [source]\nbootstrap = {:?}\n[source.auth]\nmechanism = \"scram-sha-512\"\nusername = {:?}\n\
              password = {{ file = \"source.password\" }}\n[source.tls]\nca = {:?}\n\n\
              [target]\nbootstrap = {:?}\n\n\
-             [scope]\ntopics = [{topic:?}]\ngroups = [\"{name}-group\"]\n\n\
+             [scope]\ntopics = [{topic:?}]\ngroups = [\"{name}-group\"]\n\n[ready]\nhold = \"1s\"\n\n\
              [msk]\nregion = {REGION:?}\ncluster_arn = {arn:?}\nsubnets = [\"subnet-01\", \"subnet-02\"]\n\
              security_groups = [\"sg-01\"]\nrole_arn = \"arn:aws:iam::{ACCOUNT}:role/MSKReplicatorRole\"\nask = \"50ms\"\n\
              logs = {{ cloudwatch = {LOGS:?} }}\n",

@@ -11,6 +11,7 @@
 pub mod aws;
 pub mod certificates;
 pub mod codecs;
+pub mod copier;
 pub mod kafka;
 pub mod leash;
 pub mod load;

@@ -1,0 +1,5 @@
+//! Applications that move between two real clusters while a copier runs both ways: nothing is lost, and what is read again was announced.
+
+mod applications;
+mod judged;
+mod story;
