@@ -118,7 +118,8 @@ fn help_of_init() {
               Servers of the source to ask first, several with commas between
 
           --source-mechanism <MECHANISM>
-              How to log in to the source: none, plain, scram-sha-256, scram-sha-512 [default: none]
+              How to log in to the source: none, plain, scram-sha-256, scram-sha-512, msk-iam [default:
+              none]
 
           --source-username <NAME>
               Who logs in to the source
@@ -139,7 +140,8 @@ fn help_of_init() {
               Servers of the target to ask first, several with commas between
 
           --target-mechanism <MECHANISM>
-              How to log in to the target: none, plain, scram-sha-256, scram-sha-512 [default: none]
+              How to log in to the target: none, plain, scram-sha-256, scram-sha-512, msk-iam [default:
+              none]
 
           --target-username <NAME>
               Who logs in to the target
