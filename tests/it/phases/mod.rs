@@ -2,4 +2,5 @@
 
 mod applications;
 mod judged;
+mod positions;
 mod story;
