@@ -6,6 +6,7 @@ pub mod clusters;
 pub mod failure;
 pub mod logs;
 pub mod metrics;
+pub mod place;
 pub mod reference;
 pub mod replicators;
 pub mod secrets;

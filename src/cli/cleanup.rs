@@ -124,7 +124,8 @@ impl Cleanup {
             stop: stop.clone(),
             abandons_target: self.abandon_target,
         };
-        let work = tokio::spawn(async move { work.run().await.map(|()| Summary::default()) });
+        let work =
+            tokio::spawn(async move { Box::pin(work.run()).await.map(|()| Summary::default()) });
         let next = async || signals.next().await;
         let ending = accompany(work, feed, &stop, next, CUT_OFF, &mut follow).await;
         follow.close();

@@ -217,7 +217,7 @@ impl Start {
             Command::Cutover(command) => command.run(&global, &screen).await,
             Command::Rollback(command) => command.run(&global, &screen).await,
             Command::Verify(command) => command.run(&global, &screen).await,
-            Command::Cleanup(command) => command.run(&global, &screen).await,
+            Command::Cleanup(command) => Box::pin(command.run(&global, &screen)).await,
             Command::Config(command) => command.run(&global, &screen),
             Command::Explain(command) => command.run(&global, &screen),
             Command::Completions(command) => Ok(command.run(Line::command(), &screen)),

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use self::journal::Journal;
-use super::{Global, connect, replicate::engine_settings};
+use super::{Global, connect, refusal, replicate::engine_settings};
 use crate::{
     clock,
     cluster::{Source, Target},
@@ -30,6 +30,8 @@ pub struct Status {
 }
 
 mod journal;
+#[cfg(feature = "aws")]
+mod replicators;
 mod watch;
 
 /// Stopped partitions whose ways on are shown to a person.
@@ -73,8 +75,16 @@ impl Status {
     /// Asks once, or again and again, and prints it.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
         let settings = global.settings(&[]).await?;
-        settings.embedded_only("status")?;
         global.notes(&settings, screen);
+        #[cfg(feature = "aws")]
+        if let Some(msk) = &settings.msk {
+            if self.watch {
+                let hint = "ask again: CloudWatch has a new number each minute";
+                let why = "MSK Replicator is asked once";
+                return Err(refusal::of_backend(&["--watch"], why, hint));
+            }
+            return Box::pin(replicators::run(&settings, msk, global, screen)).await;
+        }
         if self.watch {
             return Box::pin(watch::run(&settings, global, screen)).await;
         }

@@ -9,11 +9,14 @@ use crate::model::{
     secret::{Secret, Stored},
 };
 
+/// Makes what makes tokens for MSK in a region.
+pub type MakeTokens = fn(&str) -> Arc<dyn Tokens>;
+
 /// What only Amazon can tell, given by whoever reads the settings: nothing here waits for a network.
 #[derive(Clone, Default)]
 pub struct Amazon {
     /// What makes tokens for MSK in a region; none in a build without AWS.
-    pub tokens: Option<fn(&str) -> Arc<dyn Tokens>>,
+    pub tokens: Option<MakeTokens>,
     /// Secrets that were fetched.
     pub secrets: BTreeMap<Stored, Secret>,
 }

@@ -36,6 +36,9 @@ const UNREAD: usize = 4_000_000;
 /// The first stretch that is read backwards; each further one is four times as long.
 const STRETCH: i64 = 256;
 
+/// What a place was looked for: the side left, the partition, what is committed there, and what has to have arrived.
+type Asked = (Side, TopicPartition, i64, i64);
+
 /// Judges by content. Cloning shares connections.
 pub struct ByContent {
     source: Cluster,
@@ -48,7 +51,7 @@ pub struct ByContent {
     found: Mutex<HashMap<(Side, TopicPartition, i64), i64>>,
     /// Places that were found, by side left, partition, what is committed there and what has to have arrived. They stay true: what is
     /// written later stands behind them.
-    placed: Mutex<HashMap<(Side, TopicPartition, i64, i64), (Exact, Span)>>,
+    placed: Mutex<HashMap<Asked, (Exact, Span)>>,
 }
 
 /// What of a topic's settings decides how records are found again.

@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
     /// The next record; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Item>, Stop> {
         loop {
-            if let Some(item) = self.stream.next() {
+            if let Some(item) = self.stream.take() {
                 return Ok(Some(item));
             }
             if self.stream.is_complete() {

@@ -106,7 +106,7 @@ impl Stream {
     }
 
     /// The next record, or `None` when more has to be pushed.
-    pub fn next(&mut self) -> Option<Item> {
+    pub fn take(&mut self) -> Option<Item> {
         loop {
             while let Some(records) = &mut self.current {
                 match records.next() {
@@ -284,7 +284,7 @@ mod tests {
                 aborted.rotate_left(middle);
                 let bytes: Vec<u8> = batches.iter().flat_map(|b| b.bytes.iter().copied()).collect();
                 stream.push(&bytes.into(), &aborted);
-                while let Some(item) = stream.next() {
+                while let Some(item) = stream.take() {
                     let Item::Record(print) = item else { panic!("{item:?}") };
                     seen.push(print.offset);
                 }
@@ -298,7 +298,7 @@ mod tests {
             let mut all = encode(&[record_at(0), record_at(1)], Codec::Lz4, |_| ()).bytes.to_vec();
             all.extend(bytes);
             stream.push(&all.into(), &[(1, 1)]);
-            while stream.next().is_some() {}
+            while stream.take().is_some() {}
         }
     }
 
@@ -311,7 +311,7 @@ mod tests {
         batch.bytes = bytes.into();
         let mut stream = Stream::new(Printer::new(0, false), 0, 10);
         stream.push(&batch.bytes, &[]);
-        let seen: Vec<_> = std::iter::from_fn(|| stream.next()).collect();
+        let seen: Vec<_> = std::iter::from_fn(|| stream.take()).collect();
         assert!(
             matches!(
                 &seen[..],
@@ -330,7 +330,7 @@ mod tests {
         let records: Vec<Record> = (0..10).map(record_at).collect();
         let mut stream = Stream::new(Printer::new(0, false), 3, 7);
         stream.push(&encode(&records, Codec::Zstd, |_| ()).bytes, &[]);
-        let seen: Vec<_> = std::iter::from_fn(|| stream.next())
+        let seen: Vec<_> = std::iter::from_fn(|| stream.take())
             .map(|i| {
                 if let Item::Record(p) = i {
                     p.offset

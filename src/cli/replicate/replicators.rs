@@ -79,7 +79,8 @@ impl Replicators<'_> {
             events,
             stop: stop.clone(),
         };
-        let work = tokio::spawn(async move { work.run().await.map(|()| Summary::default()) });
+        let work =
+            tokio::spawn(async move { Box::pin(work.run()).await.map(|()| Summary::default()) });
         let next = async || signals.next().await;
         let ending = accompany(work, feed, &stop, next, CUT_OFF, &mut follow).await;
         follow.close();

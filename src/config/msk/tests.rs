@@ -331,7 +331,7 @@ fn secrets_that_lie_with_amazon_are_wanted_and_then_there() {
     );
     let settings = read(&text).unwrap();
     let stored = Stored::new(arn, Some("password".into())).unwrap();
-    assert_eq!(settings.wanted, [stored.clone()]);
+    assert_eq!(settings.wanted, std::slice::from_ref(&stored));
     let mut amazon = amazon();
     amazon.secrets.insert(stored, Secret::new("hunter3"));
     let settings = read_with(&text, &amazon).unwrap();

@@ -105,7 +105,8 @@ fn journal(plans: &[(Side, Far)]) -> State {
 fn what_comes_next_depends_on_how_far_the_last_plan_came() {
     use Far::{Done, Planned, Starting, Stopped, Stopping, Undone};
     use Side::{Source, Target};
-    let cases: &[(&[(Side, Far)], Next, Next)] = &[
+    type Case<'a> = (&'a [(Side, Far)], Next, Next);
+    let cases: &[Case<'_>] = &[
         // What was planned, what `cutover` does, what `rollback` does.
         (&[], Next::Begin, Next::Nothing),
         (&[(Target, Planned)], Next::GoOn(0), Next::Undo(0)),

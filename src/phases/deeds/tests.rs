@@ -389,9 +389,8 @@ impl Command<'_> {
         for _ in 0..20 {
             sim.lock().kill_at = None;
             sim.lock().fail_at = None;
-            match self.run(sim).await {
-                Some(Ok((_, ended))) => return ended,
-                Some(Err(_)) | None => {}
+            if let Some(Ok((_, ended))) = self.run(sim).await {
+                return ended;
             }
         }
         panic!("it never ends");

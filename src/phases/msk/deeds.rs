@@ -101,7 +101,9 @@ impl Deeds {
                 Lifecycle::Creating
                 | Lifecycle::Running
                 | Lifecycle::Updating
-                | Lifecycle::Other(_) => return self.change(step, direction, &documents).await,
+                | Lifecycle::Other(_) => {
+                    return Box::pin(self.change(step, direction, &documents)).await;
+                }
             }
         }
         let begun = BootInstant::now();
@@ -260,8 +262,8 @@ impl Effects for Deeds {
         match step.name.as_str() {
             LOGIN => keep(Text::Login).await,
             CERTIFICATES => keep(Text::Certificates).await,
-            FORWARD => self.make(step, Direction::Forward).await,
-            REVERSE => self.make(step, Direction::Reverse).await,
+            FORWARD => Box::pin(self.make(step, Direction::Forward)).await,
+            REVERSE => Box::pin(self.make(step, Direction::Reverse)).await,
             _ => Err(unknown(step)),
         }
     }

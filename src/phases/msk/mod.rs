@@ -6,7 +6,9 @@ mod look;
 mod plan;
 mod remove;
 mod sight;
+pub mod state;
 mod told;
+pub mod vantage;
 
 pub use deeds::Deeds;
 pub use look::{Seen, Wanted, look};

@@ -154,7 +154,8 @@ fn asked(msk: &Msk) -> AmazonAsked {
     }
 }
 
-fn documents(msk: &Msk, wanted: &Wanted) -> Result<Documents, Failure> {
+/// The documents as they would be sent, before any secret is there.
+pub(super) fn documents(msk: &Msk, wanted: &Wanted) -> Result<Documents, Failure> {
     let place = place(msk, wanted)?;
     Documents::render(msk, &place, wanted.templates.as_deref())
 }
@@ -172,7 +173,8 @@ fn broken_rules(documents: &Documents) -> Vec<String> {
     all
 }
 
-async fn replicators_of(
+/// The replicators beside what they are asked for.
+pub(super) async fn replicators_of(
     clients: &Clients,
     documents: Option<&Documents>,
     wanted: &Wanted,
@@ -212,10 +214,10 @@ async fn replicators_of(
     Ok(seen)
 }
 
-/// The external cluster by the replicators' listener, as their user, trusting whom they trust.
-async fn listener(msk: &Msk, names: &Names) -> ListenerSeen {
+/// How the replicators reach the external cluster: by their listener, as their user, trusting whom they trust.
+pub(super) fn as_replicators(msk: &Msk) -> Connection {
     let login = &msk.source_login;
-    let connection = Connection {
+    Connection {
         side: Side::Source,
         bootstrap: msk.source_bootstrap.clone(),
         auth: Auth::Scram {
@@ -232,7 +234,12 @@ async fn listener(msk: &Msk, names: &Names) -> ListenerSeen {
         }),
         connect_timeout: Duration::from_secs(10),
         request_timeout: Duration::from_secs(30),
-    };
+    }
+}
+
+/// The external cluster as the replicators would meet it.
+async fn listener(msk: &Msk, names: &Names) -> ListenerSeen {
+    let connection = as_replicators(msk);
     let reason = "no connection to the replicators' listener";
     let source = match Source::connect(&connection).await {
         Ok(source) => source,

@@ -23,7 +23,7 @@ use crate::documents::read;
 /// Every one with its `event`, and whether it has all that its section tells.
 pub fn all() -> Vec<(Value, bool)> {
     let lines = events().into_iter().map(|event| (value(&event), true));
-    let documents = [statuses(), reports(), plans(), rest()].concat();
+    let documents = [statuses(), reports(), plans(), rest(), replicators()].concat();
     let documents = documents.into_iter().map(|document| (document, false));
     lines
         .chain(documents)
@@ -387,6 +387,58 @@ fn rest() -> Vec<Value> {
     ]
 }
 
+/// Both replicators, one of them with everything and the other not there.
+#[cfg(feature = "aws")]
+fn replicators() -> Vec<Value> {
+    use kafka_migrate::{
+        msk::Direction,
+        phases::msk::state::{LogLine, Number, One, Replicators},
+    };
+    let text = || "a text".to_owned();
+    let number = |value: Option<f64>| Number {
+        metric: "MessageLag",
+        cluster: value.map(|_| text()),
+        value,
+        age_ms: value.map(|_| 61_000),
+        stale: false,
+        reason: value.is_none().then(text),
+    };
+    let one = |is_there: bool| One {
+        direction: Direction::Forward,
+        name: text(),
+        state: is_there.then(text),
+        says: is_there.then(text),
+        advice: is_there.then(text),
+        created_ms: is_there.then_some(1),
+        numbers: match is_there {
+            true => vec![number(Some(0.5)), number(None)],
+            false => Vec::new(),
+        },
+        numbers_trouble: is_there.then(text),
+    };
+    let line = |is_known: bool| LogLine {
+        at_ms: 1,
+        text: text(),
+        cause: is_known.then_some("a cause"),
+        cure: is_known.then_some("a cure"),
+    };
+    let inside = |is_full: bool| {
+        let seen = Replicators {
+            replicators: vec![one(true), one(false)],
+            log: vec![line(true), line(false)],
+            log_trouble: is_full.then(text),
+        };
+        let mut value = named("replicators", &seen);
+        value["source_cluster"] = text().into();
+        value["target_cluster"] = text().into();
+        let to = |to: Option<&str>| json!({ "name": text(), "at": "source", "moving_to": to });
+        value["applications"] = json!([to(None), to(Some("target"))]);
+        value["journal_trouble"] = json!(is_full.then(text));
+        value
+    };
+    vec![inside(true), inside(false)]
+}
+
 /// A line that comes only while a cluster is away; its fields as they stand in the source.
 fn cannot_look() -> Value {
     let text = read("src/cli/status/watch.rs");
@@ -408,4 +460,10 @@ fn cannot_look() -> Value {
         };
     }
     line
+}
+
+/// A build without AWS has none.
+#[cfg(not(feature = "aws"))]
+fn replicators() -> Vec<Value> {
+    Vec::new()
 }

@@ -1,5 +1,11 @@
 //! `preflight` where MSK Replicator copies: everything is asked before the half hour begins, and each thing that is wrong is named.
 
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpListener,
+    thread,
+};
+
 use serde_json::Value;
 
 use super::{ALTER_CONFIGS, LITERAL, Scene, TOPIC, external};
@@ -104,4 +110,64 @@ fn a_right_that_the_replicators_user_lacks_is_found_as_that_user() {
         rights["commands"].to_string().contains("kafka-acls.sh"),
         "{rights}"
     );
+}
+
+/// Tells whoever asks which subnet it is in, as the metadata of an EC2 instance does; its address.
+fn metadata(subnet: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it has an address");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut request = BufReader::new(&stream);
+            let mut line = String::new();
+            if request.read_line(&mut line).is_err() {
+                continue;
+            }
+            let mut header = String::from("-");
+            while !header.trim().is_empty() {
+                header.clear();
+                if request.read_line(&mut header).is_err() {
+                    break;
+                }
+            }
+            let (body, more) = match &*line {
+                line if line.contains("/api/token") => {
+                    ("token", "x-aws-ec2-metadata-token-ttl-seconds: 600\r\n")
+                }
+                line if line.contains("subnet-id") => (subnet, ""),
+                _ => ("0a:1b/", ""),
+            };
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n{more}\r\n{body}"
+            );
+            drop(stream.write_all(answer.as_bytes()));
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn what_was_seen_in_a_subnet_is_evidence_elsewhere() {
+    let scene = Scene::new("msk-vantage");
+    let look = |subnet| {
+        let call = scene.command(&["preflight", "--from-here", "--out", "vantage.json"]);
+        let call = call.env("AWS_EC2_METADATA_DISABLED", "false");
+        call.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata(subnet))
+            .finish()
+    };
+    let elsewhere = look("subnet-99");
+    elsewhere.assert_exit(3);
+    elsewhere.assert_says("none of the replicators'");
+    assert!(!scene.migration.path("vantage.json").exists());
+    look("subnet-02").assert_exit(0);
+    let asked = scene.run(&["preflight", "--json", "--vantage", "vantage.json"]);
+    let verdict = verdict(&asked, "G314");
+    assert_eq!(verdict["verdict"], "pass", "{verdict}");
+    assert!(verdict.to_string().contains("subnet-02"), "{verdict}");
+    std::fs::write(scene.migration.path("vantage.json"), "{}").expect("it is written");
+    scene
+        .run(&["preflight", "--vantage", "vantage.json"])
+        .assert_exit(2);
 }

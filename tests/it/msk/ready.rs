@@ -110,7 +110,7 @@ fn both_witnesses_open_the_gates_and_either_of_them_closes_them() {
     // More than CloudWatch knows of waits on the source.
     Load::to(&[(&scene.topic, 2)]).fill(external(), 2500);
     let asked = scene.run(&["ready", "--json"]);
-    assert_says(&asked, "G318", "block", "2,500 by the clusters");
+    assert_says(&asked, "G318", "block", "further apart than 1,000");
     // A replicator that does not run is no way back, whatever the numbers say.
     scene
         .aws
@@ -118,4 +118,57 @@ fn both_witnesses_open_the_gates_and_either_of_them_closes_them() {
     let asked = scene.run(&["ready", "--json"]);
     assert_says(&asked, "G317", "block", "is failed");
     assert_says(&asked, "G304", "block", "security groups both ways");
+}
+
+#[test]
+fn status_shows_both_with_the_age_of_each_number_and_what_the_log_says() {
+    let scene = Scene::new("msk-status");
+    let before = scene.run(&["status"]);
+    before.assert_exit(0);
+    assert!(before.stdout.contains("not there"), "{before}");
+    scene.run(&["replicate"]).assert_exit(0);
+    publish(&scene, 12.0);
+    scene.aws.log(
+        super::LOGS,
+        "stream",
+        "ERROR Timestamp 1700000000000 of message with offset 0 is out of range. Topic: orders, Partition: 1",
+    );
+    let shown = scene.run(&["status"]);
+    shown.assert_exit(0);
+    for wanted in [
+        "running",
+        "12 (",
+        " ago)",
+        "unknown",
+        "is out of range",
+        "raise message.timestamp.before.max.ms",
+        "replicate",
+    ] {
+        assert!(shown.stdout.contains(wanted), "{wanted}: {shown}");
+    }
+    let document = scene.run(&["status", "--json"]);
+    let document: Value = serde_json::from_str(&document.stdout).expect("it is JSON");
+    assert_eq!(document["event"], "replicators");
+    assert_eq!(document["replicators"][0]["state"], "running");
+    let numbers = document["replicators"][0]["numbers"].as_array();
+    let numbers = numbers.expect("a list").iter();
+    let mut throughput = numbers.filter(|one| one["metric"] == "ReplicatorThroughput");
+    let throughput = throughput
+        .next()
+        .expect("it is there, with why it has no value");
+    assert!(
+        throughput["value"].is_null() && throughput["reason"].is_string(),
+        "{document}"
+    );
+    scene.aws.fail(
+        &scene.names[0],
+        "AccessDenied",
+        "Cannot assume the execution role",
+    );
+    let shown = scene.run(&["status"]);
+    assert!(
+        shown.stdout.contains("failed") && shown.stdout.contains("trust policy"),
+        "{shown}"
+    );
+    scene.run(&["status", "--watch"]).assert_exit(2);
 }

@@ -11,7 +11,8 @@ use crate::support::aws::{
 #[test]
 fn credentials_that_are_missing_refused_or_expired_are_told_apart() {
     let scene = Scene::new("msk-login");
-    let cases: [(&[(&str, &str)], &str, &str); 3] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+    let cases: [Case<'_>; 3] = [
         (
             &[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")],
             "K300",
