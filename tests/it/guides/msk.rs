@@ -1,12 +1,7 @@
 //! docs/guides/self-managed-to-msk.md: three applications go to MSK, one comes back and goes again, all is cleaned up; under load, on a
 //! fake AWS whose replicators copy between two real clusters.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    sync::{Arc, atomic::Ordering},
-    thread,
-};
+use std::{collections::BTreeMap, fs, sync::atomic::Ordering, thread};
 
 use super::{Shell, name};
 use crate::{
@@ -16,14 +11,19 @@ use crate::{
     },
     support::{
         self,
-        aws::{Aws, clusters::Cluster},
-        carriage::{Carriage, PATIENCE},
+        aws::{
+            Aws,
+            carrier::{Carrier, Place},
+            clusters::Cluster,
+        },
         kafka::{Kafka, MIGRATOR, Version},
         wait,
     },
 };
 
 const PAGE: &str = "docs/guides/self-managed-to-msk.md";
+/// How long what is copied may take to be seen.
+const PATIENCE: Duration = Duration::from_secs(120);
 const NAMES: [&str; 3] = ["orders", "order-status", "customer-notification"];
 const TOPICS: [&str; 2] = ["orders", "order_status"];
 
@@ -124,10 +124,15 @@ fn the_guide_from_a_self_managed_cluster_to_msk_and_the_way_back() {
     }
     let place = support::scratch("guide-msk");
     let company = Company::start(place.path(), &external, &msk);
-    let aws = Arc::new(Aws::start());
+    let aws = Aws::start();
     let arn = aws.add_cluster(Cluster::standard("my-cluster"));
     aws.add_log_group("/msk/replicator/shop");
-    Carriage::between(&aws, &external, &msk);
+    let side = |kafka: &Kafka, id: &str| Place {
+        id: id.to_owned(),
+        bootstrap: kafka.bootstrap(),
+    };
+    let id = external.metadata().cluster_id;
+    let _carrier = Carrier::attach(&aws, side(&external, &id), side(&msk, "msk"));
     let file = |name: &str, text: &str| {
         fs::write(place.path().join(name), text).expect("the scratch directory is writable");
     };
@@ -178,7 +183,10 @@ fn loosely(said: &str) -> String {
             () if bare.contains("arn:aws") => "ARN".to_owned(),
             () if bare.starts_with(|letter: char| letter.is_ascii_digit()) => "N".to_owned(),
             // One of them is written otherwise than several.
-            () => word.trim_end_matches([',', ')', ';']).trim_end_matches('s').to_owned(),
+            () => word
+                .trim_end_matches([',', ')', ';'])
+                .trim_end_matches('s')
+                .to_owned(),
         }
     };
     let line = |line: &str| {
@@ -200,7 +208,10 @@ fn announced(said: &str) -> BTreeMap<String, u64> {
         }
         if let Some((before, _)) = line.split_once(" to be read again") {
             // `… 13 records in 3 partitions`
-            let words: Vec<&str> = before.split([' ', ',']).filter(|one| !one.is_empty()).collect();
+            let words: Vec<&str> = before
+                .split([' ', ','])
+                .filter(|one| !one.is_empty())
+                .collect();
             let at = words.iter().position(|word| word.starts_with("record"));
             let count = at.and_then(|at| words[at - 1].parse::<u64>().ok());
             *all.entry(moving.to_owned()).or_insert(0) += count.expect("it says how many");

@@ -2,4 +2,5 @@
 
 pub mod applications;
 pub mod judged;
+mod positions;
 mod story;

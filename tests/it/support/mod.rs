@@ -9,7 +9,6 @@
 )]
 
 pub mod aws;
-pub mod carriage;
 pub mod certificates;
 pub mod codecs;
 pub mod copier;
