@@ -1,7 +1,7 @@
 //! docs/guides/self-managed-to-msk.md: three applications go to MSK, one comes back and goes again, all is cleaned up; under load, on a
 //! fake AWS whose replicators copy between two real clusters.
 
-use std::{collections::BTreeMap, fs, sync::atomic::Ordering, thread};
+use std::{collections::BTreeMap, fs, sync::atomic::Ordering, thread, time::Duration};
 
 use super::{Shell, name};
 use crate::{
