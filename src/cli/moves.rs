@@ -7,54 +7,45 @@ use std::{
 };
 
 use clap::Args;
-use serde::Serialize;
 
 use super::{
     Global, ask, connect, journal, plan,
     replicate::accompany::{Feed, accompany},
-    verdicts, waived,
 };
 use crate::{
-    clock::BootInstant,
     cluster::{Cluster, Source, Target},
     config::Settings,
-    engine::{Stop, StopSignal, Summary},
+    engine::{StopSignal, Summary},
     error::Failure,
-    events::{Event, Events},
+    events::Events,
     exit::Exit,
-    gates::{self, Guards, Hold, Standing},
-    model::{
-        application::Application, connection::Connection, names::Side, patterns::Patterns,
-        secret::Secret,
-    },
-    observe::{Depth, Eyes, Subject},
+    model::{application::Application, names::Side, patterns::Patterns},
     phases::{
-        by_content::{ByContent, MSK_MARK},
+        by_content::MSK_MARK,
         course::{self, Next},
         cutover,
-        deeds::{self, Deeds, Said, Waits},
-        live::{self, Gates, Live},
+        deeds::Waits,
+        live,
         moving::{Move, counted},
         rollback,
-        standing::{self, phase_to},
+        standing::phase_to,
         waves,
     },
     run::{
         confirm::{self, Question},
-        executor::{Ended, Executor},
-        hooks::{Hook, Kept},
-        lock::RunnerLock,
+        hooks::Hook,
         plan::Plan,
         signals::Signals,
-        state::{Record, State},
+        state::State,
     },
-    ui::{Screen, numbers},
+    ui::Screen,
 };
+
+mod asks;
+mod work;
 
 /// A command that was told to stop at once is cut off after this; the journal knows how far it was.
 const CUT_OFF: Duration = Duration::from_secs(1);
-/// Between two looks at the gates.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Which applications.
 #[derive(Debug, Clone, Args)]
@@ -85,7 +76,7 @@ pub struct How {
     pub attest_quiet: Vec<String>,
     /// Nothing may be seen of an application for so long before it counts as stopped [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub quiet: Option<Duration>,
+    pub quiet_for: Option<Duration>,
     /// Wait so long for a person who stops or starts it [default: 10m on a terminal, else not at all]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub wait_for_me: Option<Duration>,
@@ -105,7 +96,7 @@ impl How {
             true => usual.person,
             false => Duration::ZERO,
         };
-        let quiet = self.quiet.unwrap_or(usual.quiet);
+        let quiet = self.quiet_for.unwrap_or(usual.quiet);
         Waits {
             quiet,
             // Without anybody there it is looked once, for as long as it has to be quiet.
@@ -187,7 +178,7 @@ impl Moves<'_> {
             told: &|_| (),
         };
         let moved = Arc::new(Mutex::new(Vec::new()));
-        let work = Work {
+        let work = work::Work {
             moved: moved.clone(),
             to: self.to,
             which: self.which.clone(),
@@ -348,7 +339,7 @@ impl Moves<'_> {
         let warning = match self.kind {
             Kind::Moves => format!(
                 "{what}: stopped on the {}, started on the {}",
-                super::moves::other(self.to),
+                other(self.to),
                 self.to
             ),
             Kind::AlreadyMoved => format!("{what}: from now on the {}'s", self.to),
@@ -483,7 +474,7 @@ pub async fn planned(settings: &Settings, to: Side, name: &str) -> Result<Plan, 
         dry_run: true,
         plan: None,
         attest_quiet: Vec::new(),
-        quiet: None,
+        quiet_for: None,
         wait_for_me: None,
         drain_within: None,
         positions_within: None,
@@ -506,324 +497,4 @@ pub async fn planned(settings: &Settings, to: Side, name: &str) -> Result<Plan, 
         )
         .next("kafka-migrate status")
     })
-}
-
-/// An application that is where it was to be.
-#[derive(Serialize)]
-struct Moved {
-    event: &'static str,
-    application: String,
-    side: String,
-    said: String,
-}
-
-/// A move that is done, apart from what shows it.
-struct Work {
-    moved: Arc<Mutex<Vec<Moved>>>,
-    to: Side,
-    which: Which,
-    how: How,
-    kind: Kind,
-    settings: Settings,
-    given: Option<Plan>,
-    events: Events,
-    stop: StopSignal,
-    command: String,
-}
-
-impl Work {
-    async fn run(self) -> Result<(), Failure> {
-        let lock = RunnerLock::take(&self.settings.state)?;
-        let moves = Moves {
-            to: self.to,
-            which: &self.which,
-            how: &self.how,
-            kind: self.kind,
-        };
-        let clusters = moves.connect(&self.settings).await?;
-        let looked = moves.look(&self.settings, &clusters).await?;
-        let order = moves.order(&looked.applications, &looked.topics)?;
-        let order: Vec<Application> = order.into_iter().cloned().collect();
-        let phase = phase_to(self.to);
-        if let Some(given) = &self.given {
-            self.still_holds(given, &moves, &clusters, &looked, &order)
-                .await?;
-        }
-        let (source, target) = (&clusters.source, clusters.target.as_ref());
-        let opened = journal::open_at(&self.settings, source, target, &lock, phase);
-        let (mut journal, notes) = Box::pin(opened).await?;
-        for text in notes {
-            self.events.send(Event::Trouble { text });
-        }
-        let beating = journal.store().beat();
-        let mut outcome = Ok(());
-        for application in &order {
-            // What was done a moment ago counts.
-            let now = Looked {
-                state: journal.state().clone(),
-                applications: looked.applications.clone(),
-                topics: looked.topics.clone(),
-                ids: looked.ids.clone(),
-            };
-            outcome = Box::pin(self.one(&moves, &clusters, &now, &mut journal, application)).await;
-            if outcome.is_err() {
-                break;
-            }
-        }
-        journal.append(Record::Left).await?;
-        drop(beating);
-        let unclaimed = waves::unclaimed(&looked.applications, &looked.topics);
-        if outcome.is_ok() && self.which.all && !unclaimed.is_empty() {
-            let text = format!(
-                "whoever writes {} is in no application of the file, and has not moved",
-                unclaimed.join(", ")
-            );
-            self.events.send(Event::Trouble { text });
-        }
-        outcome
-    }
-
-    async fn still_holds(
-        &self,
-        given: &Plan,
-        moves: &Moves<'_>,
-        clusters: &Clusters,
-        looked: &Looked,
-        order: &[Application],
-    ) -> Result<(), Failure> {
-        let [application] = order else {
-            return Err(Failure::new(
-                Exit::Usage,
-                "K437",
-                "a plan is of one application; name it with --app",
-            ));
-        };
-        let of = made_of(self.to, &self.settings, clusters, looked, application).await?;
-        let next = course::next(&looked.state, &application.name, self.to);
-        if let Next::GoOn(number) = next {
-            // What was begun by this very plan is gone on with, whatever it has changed by now.
-            let begun = &looked.state.courses[number as usize].plan;
-            if begun.fingerprint() == given.fingerprint() {
-                return Ok(());
-            }
-        }
-        given.still_holds(&moves.new_plan(&of))
-    }
-
-    async fn one<S: crate::run::journal::Store>(
-        &self,
-        moves: &Moves<'_>,
-        clusters: &Clusters,
-        looked: &Looked,
-        journal: &mut crate::run::journal::Journal<S>,
-        application: &Application,
-    ) -> Result<(), Failure> {
-        let name = &application.name;
-        let next = course::next(&looked.state, name, self.to);
-        if next == Next::Nothing {
-            self.say(name, format!("{name} is on the {} already", self.to));
-            return Ok(());
-        }
-        let of = made_of(self.to, &self.settings, clusters, looked, application).await?;
-        let plan = course::plan_of(&looked.state, next, || moves.new_plan(&of));
-        // An undo does the steps of the plan that went the other way.
-        let to = standing::goal(&plan.phase).unwrap_or(self.to);
-        let world = self.world(clusters, looked, application, &plan)?;
-        let said = Said {
-            quiet: self.how.attest_quiet.clone(),
-            by: waived::by(),
-        };
-        let course = match next {
-            Next::GoOn(number) | Next::Undo(number) => looked.state.courses.get(number as usize),
-            Next::Nothing | Next::Begin | Next::Replace(_) => None,
-        };
-        let (stopped, started) = deeds::begun(course);
-        let deeds = Deeds {
-            world: &world,
-            events: &self.events,
-            application,
-            to,
-            plan: &plan,
-            waits: self.how.waits(),
-            said: &said,
-            stopped,
-            started,
-            command: &self.command,
-        };
-        let listen = self.stop.listen();
-        let mut executor = Executor {
-            journal,
-            effects: &deeds,
-            events: &self.events,
-            stop: &|| *listen.borrow() != Stop::No,
-        };
-        let ended = course::run(&mut executor, next, &plan).await?;
-        self.conclude(name, next, ended)
-    }
-
-    fn conclude(&self, name: &str, next: Next, ended: Ended) -> Result<(), Failure> {
-        match (ended, next) {
-            (Ended::Done, _) => {
-                self.say(name, format!("{name} is on the {}", self.to));
-                Ok(())
-            }
-            (Ended::Undone(_), Next::Undo(_)) => {
-                self.say(name, format!(
-                    "{name} is on the {}: nothing of it had been started on the other side",
-                    self.to
-                ));
-                Ok(())
-            }
-            (Ended::Undone(failure), _) => Err(failure.cause(format!(
-                "nothing was switched: {name} runs on the {} as before, unless you stopped it yourself",
-                other(self.to)
-            ))),
-            (Ended::Attention(failure), _) => Err(failure),
-            (Ended::Stopped(before), _) => Err(Failure::new(
-                Exit::Interrupted,
-                "K447",
-                format!("stopped before a step, as asked: {before}"),
-            )
-            .hint("the same command goes on with it; the way back is open, too")),
-        }
-    }
-
-    fn say(&self, name: &str, said: String) {
-        if let Ok(mut moved) = self.moved.lock() {
-            moved.push(Moved {
-                event: "moved",
-                application: name.to_owned(),
-                side: self.to.to_string(),
-                said,
-            });
-        }
-    }
-
-    fn world(
-        &self,
-        clusters: &Clusters,
-        looked: &Looked,
-        application: &Application,
-        plan: &Plan,
-    ) -> Result<Live<ByContent, Asks>, Failure> {
-        let settings = &self.settings;
-        let source: Cluster = (*clusters.source).clone();
-        let target: Option<Cluster> = clusters.target.as_ref().map(|target| (**target).clone());
-        let mark = carrier_of(settings).unwrap_or(MSK_MARK);
-        let carrier = ByContent::new(
-            source.clone(),
-            target.clone().unwrap_or_else(|| source.clone()),
-            mark,
-        );
-        let only = looked
-            .applications
-            .iter()
-            .position(|one| one.name == application.name);
-        let mut subject = verdicts::subject(settings, None);
-        subject.applications.clone_from(&looked.applications);
-        subject.only = only;
-        let words = looked.state.waived.iter();
-        let mut words: Vec<_> = words
-            .filter(|word| word.counts_for(Some(&application.name)))
-            .collect();
-        words.sort_by_key(|word| word.application.is_none());
-        let waivers = words.into_iter().map(|word| gates::Waiver {
-            code: word.gate.clone(),
-            reason: word.reason.clone(),
-        });
-        Ok(Live {
-            migration: settings.name.clone(),
-            phase: plan.phase.clone(),
-            bootstrap: [&settings.source, &settings.target].map(|side| side.bootstrap.join(",")),
-            scope: settings.scope.clone(),
-            application: application.clone(),
-            kept: kept([&settings.source, &settings.target]),
-            carrier,
-            gates: Asks {
-                subject,
-                limits: settings.ready,
-                waivers: waivers.collect(),
-                stop: self.stop.clone(),
-            },
-            source,
-            target,
-        })
-    }
-}
-
-/// What must not reach a hook: passwords of both sides.
-fn kept(sides: [&Connection; 2]) -> Kept {
-    let mut secrets = Vec::new();
-    for side in sides {
-        side.login(&mut |name, value| {
-            if name == "sasl.password" {
-                secrets.push(Secret::new(value));
-            }
-        });
-    }
-    Kept {
-        variables: Vec::new(),
-        secrets,
-    }
-}
-
-/// Asks the gates of one application.
-struct Asks {
-    subject: Subject,
-    limits: crate::model::limits::Limits,
-    waivers: Vec<gates::Waiver>,
-    stop: StopSignal,
-}
-
-impl Gates for Asks {
-    async fn ask(&self, application: &str, hold: bool) -> Result<String, Failure> {
-        let mut eyes = Eyes::new(self.subject.clone());
-        let hold_for = match hold {
-            true => self.limits.hold,
-            false => Duration::ZERO,
-        };
-        let mut hold = Hold::new(hold_for);
-        let begun = BootInstant::now();
-        let listen = self.stop.listen();
-        loop {
-            let seen = Box::pin(eyes.look(Depth::Ready)).await;
-            let found = gates::ask(Guards::Cutover, &seen, &self.limits, &self.waivers);
-            match hold.note(begun.elapsed(), &found) {
-                Standing::Open => {
-                    let held = numbers::time(hold_for);
-                    let count = numbers::of(found.len() as u64, "gate");
-                    return Ok(format!("{count} open, held {held}"));
-                }
-                Standing::Closed => return Err(closed(application, &found)),
-                Standing::Holding => {}
-            }
-            if *listen.borrow() != Stop::No {
-                return Err(Failure::new(
-                    Exit::Interrupted,
-                    "K447",
-                    "stopped while the gates were watched, as asked",
-                ));
-            }
-            tokio::time::sleep(PAUSE.min(hold_for / 4).max(Duration::from_millis(200))).await;
-        }
-    }
-}
-
-fn closed(application: &str, found: &[gates::Verdict]) -> Failure {
-    let closed: Vec<&gates::Verdict> = found.iter().filter(|one| one.holds_up).collect();
-    let failure = Failure::new(
-        Exit::NotReady,
-        "K480",
-        format!(
-            "{} closed for {application}",
-            numbers::of(closed.len() as u64, "gate")
-        ),
-    );
-    let lines = closed.iter().take(5);
-    lines
-        .fold(failure, |failure, one| {
-            failure.cause(format!("{} {}: {}", one.code, one.name, one.evidence))
-        })
-        .hint("whoever can do without one of them says so with `ready --waive`")
-        .next(format!("kafka-migrate ready --app {application}"))
 }

@@ -18,7 +18,10 @@ fn without_arguments_the_help_is_shown() {
         "pause",
         "status",
         "ready",
+        "cutover",
+        "rollback",
         "verify",
+        "cleanup",
         "config",
         "explain",
     ] {
@@ -44,7 +47,10 @@ fn help_names_the_commands_that_work_and_no_others() {
       throttle     Give a running engine another limit of bytes per second, from anywhere
       status       Show where the migration is: the engine, the lag of each topic, what is in the way
       ready        Ask the gates whether applications may move
+      cutover      Move applications to the target: stop, drain, positions, start
+      rollback     Take applications back to the source, at any time until `cleanup`
       verify       Compare source and target, record by record
+      cleanup      Remove what the migration made, once no application depends on it
       config       Show the settings in force, each with its origin
       explain      Explain a code: a gate (G204) or an error (K101)
       completions  Print completions for a shell

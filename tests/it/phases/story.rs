@@ -39,9 +39,10 @@ use super::{
     judged::judge,
 };
 use crate::support::{
+    Dice,
     copier::{Begin, Copier, Direction, Exchange},
     kafka::Kafka,
-    scratch, shared_pair, unique, wait,
+    scratch, seed, shared_pair, unique, wait,
 };
 
 /// Gates have tests of their own.
@@ -197,6 +198,12 @@ impl Company {
 
     /// Moves one application, as the commands do.
     fn move_one(&mut self, name: &str, to: Side) -> (Next, Ended) {
+        self.move_for(name, to, Duration::MAX)
+            .expect("nobody cuts it off")
+    }
+
+    /// The same, cut off after a time, wherever it is by then: `None`.
+    fn move_for(&mut self, name: &str, to: Side, limit: Duration) -> Option<(Next, Ended)> {
         let application = self.application(name).clone();
         let (events, mut told) = Events::channel();
         let moved = self.runtime.block_on(async {
@@ -275,8 +282,9 @@ impl Company {
                 events: &events,
                 stop: &|| false,
             };
-            let ended = course::run(&mut executor, next, &plan).await;
-            (next, ended.expect("the journal is kept"))
+            let run = course::run(&mut executor, next, &plan);
+            let ended = tokio::time::timeout(limit, run).await.ok()?;
+            Some((next, ended.expect("the journal is kept")))
         });
         drop(events);
         while let Ok(event) = told.try_recv() {
@@ -285,6 +293,8 @@ impl Company {
             } = &event
                 && step == "positions"
                 && state == "done"
+                // What was asked by a run before is counted there.
+                && !said.starts_with("an earlier run")
             {
                 *self.announced.get_mut(name).expect("one of the three") += announced(said);
             }
@@ -363,7 +373,8 @@ fn announced(said: &str) -> u64 {
     count.unwrap_or_else(|| panic!("{said:?} announces nothing"))
 }
 
-fn connection(side: Side, kafka: &Kafka) -> Connection {
+/// How to reach one side.
+pub fn connection(side: Side, kafka: &Kafka) -> Connection {
     Connection {
         side,
         bootstrap: kafka.bootstrap(),
@@ -425,4 +436,35 @@ fn order_status_goes_over_comes_back_and_all_three_follow_in_any_order() {
         let calls = company.applications.calls();
         assert_eq!(calls.len(), 10, "{calls:?}");
     }
+}
+
+#[test]
+fn cut_off_at_any_moment_it_goes_on_and_ends_on_one_side() {
+    let (source, target) = shared_pair();
+    let mut company = Company::new(source, target, 50);
+    let mut dice = Dice::new(seed());
+    for to in [Side::Target, Side::Source, Side::Target] {
+        let mut cuts = 0;
+        let mut ended = None;
+        while ended.is_none() {
+            // Later each time, so that it comes to its end.
+            let limit = 100 + dice.between(0, 400) + cuts * 400;
+            ended = company.move_for("order-status", to, Duration::from_millis(limit));
+            assert!(
+                company.applications.runs("order-status").len() < 2,
+                "it runs on both sides"
+            );
+            cuts += 1;
+        }
+        let (_, ended) = ended.expect("it came to its end");
+        eprintln!("to the {to}: {cuts} starts, {ended:?}");
+        // Whatever turned it round was undone; then it goes the whole way.
+        if !matches!(ended, Ended::Done) {
+            company.goes("order-status", to);
+        }
+        assert_eq!(company.applications.runs("order-status"), [to.to_string()]);
+        company.wait_for_more(50);
+    }
+    // What each cut run announced counts, so that the sum is an upper bound.
+    company.judge();
 }

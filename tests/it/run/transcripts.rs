@@ -60,6 +60,16 @@ const COMMANDS: &[(&str, &[&str], &[&str])] = &[
     ("man", &["man"], &["man", "woman"]),
 ];
 
+/// Commands that only work where MSK Replicator copies, with what they say elsewhere: what they do is tested there.
+const FOR_MSK: [(&str, &[&str]); 3] = [
+    ("cutover", &["cutover", "--all", "--confirm", "transcripts"]),
+    (
+        "rollback",
+        &["rollback", "--all", "--confirm", "transcripts"],
+    ),
+    ("cleanup", &["cleanup", "--confirm", "transcripts"]),
+];
+
 /// Those whose screens move: what stands there in the end is told, what passed by is not.
 const MOVING: [&str; 2] = ["replicate", "verify"];
 /// Those that print what other tests compare, or a file of the shell's.
@@ -82,7 +92,8 @@ fn every_command_of_the_help_has_its_transcripts() {
         .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
         .filter(|word| !word.is_empty())
         .collect();
-    let known: BTreeSet<&str> = COMMANDS.iter().map(|(name, ..)| *name).collect();
+    let mut known: BTreeSet<&str> = COMMANDS.iter().map(|(name, ..)| *name).collect();
+    known.extend(FOR_MSK.map(|(name, _)| name));
     assert_eq!(listed, known);
 }
 
@@ -324,6 +335,11 @@ fn transcripts_of_success_and_of_failure() {
             "config" => on(&broken, command).env("KAFKA_MIGRATE_NAME", "NOT GOOD"),
             _ => on(&broken, command),
         };
+        let transcript = transcript(&marks, name, calls, command);
+        assert_snapshot!(format!("{name}-fails"), transcript);
+    }
+    for (name, command) in FOR_MSK {
+        let calls = |command: &[&str]| on(&migration, command);
         let transcript = transcript(&marks, name, calls, command);
         assert_snapshot!(format!("{name}-fails"), transcript);
     }

@@ -1,0 +1,91 @@
+//! The gates of one application, asked before it moves: as `ready` asks them, and for as long as they have to hold.
+
+use std::time::Duration;
+
+use crate::{
+    cli::sight,
+    clock::BootInstant,
+    config::Settings,
+    engine::{Stop, StopSignal},
+    error::Failure,
+    exit::Exit,
+    gates::{self, Guards, Hold, Standing},
+    observe::{Depth, Eyes, Subject},
+    phases::live::Gates,
+    ui::numbers,
+};
+
+/// Between two looks at the gates.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Asks the gates of one application.
+pub struct Asks {
+    /// What is looked at.
+    pub subject: Subject,
+    /// The settings in force; the limits of the gates are among them.
+    pub settings: Settings,
+    /// What a person lets pass.
+    pub waivers: Vec<gates::Waiver>,
+    /// Asked whether to stop.
+    pub stop: StopSignal,
+}
+
+impl Gates for Asks {
+    async fn ask(&self, application: &str, hold: bool) -> Result<String, Failure> {
+        let mut eyes = Eyes::new(self.subject.clone());
+        let hold_for = match hold {
+            true => self.settings.ready.hold,
+            false => Duration::ZERO,
+        };
+        let mut hold = Hold::new(hold_for);
+        let begun = BootInstant::now();
+        let listen = self.stop.listen();
+        loop {
+            let mut seen = Box::pin(eyes.look(Depth::Ready)).await;
+            Box::pin(sight::add(&self.settings, &mut seen, Depth::Ready)).await;
+            let limits = &self.settings.ready;
+            let found = gates::ask(Guards::Cutover, &seen, limits, &self.waivers);
+            match hold.note(begun.elapsed(), &found) {
+                Standing::Open => {
+                    let held = numbers::time(hold_for);
+                    let count = numbers::of(found.len() as u64, "gate");
+                    return Ok(format!("{count} open, held {held}"));
+                }
+                Standing::Closed => return Err(closed(application, &found)),
+                Standing::Holding => {}
+            }
+            if *listen.borrow() != Stop::No {
+                return Err(Failure::new(
+                    Exit::Interrupted,
+                    "K447",
+                    "stopped while the gates were watched, as asked",
+                ));
+            }
+            // CloudWatch has a new number once a minute, and takes money for each question.
+            let longest = match self.settings.msk {
+                Some(_) => PAUSE * 15,
+                None => PAUSE,
+            };
+            tokio::time::sleep(longest.min(hold_for / 4).max(Duration::from_millis(200))).await;
+        }
+    }
+}
+
+fn closed(application: &str, found: &[gates::Verdict]) -> Failure {
+    let closed: Vec<&gates::Verdict> = found.iter().filter(|one| one.holds_up).collect();
+    let failure = Failure::new(
+        Exit::NotReady,
+        "K480",
+        format!(
+            "{} closed for {application}",
+            numbers::of(closed.len() as u64, "gate")
+        ),
+    );
+    let lines = closed.iter().take(5);
+    lines
+        .fold(failure, |failure, one| {
+            failure.cause(format!("{} {}: {}", one.code, one.name, one.evidence))
+        })
+        .hint("whoever can do without one of them says so with `ready --waive`")
+        .next(format!("kafka-migrate ready --app {application}"))
+}
