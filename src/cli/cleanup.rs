@@ -240,7 +240,7 @@ async fn removes(
 fn not_yet() -> Failure {
     Failure::new(
         Exit::Usage,
-        "K470",
+        "K489",
         "this version does not clean up with backend = \"embedded\" yet",
     )
     .hint("stop `replicate`; its topics are called kafka-migrate.*, and can be deleted")
@@ -370,12 +370,7 @@ impl<R: Removes> Work<R> {
         match ended {
             Ended::Done => Ok(()),
             Ended::Undone(failure) | Ended::Attention(failure) => Err(failure),
-            Ended::Stopped(before) => Err(Failure::new(
-                Exit::Interrupted,
-                "K447",
-                format!("stopped before a step, as asked: {before}"),
-            )
-            .hint("the same command goes on with it")),
+            Ended::Stopped(before) => Err(crate::cli::refusal::stopped_before(&before)),
         }
     }
 }

@@ -276,11 +276,7 @@ impl Moves<'_> {
         let found = self.which.app.iter().map(|name| {
             let mut all = applications.iter();
             all.find(|one| one.name == *name).ok_or_else(|| {
-                Failure::new(
-                    Exit::Usage,
-                    "K030",
-                    format!("there is no application or group {name:?}"),
-                )
+                super::ready::no_application(&format!("there is no application or group {name:?}"))
                 .hint("the file describes applications in [[application]]; where it has none, each group in scope is one")
             })
         });

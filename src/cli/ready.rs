@@ -326,6 +326,11 @@ impl Ready {
     }
 }
 
+/// There is no application of a name that was given.
+pub fn no_application(what: &str) -> Failure {
+    Failure::new(Exit::Usage, "K030", what)
+}
+
 /// The place of the application of that name.
 pub(super) fn place(settings: &Settings, name: &str) -> Result<usize, Failure> {
     let known = &settings.applications;
@@ -333,11 +338,7 @@ pub(super) fn place(settings: &Settings, name: &str) -> Result<usize, Failure> {
         .iter()
         .position(|one| one.name == name)
         .ok_or_else(|| {
-            let failure = Failure::new(
-                Exit::Usage,
-                "K030",
-                format!("the file has no application {name:?}"),
-            );
+            let failure = no_application(&format!("the file has no application {name:?}"));
             let names: Vec<&str> = known.iter().map(|one| &*one.name).collect();
             match names.is_empty() {
                 true => {

@@ -206,7 +206,7 @@ fn of(step: &Step) -> Result<Made, Failure> {
             id,
             note: String::new(),
         }),
-        _ => Err(unknown(step)),
+        _ => Err(step.is_unknown()),
     }
 }
 
@@ -220,27 +220,15 @@ impl<R: Removes, I: Interlock> Effects for Removal<'_, R, I> {
     }
 
     async fn undo(&self, step: &Step, _attempt: u32) -> Result<String, Failure> {
-        Err(unknown(step))
+        Err(step.is_unknown())
     }
 
     async fn attest(&self, step: &Step) -> Result<String, Failure> {
         match step.name.as_str() {
             UNUSED => self.interlock.nobody().await,
-            _ => Err(unknown(step)),
+            _ => Err(step.is_unknown()),
         }
     }
-}
-
-fn unknown(step: &Step) -> Failure {
-    Failure::new(
-        Exit::Refused,
-        "K446",
-        format!(
-            "the plan has a step that this version does not know: {}",
-            step.name
-        ),
-    )
-    .hint("run the version of kafka-migrate that made the plan")
 }
 
 /// Who still depends on what is copied? `groups` are those in scope with members, by side.

@@ -164,7 +164,7 @@ impl<C: Carrier, G: Gates> World for Live<C, G> {
         let Some(path) = path else {
             return Err(Failure::new(
                 Exit::Refused,
-                "K446",
+                "K488",
                 format!(
                     "the plan calls a hook of {} that the file does not name any more",
                     call.application
@@ -203,7 +203,7 @@ pub async fn groups(cluster: &Cluster, of: &Patterns) -> Result<Vec<GroupNow>, F
         let side = cluster.side();
         return Err(Failure::new(
             Exit::NotReady,
-            "K480",
+            "K486",
             format!("group {} of the {side} may not be described, so whether it has members is not known", denied.name),
         )
         .hint("give this login Describe on it"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Failure;
+use crate::{error::Failure, exit::Exit};
 
 /// One step of a plan, as data. What it does is found by its name, so that a plan can be saved, shown and carried elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,21 @@ impl What {
     /// Is it something that the executor does?
     pub fn is_done_here(self) -> bool {
         matches!(self, Self::Effect | Self::Hook)
+    }
+}
+
+impl Step {
+    /// A plan of another version may hold steps that this one does not know.
+    pub fn is_unknown(&self) -> Failure {
+        Failure::new(
+            Exit::Refused,
+            "K446",
+            format!(
+                "the plan has a step that this version does not know: {}",
+                self.name
+            ),
+        )
+        .hint("run the version of kafka-migrate that made the plan")
     }
 }
 

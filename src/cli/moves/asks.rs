@@ -55,10 +55,8 @@ impl Gates for Asks {
                 Standing::Holding => {}
             }
             if *listen.borrow() != Stop::No {
-                return Err(Failure::new(
-                    Exit::Interrupted,
-                    "K447",
-                    "stopped while the gates were watched, as asked",
+                return Err(crate::cli::refusal::stopped_before(
+                    "the gates were not watched long enough",
                 ));
             }
             // CloudWatch has a new number once a minute, and takes money for each question.

@@ -12,7 +12,6 @@ use crate::{
     engine::{Stop, StopSignal},
     error::Failure,
     events::{Event, Events},
-    exit::Exit,
     gates,
     model::names::Side,
     model::{application::Application, connection::Connection, secret::Secret},
@@ -134,11 +133,7 @@ impl Work {
         order: &[Application],
     ) -> Result<(), Failure> {
         let [application] = order else {
-            return Err(Failure::new(
-                Exit::Usage,
-                "K437",
-                "a plan is of one application; name it with --app",
-            ));
+            return Err(crate::cli::refusal::which_application());
         };
         let of = made_of(self.to, &self.settings, clusters, looked, application).await?;
         let next = course::next(&looked.state, &application.name, self.to);
@@ -237,12 +232,7 @@ impl Work {
                 other(self.to)
             ))),
             (Ended::Attention(failure), _) => Err(failure),
-            (Ended::Stopped(before), _) => Err(Failure::new(
-                Exit::Interrupted,
-                "K447",
-                format!("stopped before a step, as asked: {before}"),
-            )
-            .hint("the same command goes on with it; the way back is open, too")),
+            (Ended::Stopped(before), _) => Err(crate::cli::refusal::stopped_before(&before).hint("the way back is open, too")),
         }
     }
 

@@ -352,7 +352,7 @@ impl Effects for Deeds {
         match step.name.as_str() {
             CREATE => self.create().await,
             START => self.start().await,
-            _ => Err(unknown(step)),
+            _ => Err(step.is_unknown()),
         }
     }
 
@@ -369,28 +369,15 @@ impl Effects for Deeds {
             }
             // An engine lives in one process: what another started is not ours.
             START => Ok(self.engine.lock().await.is_some()),
-            _ => Err(unknown(step)),
+            _ => Err(step.is_unknown()),
         }
     }
 
     async fn undo(&self, step: &Step, _attempt: u32) -> Result<String, Failure> {
-        Err(unknown(step))
+        Err(step.is_unknown())
     }
 
     async fn attest(&self, step: &Step) -> Result<String, Failure> {
-        Err(unknown(step))
+        Err(step.is_unknown())
     }
-}
-
-/// A plan of another version may hold steps that this one does not know.
-fn unknown(step: &Step) -> Failure {
-    Failure::new(
-        Exit::Refused,
-        "K446",
-        format!(
-            "the plan has a step that this version does not know: {}",
-            step.name
-        ),
-    )
-    .hint("run the version of kafka-migrate that made the plan")
 }

@@ -7,7 +7,7 @@ use super::{
     wishes::Wishes,
 };
 use crate::{
-    cli::journal,
+    cli::{journal, refusal},
     cluster::{Source, Target},
     config,
     engine::{self, Stop, StopSignal, Summary},
@@ -111,13 +111,7 @@ impl Work {
                 )),
             },
             Ended::Undone(failure) | Ended::Attention(failure) => Err(failure),
-            Ended::Stopped(before) => Err(stopped_before(&before)),
+            Ended::Stopped(before) => Err(refusal::stopped_before(&before)),
         }
     }
-}
-
-/// A signal came while a step was done; the next one was not begun.
-pub fn stopped_before(step: &str) -> Failure {
-    let what = format!("stopped before a step, as asked: {step}");
-    Failure::new(Exit::Interrupted, "K447", what).hint("the same command goes on with it")
 }
