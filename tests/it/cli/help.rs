@@ -197,7 +197,7 @@ fn help_of_init() {
 
 #[test]
 fn help_of_preflight() {
-    assert_snapshot!(Place::empty().transcript(&["preflight", "--help"]), @r#"
+    assert_snapshot!(Place::empty().transcript(&["preflight", "--help"]), @r"
     ── stdout
     Ask whether this migration can work, before anything is copied
 
@@ -211,6 +211,16 @@ fn help_of_preflight() {
     Usage: kafka-migrate preflight [OPTIONS]
 
     Options:
+          --from-here
+              Only look whether every broker can be reached from here, and write that to --out: for a
+              machine in one of the replicators' subnets, where MSK Replicator copies
+
+          --out <FILE>
+              Where --from-here writes what it saw
+
+          --vantage <FILE>
+              What --from-here wrote in one of the subnets; it is believed for a day
+
       -h, --help
               Print help (see a summary with '-h')
 
@@ -239,7 +249,7 @@ fn help_of_preflight() {
               - always: Always
               - never:  Never
     ── exit 0
-    "#);
+    ");
 }
 
 #[test]
@@ -357,16 +367,28 @@ fn help_of_replicate() {
     what was sent is answered, positions are written, and the next start goes on at once. A second
     Ctrl-C stops it at once, which is safe too; the next start then takes some seconds longer.
 
+    With backend = "msk" it makes the secrets and both replicators, follows them until they run (half an
+    hour is usual), and ends; they copy by themselves from then on. The same command changes what the
+    file has otherwise by now.
+
     Usage: kafka-migrate replicate [OPTIONS]
 
     Options:
           --until <WHEN>
-              When to end by itself [default: stopped]
+              When to end by itself [default: stopped; where MSK Replicator copies: running]
 
               Possible values:
               - caught-up: When all that was on the source at the start is on the target; exit 10 if a
                 partition stopped on the way
+              - running:   When both replicators run: MSK Replicator copies by itself from then on
               - stopped:   Never: it runs until somebody stops it
+
+          --direction <DIRECTION>
+              Only the replicator of this direction, where MSK Replicator copies [default: both]
+
+              Possible values:
+              - forward: From the external cluster to MSK
+              - reverse: From MSK to the external cluster
 
           --rate <RATE>
               Read at most so many bytes per second, such as 50MB, or `auto`, or `unlimited`; wins over
@@ -596,13 +618,13 @@ fn an_unknown_flag_names_the_nearest() {
 
 #[test]
 fn a_wrong_value_of_a_flag_names_the_right_ones() {
-    assert_snapshot!(Place::empty().transcript(&["replicate", "--until", "tomorrow"]), @r#"
+    assert_snapshot!(Place::empty().transcript(&["replicate", "--until", "tomorrow"]), @r"
     ── stderr
     error[K004]: invalid value 'tomorrow' for '--until <WHEN>'
-       [possible values: caught-up, stopped]
+       [possible values: caught-up, running, stopped]
     next: kafka-migrate replicate --help      exit 2 (usage)
     ── exit 2
-    "#);
+    ");
     assert_snapshot!(Place::empty().transcript(&["verify", "--at-once", "0"]), @r#"
     ── stderr
     error[K004]: invalid value '0' for '--at-once <N>': 0 is not in 1..=256
@@ -615,7 +637,7 @@ fn a_wrong_value_of_a_flag_names_the_right_ones() {
 fn a_command_line_that_is_not_understood_is_json_where_json_is_asked_for() {
     assert_snapshot!(Place::empty().transcript(&["--json", "cutover"]), @r#"
     ── stdout
-    {"v":1,"at":"DATE","migration":null,"event":"failed","exit":2,"exit_name":"usage","code":"K004","message":"unrecognized subcommand 'cutover'","causes":[],"hints":[],"next":"kafka-migrate --help"}
+    {"v":1,"at":"DATE","migration":null,"event":"failed","exit":2,"exit_name":"usage","code":"K004","message":"the following required arguments were not provided:","causes":["<--app <NAME>|--all>"],"hints":[],"next":"kafka-migrate cutover --help"}
     ── exit 2
     "#);
 }

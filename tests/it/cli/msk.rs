@@ -38,7 +38,7 @@ fn place(source: &str) -> Place {
 #[test]
 fn its_settings_are_shown_with_what_follows_from_others() {
     let place = place("kafka1:9092");
-    assert_snapshot!(place.transcript(&["config"]), @r#"
+    assert_snapshot!(place.transcript(&["config"]), @r"
     ── stdout
     setting                    value                                                 from
     version                    1                                                     migration.toml:1
@@ -79,7 +79,7 @@ fn its_settings_are_shown_with_what_follows_from_others() {
     msk.patience               1h 30m                                                default
     state                      .kafka-migrate/orders                                 default
     ── exit 0
-    "#);
+    ");
 }
 
 #[test]
