@@ -6,7 +6,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Global, ask, connect, journal, plan,
+    Global, ask, connect, journal,
+    moves::not_with_embedded,
+    plan,
     replicate::accompany::{Feed, accompany},
 };
 use crate::{
@@ -26,7 +28,7 @@ use crate::{
     },
     run::{
         confirm::{self, Question},
-        executor::{Ended, Executor},
+        executor::{Ended, Executor, stopped},
         lock::RunnerLock,
         plan::Plan,
         signals::Signals,
@@ -208,7 +210,7 @@ async fn removes(
     state: &State,
 ) -> Result<crate::phases::msk::Removing, Failure> {
     let Some(msk) = &settings.msk else {
-        return Err(not_yet());
+        return Err(not_with_embedded());
     };
     let clients = Box::pin(crate::aws::Clients::open(&msk.region, None)).await;
     let id = state.head.as_ref().map(|head| head.id.to_string());
@@ -234,16 +236,7 @@ async fn removes(
     _clusters: &Clusters,
     _state: &State,
 ) -> Result<Nobody, Failure> {
-    Err(not_yet())
-}
-
-fn not_yet() -> Failure {
-    Failure::new(
-        Exit::Usage,
-        "K470",
-        "this version does not clean up with backend = \"embedded\" yet",
-    )
-    .hint("stop `replicate`; its topics are called kafka-migrate.*, and can be deleted")
+    Err(not_with_embedded())
 }
 
 /// Stands for whoever made something, where nobody can have.
@@ -253,15 +246,15 @@ struct Nobody;
 #[cfg(not(feature = "aws"))]
 impl Removes for Nobody {
     async fn made(&self) -> Result<Vec<cleanup::Made>, Failure> {
-        Err(not_yet())
+        Err(not_with_embedded())
     }
 
     async fn remove(&self, _one: &cleanup::Made) -> Result<String, Failure> {
-        Err(not_yet())
+        Err(not_with_embedded())
     }
 
     async fn is_gone(&self, _one: &cleanup::Made) -> Result<bool, Failure> {
-        Err(not_yet())
+        Err(not_with_embedded())
     }
 
     fn left(&self) -> Vec<Left> {
@@ -370,12 +363,7 @@ impl<R: Removes> Work<R> {
         match ended {
             Ended::Done => Ok(()),
             Ended::Undone(failure) | Ended::Attention(failure) => Err(failure),
-            Ended::Stopped(before) => Err(Failure::new(
-                Exit::Interrupted,
-                "K447",
-                format!("stopped before a step, as asked: {before}"),
-            )
-            .hint("the same command goes on with it")),
+            Ended::Stopped(before) => Err(stopped(&before)),
         }
     }
 }

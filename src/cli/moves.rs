@@ -76,7 +76,7 @@ pub struct How {
     pub attest_quiet: Vec<String>,
     /// Nothing may be seen of an application for so long before it counts as stopped [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub quiet: Option<Duration>,
+    pub quiet_for: Option<Duration>,
     /// Wait so long for a person who stops or starts it [default: 10m on a terminal, else not at all]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub wait_for_me: Option<Duration>,
@@ -96,7 +96,7 @@ impl How {
             true => usual.person,
             false => Duration::ZERO,
         };
-        let quiet = self.quiet.unwrap_or(usual.quiet);
+        let quiet = self.quiet_for.unwrap_or(usual.quiet);
         Waits {
             quiet,
             // Without anybody there it is looked once, for as long as it has to be quiet.
@@ -276,12 +276,8 @@ impl Moves<'_> {
         let found = self.which.app.iter().map(|name| {
             let mut all = applications.iter();
             all.find(|one| one.name == *name).ok_or_else(|| {
-                Failure::new(
-                    Exit::Usage,
-                    "K030",
-                    format!("there is no application or group {name:?}"),
-                )
-                .hint("the file describes applications in [[application]]; where it has none, each group in scope is one")
+                super::ready::no_application(name)
+                    .hint("the file describes applications in [[application]]; where it has none, each group in scope is one")
             })
         });
         found.collect()
@@ -375,15 +371,26 @@ fn target_id(target: Option<&Target>, state: &State) -> String {
 
 /// Can applications move with who copies?
 pub fn can_move(settings: &Settings) -> Result<(), Failure> {
-    match carrier_of(settings) {
-        Some(_) => Ok(()),
-        None => Err(Failure::new(
-            Exit::Usage,
-            "K470",
-            "applications cannot be moved with backend = \"embedded\" yet: this version does not copy back",
-        )
-        .hint("with backend = \"msk\" they can")),
-    }
+    carrier_of(settings).map(drop).ok_or_else(not_with_embedded)
+}
+
+/// Our own engine does not copy back yet.
+pub fn not_with_embedded() -> Failure {
+    Failure::new(
+        Exit::Usage,
+        "K470",
+        "applications cannot be moved with backend = \"embedded\" yet: this version does not copy back",
+    )
+    .hint("with backend = \"msk\" they can, and what was made for it is cleaned up")
+}
+
+/// A plan is of one application.
+pub fn one_application() -> Failure {
+    Failure::new(
+        Exit::Usage,
+        "K486",
+        "which application? a plan is of one, named with --app",
+    )
 }
 
 /// The header by which whoever copies marks its copies, where that is how copies are told.
@@ -474,7 +481,7 @@ pub async fn planned(settings: &Settings, to: Side, name: &str) -> Result<Plan, 
         dry_run: true,
         plan: None,
         attest_quiet: Vec::new(),
-        quiet: None,
+        quiet_for: None,
         wait_for_me: None,
         drain_within: None,
         positions_within: None,

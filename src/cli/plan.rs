@@ -98,13 +98,7 @@ impl PlanCommand {
     }
 
     fn app(&self) -> Result<&str, Failure> {
-        self.app.as_deref().ok_or_else(|| {
-            Failure::new(
-                Exit::Usage,
-                "K004",
-                "which application? --app NAME is missing",
-            )
-        })
+        self.app.as_deref().ok_or_else(moves::one_application)
     }
 }
 

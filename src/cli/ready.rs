@@ -326,6 +326,15 @@ impl Ready {
     }
 }
 
+/// Nobody is called so.
+pub(super) fn no_application(name: &str) -> Failure {
+    Failure::new(
+        Exit::Usage,
+        "K030",
+        format!("the file has no application {name:?}"),
+    )
+}
+
 /// The place of the application of that name.
 pub(super) fn place(settings: &Settings, name: &str) -> Result<usize, Failure> {
     let known = &settings.applications;
@@ -333,11 +342,7 @@ pub(super) fn place(settings: &Settings, name: &str) -> Result<usize, Failure> {
         .iter()
         .position(|one| one.name == name)
         .ok_or_else(|| {
-            let failure = Failure::new(
-                Exit::Usage,
-                "K030",
-                format!("the file has no application {name:?}"),
-            );
+            let failure = no_application(name);
             let names: Vec<&str> = known.iter().map(|one| &*one.name).collect();
             match names.is_empty() {
                 true => {

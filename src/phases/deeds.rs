@@ -19,7 +19,7 @@ use crate::{
     run::{
         plan::Plan,
         state::Course,
-        step::{Effects, Step},
+        step::{self, Effects, Step},
     },
 };
 
@@ -219,14 +219,14 @@ impl<W: World> Effects for Deeds<'_, W> {
             STOP => self.call(Hook::Stop, self.from(), step, attempt).await,
             AUTHORITY => self.world.carrier().declare(self.name(), self.to).await,
             START => self.call(Hook::Start, self.to, step, attempt).await,
-            _ => Err(unknown(step)),
+            _ => Err(step::unknown(&step.name)),
         }
     }
 
     async fn holds(&self, step: &Step) -> Result<bool, Failure> {
         match step.name.as_str() {
             AUTHORITY => self.world.carrier().is_declared(self.name(), self.to).await,
-            _ => Err(unknown(step)),
+            _ => Err(step::unknown(&step.name)),
         }
     }
 
@@ -234,7 +234,7 @@ impl<W: World> Effects for Deeds<'_, W> {
         match step.name.as_str() {
             // What was stopped there is started there again: nothing has been started elsewhere.
             STOP => self.call(Hook::Start, self.from(), step, attempt).await,
-            _ => Err(unknown(step)),
+            _ => Err(step::unknown(&step.name)),
         }
     }
 
@@ -249,22 +249,9 @@ impl<W: World> Effects for Deeds<'_, W> {
             POSITIONS => self.positions(step).await,
             LAST_POSITIONS => self.last_positions(step).await,
             LIVES => self.lives(step).await,
-            _ => Err(unknown(step)),
+            _ => Err(step::unknown(&step.name)),
         }
     }
-}
-
-/// A plan of another version may hold steps that this one does not know.
-fn unknown(step: &Step) -> Failure {
-    Failure::new(
-        Exit::Refused,
-        "K446",
-        format!(
-            "the plan has a step that this version does not know: {}",
-            step.name
-        ),
-    )
-    .hint("run the version of kafka-migrate that made the plan")
 }
 
 #[cfg(test)]

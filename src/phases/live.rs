@@ -16,7 +16,10 @@ use crate::{
         patterns::Patterns,
         scope::Scope,
     },
-    run::hooks::{self, Kept, Told},
+    run::{
+        hooks::{self, Kept, Told},
+        step,
+    },
     wire::record::Records,
 };
 
@@ -162,15 +165,11 @@ impl<C: Carrier, G: Gates> World for Live<C, G> {
             Hook::Start => &hooks.start,
         };
         let Some(path) = path else {
-            return Err(Failure::new(
-                Exit::Refused,
-                "K446",
-                format!(
-                    "the plan calls a hook of {} that the file does not name any more",
-                    call.application
-                ),
-            )
-            .hint("put it back into the file; the same command goes on"));
+            let why = format!(
+                "the file names no such hook of {} any more",
+                call.application
+            );
+            return Err(step::unknown(&call.step).cause(why));
         };
         let hook = hooks::Hook {
             path: path.clone(),
@@ -203,7 +202,7 @@ pub async fn groups(cluster: &Cluster, of: &Patterns) -> Result<Vec<GroupNow>, F
         let side = cluster.side();
         return Err(Failure::new(
             Exit::NotReady,
-            "K480",
+            "K488",
             format!("group {} of the {side} may not be described, so whether it has members is not known", denied.name),
         )
         .hint("give this login Describe on it"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Failure;
+use crate::{error::Failure, exit::Exit};
 
 /// One step of a plan, as data. What it does is found by its name, so that a plan can be saved, shown and carried elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,4 +93,14 @@ pub trait Effects: Send + Sync {
 
     /// Is it so, now? Answers with the evidence. What could not be looked at is a failure.
     fn attest(&self, step: &Step) -> impl Future<Output = Result<String, Failure>> + Send;
+}
+
+/// A plan of another version may hold steps that this one does not know.
+pub fn unknown(step: &str) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        "K446",
+        format!("the plan has a step that this version does not know: {step}"),
+    )
+    .hint("run the version of kafka-migrate that made the plan")
 }

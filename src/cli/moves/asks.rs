@@ -11,6 +11,7 @@ use crate::{
     model::limits::Limits,
     observe::{Depth, Eyes, Subject},
     phases::live::Gates,
+    run::executor::stopped,
     ui::numbers,
 };
 
@@ -52,11 +53,7 @@ impl Gates for Asks {
                 Standing::Holding => {}
             }
             if *listen.borrow() != Stop::No {
-                return Err(Failure::new(
-                    Exit::Interrupted,
-                    "K447",
-                    "stopped while the gates were watched, as asked",
-                ));
+                return Err(stopped("the gates were still watched"));
             }
             tokio::time::sleep(PAUSE.min(hold_for / 4).max(Duration::from_millis(200))).await;
         }

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 
-use super::{Clusters, How, Kind, Looked, Moves, Which, asks::Asks, carrier_of, made_of, other};
+use super::{
+    Clusters, How, Kind, Looked, Moves, Which, asks::Asks, carrier_of, made_of, one_application,
+    other,
+};
 use crate::{
     cli::{journal, verdicts, waived},
     cluster::Cluster,
@@ -12,7 +15,6 @@ use crate::{
     engine::{Stop, StopSignal},
     error::Failure,
     events::{Event, Events},
-    exit::Exit,
     gates,
     model::names::Side,
     model::{application::Application, connection::Connection, secret::Secret},
@@ -26,7 +28,7 @@ use crate::{
         waves,
     },
     run::{
-        executor::{Ended, Executor},
+        executor::{Ended, Executor, stopped},
         hooks::Kept,
         journal::{Journal, Store},
         lock::RunnerLock,
@@ -134,11 +136,7 @@ impl Work {
         order: &[Application],
     ) -> Result<(), Failure> {
         let [application] = order else {
-            return Err(Failure::new(
-                Exit::Usage,
-                "K437",
-                "a plan is of one application; name it with --app",
-            ));
+            return Err(one_application());
         };
         let of = made_of(self.to, &self.settings, clusters, looked, application).await?;
         let next = course::next(&looked.state, &application.name, self.to);
@@ -237,12 +235,7 @@ impl Work {
                 other(self.to)
             ))),
             (Ended::Attention(failure), _) => Err(failure),
-            (Ended::Stopped(before), _) => Err(Failure::new(
-                Exit::Interrupted,
-                "K447",
-                format!("stopped before a step, as asked: {before}"),
-            )
-            .hint("the same command goes on with it; the way back is open, too")),
+            (Ended::Stopped(before), _) => Err(stopped(&before)),
         }
     }
 

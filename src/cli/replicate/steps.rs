@@ -24,7 +24,7 @@ use crate::{
     model::names::TopicName,
     run::{
         plan::{CLUSTERS, JOURNAL, Plan, VERSION},
-        step::{Effects, Fails, Step, Undo, What},
+        step::{self, Effects, Fails, Step, Undo, What},
     },
     ui::numbers,
 };
@@ -352,7 +352,7 @@ impl Effects for Deeds {
         match step.name.as_str() {
             CREATE => self.create().await,
             START => self.start().await,
-            _ => Err(unknown(step)),
+            _ => Err(step::unknown(&step.name)),
         }
     }
 
@@ -369,28 +369,15 @@ impl Effects for Deeds {
             }
             // An engine lives in one process: what another started is not ours.
             START => Ok(self.engine.lock().await.is_some()),
-            _ => Err(unknown(step)),
+            _ => Err(step::unknown(&step.name)),
         }
     }
 
     async fn undo(&self, step: &Step, _attempt: u32) -> Result<String, Failure> {
-        Err(unknown(step))
+        Err(step::unknown(&step.name))
     }
 
     async fn attest(&self, step: &Step) -> Result<String, Failure> {
-        Err(unknown(step))
+        Err(step::unknown(&step.name))
     }
-}
-
-/// A plan of another version may hold steps that this one does not know.
-fn unknown(step: &Step) -> Failure {
-    Failure::new(
-        Exit::Refused,
-        "K446",
-        format!(
-            "the plan has a step that this version does not know: {}",
-            step.name
-        ),
-    )
-    .hint("run the version of kafka-migrate that made the plan")
 }

@@ -16,7 +16,7 @@ use crate::{
     exit::Exit,
     lock::Lock,
     run::{
-        executor::{Ended, Executor},
+        executor::{Ended, Executor, stopped},
         lock::RunnerLock,
         plan::Plan,
         state::Record,
@@ -118,6 +118,5 @@ impl Work {
 
 /// A signal came while a step was done; the next one was not begun.
 pub fn stopped_before(step: &str) -> Failure {
-    let what = format!("stopped before a step, as asked: {step}");
-    Failure::new(Exit::Interrupted, "K447", what).hint("the same command goes on with it")
+    stopped(step)
 }

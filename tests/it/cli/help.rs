@@ -611,9 +611,9 @@ fn a_wrong_value_of_a_flag_names_the_right_ones() {
 
 #[test]
 fn a_command_line_that_is_not_understood_is_json_where_json_is_asked_for() {
-    assert_snapshot!(Place::empty().transcript(&["--json", "cutover"]), @r#"
+    assert_snapshot!(Place::empty().transcript(&["--json", "cutter"]), @r#"
     ── stdout
-    {"v":1,"at":"DATE","migration":null,"event":"failed","exit":2,"exit_name":"usage","code":"K004","message":"unrecognized subcommand 'cutover'","causes":[],"hints":[],"next":"kafka-migrate --help"}
+    {"v":1,"at":"DATE","migration":null,"event":"failed","exit":2,"exit_name":"usage","code":"K004","message":"unrecognized subcommand 'cutter'","causes":[],"hints":[],"next":"kafka-migrate --help"}
     ── exit 2
     "#);
 }
