@@ -6,9 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Global, ask, connect, journal,
-    moves::not_with_embedded,
-    plan,
+    Global, ask, connect, journal, plan,
     replicate::accompany::{Feed, accompany},
 };
 use crate::{
@@ -28,7 +26,7 @@ use crate::{
     },
     run::{
         confirm::{self, Question},
-        executor::{Ended, Executor, stopped},
+        executor::{Ended, Executor},
         lock::RunnerLock,
         plan::Plan,
         signals::Signals,
@@ -210,7 +208,7 @@ async fn removes(
     state: &State,
 ) -> Result<crate::phases::msk::Removing, Failure> {
     let Some(msk) = &settings.msk else {
-        return Err(not_with_embedded());
+        return Err(not_yet());
     };
     let clients = Box::pin(crate::aws::Clients::open(&msk.region, None)).await;
     let id = state.head.as_ref().map(|head| head.id.to_string());
@@ -236,7 +234,16 @@ async fn removes(
     _clusters: &Clusters,
     _state: &State,
 ) -> Result<Nobody, Failure> {
-    Err(not_with_embedded())
+    Err(not_yet())
+}
+
+fn not_yet() -> Failure {
+    Failure::new(
+        Exit::Usage,
+        "K489",
+        "this version does not clean up with backend = \"embedded\" yet",
+    )
+    .hint("stop `replicate`; its topics are called kafka-migrate.*, and can be deleted")
 }
 
 /// Stands for whoever made something, where nobody can have.
@@ -246,15 +253,15 @@ struct Nobody;
 #[cfg(not(feature = "aws"))]
 impl Removes for Nobody {
     async fn made(&self) -> Result<Vec<cleanup::Made>, Failure> {
-        Err(not_with_embedded())
+        Err(not_yet())
     }
 
     async fn remove(&self, _one: &cleanup::Made) -> Result<String, Failure> {
-        Err(not_with_embedded())
+        Err(not_yet())
     }
 
     async fn is_gone(&self, _one: &cleanup::Made) -> Result<bool, Failure> {
-        Err(not_with_embedded())
+        Err(not_yet())
     }
 
     fn left(&self) -> Vec<Left> {
@@ -363,7 +370,7 @@ impl<R: Removes> Work<R> {
         match ended {
             Ended::Done => Ok(()),
             Ended::Undone(failure) | Ended::Attention(failure) => Err(failure),
-            Ended::Stopped(before) => Err(stopped(&before)),
+            Ended::Stopped(before) => Err(crate::cli::refusal::stopped_before(&before)),
         }
     }
 }

@@ -35,7 +35,7 @@ pub struct Init {
     /// Servers of the source to ask first, several with commas between
     #[arg(long, value_name = "HOST:PORT")]
     source: Option<String>,
-    /// How to log in to the source: none, plain, scram-sha-256, scram-sha-512 [default: none]
+    /// How to log in to the source: none, plain, scram-sha-256, scram-sha-512, msk-iam [default: none]
     #[arg(long, value_name = "MECHANISM")]
     source_mechanism: Option<String>,
     /// Who logs in to the source
@@ -56,7 +56,7 @@ pub struct Init {
     /// Servers of the target to ask first, several with commas between
     #[arg(long, value_name = "HOST:PORT")]
     target: Option<String>,
-    /// How to log in to the target: none, plain, scram-sha-256, scram-sha-512 [default: none]
+    /// How to log in to the target: none, plain, scram-sha-256, scram-sha-512, msk-iam [default: none]
     #[arg(long, value_name = "MECHANISM")]
     target_mechanism: Option<String>,
     /// Who logs in to the target

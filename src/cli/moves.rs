@@ -276,8 +276,8 @@ impl Moves<'_> {
         let found = self.which.app.iter().map(|name| {
             let mut all = applications.iter();
             all.find(|one| one.name == *name).ok_or_else(|| {
-                super::ready::no_application(name)
-                    .hint("the file describes applications in [[application]]; where it has none, each group in scope is one")
+                super::ready::no_application(&format!("there is no application or group {name:?}"))
+                .hint("the file describes applications in [[application]]; where it has none, each group in scope is one")
             })
         });
         found.collect()
@@ -371,26 +371,15 @@ fn target_id(target: Option<&Target>, state: &State) -> String {
 
 /// Can applications move with who copies?
 pub fn can_move(settings: &Settings) -> Result<(), Failure> {
-    carrier_of(settings).map(drop).ok_or_else(not_with_embedded)
-}
-
-/// Our own engine does not copy back yet.
-pub fn not_with_embedded() -> Failure {
-    Failure::new(
-        Exit::Usage,
-        "K470",
-        "applications cannot be moved with backend = \"embedded\" yet: this version does not copy back",
-    )
-    .hint("with backend = \"msk\" they can, and what was made for it is cleaned up")
-}
-
-/// A plan is of one application.
-pub fn one_application() -> Failure {
-    Failure::new(
-        Exit::Usage,
-        "K486",
-        "which application? a plan is of one, named with --app",
-    )
+    match carrier_of(settings) {
+        Some(_) => Ok(()),
+        None => Err(Failure::new(
+            Exit::Usage,
+            "K470",
+            "applications cannot be moved with backend = \"embedded\" yet: this version does not copy back",
+        )
+        .hint("with backend = \"msk\" they can")),
+    }
 }
 
 /// The header by which whoever copies marks its copies, where that is how copies are told.

@@ -98,7 +98,7 @@ impl PlanCommand {
     }
 
     fn app(&self) -> Result<&str, Failure> {
-        self.app.as_deref().ok_or_else(moves::one_application)
+        self.app.as_deref().ok_or_else(refusal::which_application)
     }
 }
 

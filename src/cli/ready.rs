@@ -326,13 +326,9 @@ impl Ready {
     }
 }
 
-/// Nobody is called so.
-pub(super) fn no_application(name: &str) -> Failure {
-    Failure::new(
-        Exit::Usage,
-        "K030",
-        format!("the file has no application {name:?}"),
-    )
+/// There is no application of a name that was given.
+pub fn no_application(what: &str) -> Failure {
+    Failure::new(Exit::Usage, "K030", what)
 }
 
 /// The place of the application of that name.
@@ -342,7 +338,7 @@ pub(super) fn place(settings: &Settings, name: &str) -> Result<usize, Failure> {
         .iter()
         .position(|one| one.name == name)
         .ok_or_else(|| {
-            let failure = no_application(name);
+            let failure = no_application(&format!("the file has no application {name:?}"));
             let names: Vec<&str> = known.iter().map(|one| &*one.name).collect();
             match names.is_empty() {
                 true => {

@@ -31,3 +31,19 @@ pub fn of_backend(flags: &[&str], why: &str, hint: &str) -> Failure {
     );
     Failure::new(Exit::Usage, "K032", what).hint(hint)
 }
+
+/// A plan of moves without a word about which.
+pub fn which_application() -> Failure {
+    Failure::new(
+        Exit::Usage,
+        "K033",
+        "a plan is of one application, and none is named, or several are",
+    )
+    .hint("name it with --app NAME")
+}
+
+/// A signal came while a step was done; the next one was not begun.
+pub fn stopped_before(step: &str) -> Failure {
+    let what = format!("stopped before a step, as asked: {step}");
+    Failure::new(Exit::Interrupted, "K447", what).hint("the same command goes on with it")
+}

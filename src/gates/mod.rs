@@ -9,6 +9,7 @@ mod finding;
 mod fit;
 mod groups;
 mod hold;
+mod iam;
 mod kept;
 mod pace;
 mod reach;
@@ -188,8 +189,11 @@ fn some_of<T: AsRef<str>>(names: &[T]) -> String {
     }
 }
 
-/// A command line of `kafka-acls` that gives these rights and no others.
+/// A command line of `kafka-acls` that gives these rights and no others; where a login is one of IAM, the statement of its policy.
 fn acls(side: &crate::observe::ClusterSeen, operations: &[&str], resource: &str) -> String {
+    if side.mechanism == "OAUTHBEARER" {
+        return iam::statement(operations, resource);
+    }
     let operations: Vec<String> = operations
         .iter()
         .map(|one| format!("--operation {one}"))
@@ -203,6 +207,9 @@ fn acls(side: &crate::observe::ClusterSeen, operations: &[&str], resource: &str)
 }
 
 fn principal(side: &crate::observe::ClusterSeen) -> String {
+    if side.mechanism == "OAUTHBEARER" {
+        return "these credentials".to_owned();
+    }
     side.user.as_ref().map_or_else(
         || "User:ANONYMOUS".to_owned(),
         |user| quoted(&format!("User:{user}")),

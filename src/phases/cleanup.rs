@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     carrier::other,
-    moving,
+    moving::step,
     standing::{CLEANUP, Standing},
     world::GroupNow,
 };
@@ -18,7 +18,7 @@ use crate::{
     model::{names::Side, numbers},
     run::{
         plan::{CLUSTERS, JOURNAL, Plan, VERSION},
-        step::{self, Effects, Fails, Step, What},
+        step::{Effects, Fails, Step, What},
     },
 };
 
@@ -92,7 +92,7 @@ pub fn plan(of: &Seen) -> Plan {
         false => "all applications are on one side, and nothing of them is seen on the other",
         true => "all applications are on the source; the target is given up",
     };
-    let mut steps = vec![moving::step(UNUSED, What::Attestation, says.to_owned())];
+    let mut steps = vec![step(UNUSED, What::Attestation, says.to_owned())];
     steps.extend(of.made.iter().map(removal));
     let made: Vec<String> = of
         .made
@@ -111,7 +111,7 @@ pub fn plan(of: &Seen) -> Plan {
             (CLUSTERS[1], target.clone()),
             (JOURNAL, of.journal.clone()),
             ("settings", of.settings.clone()),
-            ("to be removed", moving::counted("thing", &made)),
+            ("to be removed", super::moving::counted("thing", &made)),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into(),
@@ -139,7 +139,7 @@ fn removal(of: &Made) -> Step {
         with: with
             .map(|(key, value)| (key.to_owned(), value.clone()))
             .into(),
-        ..moving::step(
+        ..step(
             &format!("{REMOVE}{kind}-{name}"),
             What::Effect,
             format!("remove the {kind} {name}, and wait until it is gone{note}"),
@@ -206,7 +206,7 @@ fn of(step: &Step) -> Result<Made, Failure> {
             id,
             note: String::new(),
         }),
-        _ => Err(step::unknown(&step.name)),
+        _ => Err(step.is_unknown()),
     }
 }
 
@@ -220,13 +220,13 @@ impl<R: Removes, I: Interlock> Effects for Removal<'_, R, I> {
     }
 
     async fn undo(&self, step: &Step, _attempt: u32) -> Result<String, Failure> {
-        Err(step::unknown(&step.name))
+        Err(step.is_unknown())
     }
 
     async fn attest(&self, step: &Step) -> Result<String, Failure> {
         match step.name.as_str() {
             UNUSED => self.interlock.nobody().await,
-            _ => Err(step::unknown(&step.name)),
+            _ => Err(step.is_unknown()),
         }
     }
 }

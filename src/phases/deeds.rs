@@ -19,7 +19,7 @@ use crate::{
     run::{
         plan::Plan,
         state::Course,
-        step::{self, Effects, Step},
+        step::{Effects, Step},
     },
 };
 
@@ -219,14 +219,14 @@ impl<W: World> Effects for Deeds<'_, W> {
             STOP => self.call(Hook::Stop, self.from(), step, attempt).await,
             AUTHORITY => self.world.carrier().declare(self.name(), self.to).await,
             START => self.call(Hook::Start, self.to, step, attempt).await,
-            _ => Err(step::unknown(&step.name)),
+            _ => Err(step.is_unknown()),
         }
     }
 
     async fn holds(&self, step: &Step) -> Result<bool, Failure> {
         match step.name.as_str() {
             AUTHORITY => self.world.carrier().is_declared(self.name(), self.to).await,
-            _ => Err(step::unknown(&step.name)),
+            _ => Err(step.is_unknown()),
         }
     }
 
@@ -234,7 +234,7 @@ impl<W: World> Effects for Deeds<'_, W> {
         match step.name.as_str() {
             // What was stopped there is started there again: nothing has been started elsewhere.
             STOP => self.call(Hook::Start, self.from(), step, attempt).await,
-            _ => Err(step::unknown(&step.name)),
+            _ => Err(step.is_unknown()),
         }
     }
 
@@ -249,7 +249,7 @@ impl<W: World> Effects for Deeds<'_, W> {
             POSITIONS => self.positions(step).await,
             LAST_POSITIONS => self.last_positions(step).await,
             LIVES => self.lives(step).await,
-            _ => Err(step::unknown(&step.name)),
+            _ => Err(step.is_unknown()),
         }
     }
 }

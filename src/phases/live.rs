@@ -16,10 +16,7 @@ use crate::{
         patterns::Patterns,
         scope::Scope,
     },
-    run::{
-        hooks::{self, Kept, Told},
-        step,
-    },
+    run::hooks::{self, Kept, Told},
     wire::record::Records,
 };
 
@@ -165,11 +162,15 @@ impl<C: Carrier, G: Gates> World for Live<C, G> {
             Hook::Start => &hooks.start,
         };
         let Some(path) = path else {
-            let why = format!(
-                "the file names no such hook of {} any more",
-                call.application
-            );
-            return Err(step::unknown(&call.step).cause(why));
+            return Err(Failure::new(
+                Exit::Refused,
+                "K488",
+                format!(
+                    "the plan calls a hook of {} that the file does not name any more",
+                    call.application
+                ),
+            )
+            .hint("put it back into the file; the same command goes on"));
         };
         let hook = hooks::Hook {
             path: path.clone(),
@@ -202,7 +203,7 @@ pub async fn groups(cluster: &Cluster, of: &Patterns) -> Result<Vec<GroupNow>, F
         let side = cluster.side();
         return Err(Failure::new(
             Exit::NotReady,
-            "K488",
+            "K486",
             format!("group {} of the {side} may not be described, so whether it has members is not known", denied.name),
         )
         .hint("give this login Describe on it"));

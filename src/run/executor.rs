@@ -40,16 +40,6 @@ pub enum Ended {
     Stopped(String),
 }
 
-/// What a command says that was asked to stop before a step.
-pub fn stopped(before: &str) -> Failure {
-    Failure::new(
-        Exit::Interrupted,
-        "K447",
-        format!("stopped before a step, as asked: {before}"),
-    )
-    .hint("the same command goes on with it")
-}
-
 /// Does plans, one at a time.
 pub struct Executor<'a, S, E> {
     /// Where everything is remembered.

@@ -47,6 +47,21 @@ impl What {
     }
 }
 
+impl Step {
+    /// A plan of another version may hold steps that this one does not know.
+    pub fn is_unknown(&self) -> Failure {
+        Failure::new(
+            Exit::Refused,
+            "K446",
+            format!(
+                "the plan has a step that this version does not know: {}",
+                self.name
+            ),
+        )
+        .hint("run the version of kafka-migrate that made the plan")
+    }
+}
+
 /// What takes a step back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -93,14 +108,4 @@ pub trait Effects: Send + Sync {
 
     /// Is it so, now? Answers with the evidence. What could not be looked at is a failure.
     fn attest(&self, step: &Step) -> impl Future<Output = Result<String, Failure>> + Send;
-}
-
-/// A plan of another version may hold steps that this one does not know.
-pub fn unknown(step: &str) -> Failure {
-    Failure::new(
-        Exit::Refused,
-        "K446",
-        format!("the plan has a step that this version does not know: {step}"),
-    )
-    .hint("run the version of kafka-migrate that made the plan")
 }

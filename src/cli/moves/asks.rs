@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use crate::{
+    cli::sight,
     clock::BootInstant,
+    config::Settings,
     engine::{Stop, StopSignal},
     error::Failure,
     exit::Exit,
     gates::{self, Guards, Hold, Standing},
-    model::limits::Limits,
     observe::{Depth, Eyes, Subject},
     phases::live::Gates,
-    run::executor::stopped,
     ui::numbers,
 };
 
@@ -22,8 +22,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Asks {
     /// What is looked at.
     pub subject: Subject,
-    /// The limits of the gates.
-    pub limits: Limits,
+    /// The settings in force; the limits of the gates are among them.
+    pub settings: Settings,
     /// What a person lets pass.
     pub waivers: Vec<gates::Waiver>,
     /// Asked whether to stop.
@@ -34,15 +34,17 @@ impl Gates for Asks {
     async fn ask(&self, application: &str, hold: bool) -> Result<String, Failure> {
         let mut eyes = Eyes::new(self.subject.clone());
         let hold_for = match hold {
-            true => self.limits.hold,
+            true => self.settings.ready.hold,
             false => Duration::ZERO,
         };
         let mut hold = Hold::new(hold_for);
         let begun = BootInstant::now();
         let listen = self.stop.listen();
         loop {
-            let seen = Box::pin(eyes.look(Depth::Ready)).await;
-            let found = gates::ask(Guards::Cutover, &seen, &self.limits, &self.waivers);
+            let mut seen = Box::pin(eyes.look(Depth::Ready)).await;
+            Box::pin(sight::add(&self.settings, &mut seen, Depth::Ready)).await;
+            let limits = &self.settings.ready;
+            let found = gates::ask(Guards::Cutover, &seen, limits, &self.waivers);
             match hold.note(begun.elapsed(), &found) {
                 Standing::Open => {
                     let held = numbers::time(hold_for);
@@ -53,9 +55,16 @@ impl Gates for Asks {
                 Standing::Holding => {}
             }
             if *listen.borrow() != Stop::No {
-                return Err(stopped("the gates were still watched"));
+                return Err(crate::cli::refusal::stopped_before(
+                    "the gates were not watched long enough",
+                ));
             }
-            tokio::time::sleep(PAUSE.min(hold_for / 4).max(Duration::from_millis(200))).await;
+            // CloudWatch has a new number once a minute, and takes money for each question.
+            let longest = match self.settings.msk {
+                Some(_) => PAUSE * 15,
+                None => PAUSE,
+            };
+            tokio::time::sleep(longest.min(hold_for / 4).max(Duration::from_millis(200))).await;
         }
     }
 }

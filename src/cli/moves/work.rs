@@ -4,10 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 
-use super::{
-    Clusters, How, Kind, Looked, Moves, Which, asks::Asks, carrier_of, made_of, one_application,
-    other,
-};
+use super::{Clusters, How, Kind, Looked, Moves, Which, asks::Asks, carrier_of, made_of, other};
 use crate::{
     cli::{journal, verdicts, waived},
     cluster::Cluster,
@@ -28,7 +25,7 @@ use crate::{
         waves,
     },
     run::{
-        executor::{Ended, Executor, stopped},
+        executor::{Ended, Executor},
         hooks::Kept,
         journal::{Journal, Store},
         lock::RunnerLock,
@@ -136,7 +133,7 @@ impl Work {
         order: &[Application],
     ) -> Result<(), Failure> {
         let [application] = order else {
-            return Err(one_application());
+            return Err(crate::cli::refusal::which_application());
         };
         let of = made_of(self.to, &self.settings, clusters, looked, application).await?;
         let next = course::next(&looked.state, &application.name, self.to);
@@ -235,7 +232,7 @@ impl Work {
                 other(self.to)
             ))),
             (Ended::Attention(failure), _) => Err(failure),
-            (Ended::Stopped(before), _) => Err(stopped(&before)),
+            (Ended::Stopped(before), _) => Err(crate::cli::refusal::stopped_before(&before).hint("the way back is open, too")),
         }
     }
 
@@ -292,7 +289,7 @@ impl Work {
             carrier,
             gates: Asks {
                 subject,
-                limits: settings.ready,
+                settings: settings.clone(),
                 waivers: waivers.collect(),
                 stop: self.stop.clone(),
             },

@@ -4,13 +4,10 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
 
-use super::{
-    accompany::{Feed, accompany},
-    work::stopped_before,
-};
+use super::accompany::{Feed, accompany};
 use crate::{
     aws::{Clients, Notice},
-    cli::{Global, connect, journal, plan as plans},
+    cli::{Global, connect, journal, plan as plans, refusal},
     cluster::{Source, Target},
     config::Settings,
     engine::{Stop, StopSignal, Summary},
@@ -304,7 +301,7 @@ impl Work {
         match ended {
             Ended::Done => Ok(()),
             Ended::Undone(failure) | Ended::Attention(failure) => Err(failure),
-            Ended::Stopped(before) => Err(stopped_before(&before)),
+            Ended::Stopped(before) => Err(refusal::stopped_before(&before)),
         }
     }
 }

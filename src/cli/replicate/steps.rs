@@ -24,7 +24,7 @@ use crate::{
     model::names::TopicName,
     run::{
         plan::{CLUSTERS, JOURNAL, Plan, VERSION},
-        step::{self, Effects, Fails, Step, Undo, What},
+        step::{Effects, Fails, Step, Undo, What},
     },
     ui::numbers,
 };
@@ -352,7 +352,7 @@ impl Effects for Deeds {
         match step.name.as_str() {
             CREATE => self.create().await,
             START => self.start().await,
-            _ => Err(step::unknown(&step.name)),
+            _ => Err(step.is_unknown()),
         }
     }
 
@@ -369,15 +369,15 @@ impl Effects for Deeds {
             }
             // An engine lives in one process: what another started is not ours.
             START => Ok(self.engine.lock().await.is_some()),
-            _ => Err(step::unknown(&step.name)),
+            _ => Err(step.is_unknown()),
         }
     }
 
     async fn undo(&self, step: &Step, _attempt: u32) -> Result<String, Failure> {
-        Err(step::unknown(&step.name))
+        Err(step.is_unknown())
     }
 
     async fn attest(&self, step: &Step) -> Result<String, Failure> {
-        Err(step::unknown(&step.name))
+        Err(step.is_unknown())
     }
 }

@@ -7,7 +7,7 @@ use super::{
     wishes::Wishes,
 };
 use crate::{
-    cli::journal,
+    cli::{journal, refusal},
     cluster::{Source, Target},
     config,
     engine::{self, Stop, StopSignal, Summary},
@@ -16,7 +16,7 @@ use crate::{
     exit::Exit,
     lock::Lock,
     run::{
-        executor::{Ended, Executor, stopped},
+        executor::{Ended, Executor},
         lock::RunnerLock,
         plan::Plan,
         state::Record,
@@ -111,12 +111,7 @@ impl Work {
                 )),
             },
             Ended::Undone(failure) | Ended::Attention(failure) => Err(failure),
-            Ended::Stopped(before) => Err(stopped_before(&before)),
+            Ended::Stopped(before) => Err(refusal::stopped_before(&before)),
         }
     }
-}
-
-/// A signal came while a step was done; the next one was not begun.
-pub fn stopped_before(step: &str) -> Failure {
-    stopped(step)
 }

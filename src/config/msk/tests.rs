@@ -6,8 +6,9 @@ use super::*;
 use crate::{
     config::{Amazon, resolve},
     model::{
-        connection::{Making, Token, Tokens},
-        secret::Secret,
+        connection::{Making, ScramHash, Token, Tokens},
+        msk::{Authority, Secrets},
+        secret::{Secret, Stored},
     },
 };
 

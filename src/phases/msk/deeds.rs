@@ -264,7 +264,7 @@ impl Effects for Deeds {
             CERTIFICATES => keep(Text::Certificates).await,
             FORWARD => Box::pin(self.make(step, Direction::Forward)).await,
             REVERSE => Box::pin(self.make(step, Direction::Reverse)).await,
-            _ => Err(unknown(step)),
+            _ => Err(step.is_unknown()),
         }
     }
 
@@ -282,19 +282,19 @@ impl Effects for Deeds {
             CERTIFICATES => holds(Text::Certificates).await,
             FORWARD => self.is_as_asked(Direction::Forward).await,
             REVERSE => self.is_as_asked(Direction::Reverse).await,
-            _ => Err(unknown(step)),
+            _ => Err(step.is_unknown()),
         }
     }
 
     async fn undo(&self, step: &Step, _: u32) -> Result<String, Failure> {
-        Err(unknown(step))
+        Err(step.is_unknown())
     }
 
     async fn attest(&self, step: &Step) -> Result<String, Failure> {
         match step.name.as_str() {
             FORWARD_RUNS => self.runs(step, Direction::Forward).await,
             REVERSE_RUNS => self.runs(step, Direction::Reverse).await,
-            _ => Err(unknown(step)),
+            _ => Err(step.is_unknown()),
         }
     }
 }
@@ -345,12 +345,4 @@ fn vanished(name: &str) -> Failure {
     )
     .hint("somebody removed it, or another account or region is asked; the same command makes it again")
     .next("kafka-migrate replicate")
-}
-
-fn unknown(step: &Step) -> Failure {
-    Failure::new(
-        Exit::Bug,
-        "K000",
-        format!("the plan has a step that nobody knows: {}", step.name),
-    )
 }

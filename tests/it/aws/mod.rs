@@ -1,11 +1,14 @@
 //! The fake AWS, held against AWS's own client: what it takes, what it refuses, and what becomes of what was made.
 
 mod agree;
+#[cfg(feature = "rdkafka")]
+mod carried;
 mod faults;
 mod life;
 mod logs;
 mod metrics;
 mod models;
+mod numbers;
 mod requests;
 mod secrets;
 

@@ -124,7 +124,8 @@ fn help_of_init() {
               Servers of the source to ask first, several with commas between
 
           --source-mechanism <MECHANISM>
-              How to log in to the source: none, plain, scram-sha-256, scram-sha-512 [default: none]
+              How to log in to the source: none, plain, scram-sha-256, scram-sha-512, msk-iam [default:
+              none]
 
           --source-username <NAME>
               Who logs in to the source
@@ -145,7 +146,8 @@ fn help_of_init() {
               Servers of the target to ask first, several with commas between
 
           --target-mechanism <MECHANISM>
-              How to log in to the target: none, plain, scram-sha-256, scram-sha-512 [default: none]
+              How to log in to the target: none, plain, scram-sha-256, scram-sha-512, msk-iam [default:
+              none]
 
           --target-username <NAME>
               Who logs in to the target
@@ -611,9 +613,9 @@ fn a_wrong_value_of_a_flag_names_the_right_ones() {
 
 #[test]
 fn a_command_line_that_is_not_understood_is_json_where_json_is_asked_for() {
-    assert_snapshot!(Place::empty().transcript(&["--json", "cutter"]), @r#"
+    assert_snapshot!(Place::empty().transcript(&["--json", "cutover"]), @r#"
     ── stdout
-    {"v":1,"at":"DATE","migration":null,"event":"failed","exit":2,"exit_name":"usage","code":"K004","message":"unrecognized subcommand 'cutter'","causes":[],"hints":[],"next":"kafka-migrate --help"}
+    {"v":1,"at":"DATE","migration":null,"event":"failed","exit":2,"exit_name":"usage","code":"K004","message":"unrecognized subcommand 'cutover'","causes":[],"hints":[],"next":"kafka-migrate --help"}
     ── exit 2
     "#);
 }

@@ -134,10 +134,13 @@ fn the_replicators_password_never_comes_out() {
     ] {
         let text = text.replace("{ file = \"replicator.password\" }", password);
         fs::write(&path, text).expect("the scratch directory is writable");
-        for command in EMBEDDED_ONLY
-            .into_iter()
-            .chain([&["config"][..], &["verify"]])
-        {
+        for command in EMBEDDED_ONLY.into_iter().chain([
+            &["config"][..],
+            &["preflight"],
+            &["plan", "replicate"],
+            &["replicate"],
+            &["verify"],
+        ]) {
             for flag in ["--json", "-vv"] {
                 let arguments = [&[flag], command].concat();
                 let finished = without_aws(place.command(&arguments)).finish();

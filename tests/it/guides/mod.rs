@@ -4,6 +4,8 @@
 //! run to run (times, ids, sizes) is compared as marks. `KAFKA_MIGRATE_REWRITE=guides` writes what was printed into the page instead.
 
 mod first_look;
+#[cfg(feature = "aws")]
+mod msk;
 mod page;
 mod shell;
 
@@ -23,6 +25,19 @@ type Names = Vec<(String, String)>;
 /// Runs a page from its first command to its last.
 #[track_caller]
 fn run(path: &str, shell: &mut Shell, names: &Names) {
+    run_loosely(path, shell, names, str::to_owned);
+}
+
+/// The same where more differs from run to run than times and ids: `loosely` leaves of a screen what does not. Answers with what was
+/// printed.
+#[track_caller]
+fn run_loosely(
+    path: &str,
+    shell: &mut Shell,
+    names: &Names,
+    loosely: fn(&str) -> String,
+) -> Vec<String> {
+    let mut printed = Vec::new();
     let mut page = Page::read(path);
     let rewrites = std::env::var("KAFKA_MIGRATE_REWRITE").is_ok_and(|asked| asked == "guides");
     let mut different = Vec::new();
@@ -34,7 +49,8 @@ fn run(path: &str, shell: &mut Shell, names: &Names) {
         eprintln!("$ {script}");
         let mut ended = shell.run(&script);
         // What was changed may take a moment to reach a broker.
-        let shows = |said: &str| page::marked(&shown(said, names)) == page::marked(&command.shown);
+        let marked = |said: &str| page::marked(&loosely(said));
+        let shows = |said: &str| marked(&shown(said, names)) == marked(&command.shown);
         if is_a_look(&script) && !rewrites {
             wait::whether(SETTLED, || {
                 shows(&ended.said) || {
@@ -53,13 +69,14 @@ fn run(path: &str, shell: &mut Shell, names: &Names) {
         );
         if rewrites {
             page.show(&command, &page::without_this_machine(&said));
-        } else if page::marked(&said) != page::marked(&command.shown) {
+        } else if marked(&said) != marked(&command.shown) {
             different.push(format!(
                 "$ {}\n{}",
                 command.script,
-                page::difference(&command.shown, &said)
+                page::difference(&loosely(&command.shown), &loosely(&said))
             ));
         }
+        printed.push(said);
     }
     if rewrites {
         page.write();
@@ -69,6 +86,7 @@ fn run(path: &str, shell: &mut Shell, names: &Names) {
         "{path} shows something else than is printed:\n{}\n`KAFKA_MIGRATE_REWRITE=guides` writes it anew",
         different.join("\n")
     );
+    printed
 }
 
 /// Only looks, and so may be run again.

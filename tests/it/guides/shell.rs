@@ -37,6 +37,11 @@ pub struct Ended {
 impl Shell {
     /// In a directory, with the program and Kafka's own tools on the path.
     pub fn start(directory: &Path) -> Self {
+        Self::start_with(directory, Vec::new())
+    }
+
+    /// The same, with these variables, and none of AWS's besides.
+    pub fn start_with(directory: &Path, variables: Vec<(&'static str, String)>) -> Self {
         let tools = directory.join("bin");
         fs::create_dir(&tools).expect("the scratch directory is writable");
         let program = program();
@@ -60,8 +65,9 @@ impl Shell {
         let path = std::env::var("PATH").unwrap_or_default();
         let mut shell = Command::new("sh");
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("KAFKA_MIGRATE_") {
-                shell.env_remove(name);
+            let text = name.to_string_lossy();
+            if text.starts_with("KAFKA_MIGRATE_") || text.starts_with("AWS_") {
+                shell.env_remove(&name);
             }
         }
         // Whoever runs the tests is nobody's business.
@@ -71,6 +77,7 @@ impl Shell {
             .env("PATH", format!("{}:{path}", tools.display()))
             .env("NO_COLOR", "1")
             .env("LC_ALL", "C.UTF-8")
+            .envs(variables)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

@@ -154,3 +154,56 @@ async fn clients_like_those_of_applications_log_in_the_same_way() {
     let trouble = format!("{:?}", seen.source.trouble);
     assert!(trouble.contains("K104"), "{trouble}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_end_while_it_copies_end_it_and_the_next_start_goes_on() {
+    let (source, target) = pair();
+    let topic = unique("expiring");
+    source.create_topic(&topic, 2, &[]);
+    let (settings, _migration) = settings(source, target, &topic, &topic);
+    let loader = Load::to(&[(&*topic, 2)]).keep_writing(source, 200);
+    let (from, to) = (
+        Source::connect(&settings.source)
+            .await
+            .expect("it connects"),
+        Target::connect(&settings.target)
+            .await
+            .expect("it connects"),
+    );
+    let lock = Lock::take(&settings.state).expect("nobody else has it");
+    let events = Events::channel().0;
+    let told_ = told(&settings, Until::Stopped);
+    let running = tokio::spawn(engine::run(
+        told_,
+        lock,
+        from,
+        to,
+        events,
+        StopSignal::default(),
+    ));
+    let begun = std::time::Instant::now();
+    while target.end_offset(&topic, 0).unwrap_or(0) < 50 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "nothing is copied"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokens(&topic).missing.store(true, Ordering::SeqCst);
+    let ended = tokio::time::timeout(Duration::from_secs(120), running).await;
+    let failure = ended
+        .expect("it ends by itself")
+        .expect("it does not panic")
+        .expect_err("it cannot log in any more");
+    assert_eq!(
+        (failure.exit.code(), failure.code),
+        (6, "K300"),
+        "{failure:?}"
+    );
+    tokens(&topic).missing.store(false, Ordering::SeqCst);
+    tokio::task::spawn_blocking(move || loader.stop())
+        .await
+        .expect("it stops");
+    copy(&settings, Until::CaughtUp, StopSignal::default()).await;
+    assert!(read::assert_same(source, target, &topic) > 100);
+}

@@ -1,6 +1,6 @@
 //! Applications that move between two real clusters while a copier runs both ways: nothing is lost, and what is read again was announced.
 
-mod applications;
-mod judged;
+pub mod applications;
+pub mod judged;
 mod positions;
 mod story;

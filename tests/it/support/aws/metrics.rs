@@ -12,11 +12,23 @@ use super::{
 
 /// Where Amazon MSK publishes.
 pub const NAMESPACE: &str = "AWS/Kafka";
+/// In milliseconds.
+const MINUTE: i64 = 60_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Series {
     metric: String,
     dimensions: BTreeMap<String, String>,
+}
+
+impl Series {
+    fn of(metric: &str, dimensions: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self {
+            metric: metric.to_owned(),
+            dimensions: dimensions.iter().map(owned).collect(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -51,14 +63,16 @@ fn dimensions(list: &Value) -> BTreeMap<String, String> {
 
 impl Metrics {
     pub fn publish(&mut self, metric: &str, dimensions: &[(&str, &str)], at: i64, value: f64) {
-        let series = Series {
-            metric: metric.to_owned(),
-            dimensions: dimensions
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
-        };
+        let series = Series::of(metric, dimensions);
         self.points.entry(series).or_default().push((at, value));
+    }
+
+    /// The same, in the place of every other point of that minute.
+    pub fn replace(&mut self, metric: &str, dimensions: &[(&str, &str)], at: i64, value: f64) {
+        let series = Series::of(metric, dimensions);
+        let points = self.points.entry(series).or_default();
+        points.retain(|(other, _)| other.div_euclid(MINUTE) != at.div_euclid(MINUTE));
+        points.push((at, value));
     }
 
     /// Forgets every point of a metric, under whatever dimensions.

@@ -4,6 +4,8 @@
 //! against a list of our own (`limits.rs`). Nothing leaves this machine, and no replicator copies unless somebody [`Carries`].
 #![allow(missing_docs, reason = "the names say it where no comment stands")]
 
+#[cfg(feature = "rdkafka")]
+pub mod carrier;
 mod cbor;
 pub mod clusters;
 mod desk;
@@ -26,7 +28,7 @@ mod world;
 
 use std::{
     process::Command,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, Weak},
     thread,
     time::Duration,
 };
@@ -81,6 +83,27 @@ pub struct Recorded {
     pub input: Value,
     /// The output, or the code of the refusal. A connection that was closed has the code `Cut`.
     pub answer: Result<Value, String>,
+}
+
+/// CloudWatch reports late: a minute counts as complete when it began so long ago.
+const DELAY: i64 = 120_000;
+
+/// Whoever reports numbers while the fake lives.
+#[derive(Clone)]
+pub struct Publisher(Weak<Shared>);
+
+impl Publisher {
+    /// What a metric says now, in the place of what it said before in the same minute. It is dated as the newest minute that counts
+    /// as complete, for tests cannot wait until this one does.
+    pub fn report(&self, metric: &str, dimensions: &[(&str, &str)], value: f64) {
+        let Some(shared) = self.0.upgrade() else {
+            return;
+        };
+        let mut world = shared.world();
+        let (region, desk) = world.at_home();
+        let at = desk.now() - DELAY;
+        region.metrics.replace(metric, dimensions, at, value);
+    }
 }
 
 struct Shared {
@@ -223,6 +246,11 @@ impl Aws {
         *place.as_deref_mut().expect("nobody panics with this lock") = Some(carrier);
     }
 
+    /// For whoever reports numbers from elsewhere.
+    pub fn publisher(&self) -> Publisher {
+        Publisher(Arc::downgrade(&self.shared))
+    }
+
     /// Adds a log group.
     pub fn add_log_group(&self, name: &str) {
         let mut world = self.world();
@@ -302,6 +330,13 @@ impl Aws {
 
 impl Drop for Aws {
     fn drop(&mut self) {
+        // It ends its work while there still is somebody to publish to.
+        let carrier = self.shared.carrier.lock().map(|mut place| place.take());
+        if let Ok(Some(carrier)) = carrier {
+            for (_, arn, _) in self.replicators() {
+                carrier.end(&arn);
+            }
+        }
         let wrong = std::mem::take(&mut self.world().wrong);
         if !thread::panicking() {
             assert!(
