@@ -382,6 +382,10 @@ fn rest() -> Vec<Value> {
     vec![
         json!({ "event": "config", "settings": value_of_all(&listed) }),
         json!({ "event": "init", "applications": value_of_all(&[guess]) }),
+        json!({ "event": "status", "journal": { "applications": [
+            { "name": "orders", "at": "source", "moving_to": null },
+            { "name": "billing", "at": "source", "moving_to": "target" },
+        ] } }),
         json!({ "event": "cleaned-up", "left": [{ "what": "the role", "how": "aws" }, { "what": "topics", "how": null }] }),
         json!({ "event": "moved", "application": "orders", "side": "target", "said": "orders is on the target" }),
     ]
