@@ -385,7 +385,7 @@ fn rest() -> Vec<Value> {
         json!({ "event": "status", "journal": { "applications": [
             { "name": "orders", "at": "source", "moving_to": null },
             { "name": "billing", "at": "source", "moving_to": "target" },
-        ] } }),
+        ], "plans": [], "runner": null, "trouble": null, "waived": [] } }),
         json!({ "event": "cleaned-up", "left": [{ "what": "the role", "how": "aws" }, { "what": "topics", "how": null }] }),
         json!({ "event": "moved", "application": "orders", "side": "target", "said": "orders is on the target" }),
     ]
