@@ -1,6 +1,6 @@
 //! Can this migration work? Looks at everything; all it makes is a topic of its own, which it removes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
@@ -12,7 +12,6 @@ use crate::{
     exit::Exit,
     gates::{self, Guards},
     observe::{Depth, Eyes, Known, Vantage},
-    phases,
     run::signals::Signals,
     ui::{Screen, numbers},
 };
@@ -120,7 +119,7 @@ impl Preflight {
         }
         #[cfg(feature = "aws")]
         if let (Some(path), Some(msk)) = (&self.vantage, &settings.msk) {
-            return phases::msk::vantage::read(path, msk, &settings.name).map(Some);
+            return crate::phases::msk::vantage::read(path, msk, &settings.name).map(Some);
         }
         Ok(None)
     }
@@ -131,10 +130,10 @@ impl Preflight {
 async fn from_here(
     settings: &Settings,
     msk: &crate::model::msk::Msk,
-    out: &Path,
+    out: &std::path::Path,
     screen: &Screen,
 ) -> Result<Exit, Failure> {
-    use phases::msk::vantage;
+    use crate::phases::msk::vantage;
     let seen = Box::pin(vantage::look_from_here(
         msk,
         &settings.name,

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use self::journal::Journal;
-use super::{Global, connect, refusal, replicate::engine_settings};
+use super::{Global, connect, replicate::engine_settings};
 use crate::{
     clock,
     cluster::{Source, Target},
@@ -81,7 +81,7 @@ impl Status {
             if self.watch {
                 let hint = "ask again: CloudWatch has a new number each minute";
                 let why = "MSK Replicator is asked once";
-                return Err(refusal::of_backend(&["--watch"], why, hint));
+                return Err(super::refusal::of_backend(&["--watch"], why, hint));
             }
             return Box::pin(replicators::run(&settings, msk, global, screen)).await;
         }

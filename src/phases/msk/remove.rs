@@ -136,10 +136,6 @@ impl Removes for Removing {
                 what: "topics of the replicators themselves (__amazon_msk_replicator_*, mskr-offset-syncs.*) on both clusters".into(),
                 how: "kafka-topics.sh … --delete --topic '__amazon_msk_replicator_.*' once nothing uses them".into(),
             },
-            Left {
-                what: "the topics of applications, on both clusters".into(),
-                how: String::new(),
-            },
         ];
         if let Some(group) = &msk.logs.cloudwatch {
             left.push(Left {
