@@ -4,7 +4,9 @@
 //! target has not arrived. Where applications write on the target too the youngest record there may be one of theirs, and less
 //! may seem to be missing than is.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
+
+use tokio::time::sleep;
 
 use super::{Known, TopicSeen, Waiting};
 use crate::{
@@ -14,6 +16,9 @@ use crate::{
 
 /// Partitions of one question.
 const AT_ONCE: usize = 2000;
+/// A broker tells no youngest record while it is being written and has not reached all replicas: it is asked again.
+const TRIES: usize = 20;
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// What waits on the source, topic by topic; topics of which nothing waits stay out.
 pub(super) async fn waiting(
@@ -21,7 +26,7 @@ pub(super) async fn waiting(
     target: &Target,
     topics: &[TopicSeen],
 ) -> Known<Vec<Waiting>> {
-    let mut all = Vec::new();
+    let mut all: Vec<Asked> = Vec::new();
     for topic in topics {
         let on_target = topic.target.value().ok().copied().flatten();
         let held = on_target.map_or(0, |side| side.partitions);
@@ -29,7 +34,13 @@ pub(super) async fn waiting(
         all.extend(partitions.map(|one| {
             let at = TopicPartition::new(topic.name.as_str(), one.partition);
             let is_there = usize::try_from(one.partition).is_ok_and(|number| number < held);
-            (at, is_there, one.source_end)
+            let is_empty = one.target_start == one.target_end;
+            Asked {
+                at,
+                is_there,
+                has_records: is_there && !is_empty,
+                end: one.source_end,
+            }
         }));
     }
     let mut waiting: HashMap<String, Waiting> = HashMap::new();
@@ -43,24 +54,55 @@ pub(super) async fn waiting(
     Known::seen(waiting)
 }
 
+/// A partition, as it was seen a moment ago.
+struct Asked {
+    at: TopicPartition,
+    /// The target has it.
+    is_there: bool,
+    /// And holds records of it.
+    has_records: bool,
+    /// Where it ends on the source.
+    end: Option<i64>,
+}
+
+/// The youngest record on the target of each partition that it has.
+async fn youngest(
+    target: &Target,
+    some: &[Asked],
+) -> Result<HashMap<TopicPartition, Option<Timed>>, String> {
+    let there = some.iter().filter(|one| one.is_there);
+    let mut open: Vec<TopicPartition> = there.map(|one| one.at.clone()).collect();
+    let mut known = HashMap::with_capacity(open.len());
+    for _ in 0..TRIES {
+        let found = target.youngest(&open).await;
+        known.extend(found.map_err(|error| error.to_string())?);
+        let is_open = |one: &&Asked| one.has_records && known.get(&one.at) == Some(&None);
+        open = some
+            .iter()
+            .filter(is_open)
+            .map(|one| one.at.clone())
+            .collect();
+        if open.is_empty() {
+            return Ok(known);
+        }
+        sleep(PAUSE).await;
+    }
+    let which = open.first().map_or(String::new(), ToString::to_string);
+    Err(format!(
+        "the target holds records of {which} and does not tell the youngest"
+    ))
+}
+
 async fn look(
     source: &Source,
     target: &Target,
-    some: &[(TopicPartition, bool, Option<i64>)],
+    some: &[Asked],
     waiting: &mut HashMap<String, Waiting>,
 ) -> Result<(), String> {
-    let there: Vec<TopicPartition> = some
-        .iter()
-        .filter(|(_, is_there, _)| *is_there)
-        .map(|(at, ..)| at.clone())
-        .collect();
-    let youngest = target
-        .youngest(&there)
-        .await
-        .map_err(|error| error.to_string())?;
+    let youngest = youngest(target, some).await?;
     let since: HashMap<TopicPartition, i64> = some
         .iter()
-        .map(|(at, ..)| {
+        .map(|Asked { at, .. }| {
             let newest = youngest.get(at).copied().flatten();
             (
                 at.clone(),
@@ -72,7 +114,7 @@ async fn look(
         .first_since(since)
         .await
         .map_err(|error| error.to_string())?;
-    for (at, _, end) in some {
+    for Asked { at, end, .. } in some {
         let Some(Timed { offset, time }) = first.get(at).copied().flatten() else {
             continue;
         };

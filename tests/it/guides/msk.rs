@@ -177,9 +177,18 @@ fn the_guide_from_a_self_managed_cluster_to_msk_and_the_way_back() {
 /// What differs from run to run: how much there is of anything, what is waited for, and single positions.
 fn loosely(said: &str) -> String {
     let is_fleeting = |line: &&str| line.contains(" waits  ") || line.contains(": shows (");
+    let is_id = |bare: &str| {
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+        let is_hex = bare
+            .chars()
+            .all(|letter| letter.is_ascii_hexdigit() || letter == '-');
+        // Clusters have 22 letters, journals 36; fingerprints are digits up to f.
+        bare.chars().all(is_part) && (bare.len() == 22 || is_hex && bare.len() >= 8)
+    };
     let word = |word: &str| {
-        let bare = word.trim_start_matches('(');
+        let bare = word.trim_matches(['(', ')', ',', ';']);
         match () {
+            () if is_id(bare) => "N".to_owned(),
             () if bare.contains("arn:aws") => "ARN".to_owned(),
             () if bare.starts_with(|letter: char| letter.is_ascii_digit()) => "N".to_owned(),
             // One of them is written otherwise than several.
