@@ -210,21 +210,39 @@ async fn removes(
     let Some(msk) = &settings.msk else {
         return Err(not_yet());
     };
+    let id = match &state.head {
+        Some(head) => head.id.to_string(),
+        None => return Err(no_journal(&settings.name)),
+    };
     let clients = Box::pin(crate::aws::Clients::open(&msk.region, None)).await;
-    let id = state.head.as_ref().map(|head| head.id.to_string());
     let target = clusters.target.as_ref().map_or("", |target| target.id());
     let wanted = super::replicate::replicators::wanted(
         settings,
         msk,
         crate::msk::Direction::BOTH.into(),
         (clusters.source.id(), target),
-        id.unwrap_or_default(),
+        id,
     );
     Ok(crate::phases::msk::Removing::new(
         clients,
         msk.clone(),
         wanted,
     ))
+}
+
+/// Another migration of that name may have made what bears it: only the journal's id tells.
+#[cfg(feature = "aws")]
+fn no_journal(migration: &str) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        "K334",
+        format!("there is no journal of {migration}, so nothing is known to be its own"),
+    )
+    .hint("nothing was ever made, or the journal is lost on both clusters and on this machine")
+    .hint(format!(
+        "what bears the tag kafka-migrate:migration={migration} may be another team's: look whose it is, and remove it by hand"
+    ))
+    .next("aws kafka list-replicators")
 }
 
 /// Without AWS nothing can have been made there.

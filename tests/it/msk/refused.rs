@@ -1,11 +1,16 @@
 //! What is in the way: credentials, rights, regions, names that are taken: a sentence, a cause, a fix, the right exit code.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use super::{Scene, runtime};
-use crate::support::aws::{
-    EXPIRED,
-    faults::{Fault, Which},
+use super::{Scene, external, runtime};
+use crate::support::{
+    aws::{
+        EXPIRED,
+        faults::{Fault, Which},
+    },
+    shared_pair, wait,
 };
 
 #[test]
@@ -100,6 +105,29 @@ fn names_that_somebody_else_has_are_not_touched() {
     refused.assert_says("K321");
     refused.assert_says("msk.names.forward");
     assert_eq!(scene.replicators(), [(scene.names[0].clone(), "RUNNING")]);
+}
+
+/// Another team may have a migration of that name in the same account: only the id in the journal tells whose a thing is.
+#[test]
+fn without_its_journal_cleanup_takes_nothing_for_its_own() {
+    let scene = Scene::new("msk-stranger");
+    scene.run(&["replicate"]).assert_exit(0);
+    let journal = format!("kafka-migrate.{}.journal", scene.migration.name);
+    for kafka in [external(), &shared_pair().1] {
+        let deleted = kafka.wire().delete_topic(&journal);
+        deleted.expect("the broker answers").expect("it was there");
+        wait::until("the journal is gone", Duration::from_secs(60), || {
+            !kafka.metadata().topics.contains_key(&journal)
+        });
+    }
+    let cleanup = ["cleanup", "--confirm", &scene.migration.name];
+    let mut elsewhere = scene.migration.command_in("elsewhere", &cleanup);
+    scene.aws.give_to(&mut elsewhere.0);
+    let refused = elsewhere.finish();
+    scene.assert_both_run();
+    assert_eq!(scene.aws.requests_of("DeleteSecret").len(), 0);
+    refused.assert_exit(7);
+    refused.assert_says("K334");
 }
 
 #[test]
