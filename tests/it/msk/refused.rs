@@ -113,7 +113,7 @@ fn without_its_journal_cleanup_takes_nothing_for_its_own() {
     let scene = Scene::new("msk-stranger");
     scene.run(&["replicate"]).assert_exit(0);
     let journal = format!("kafka-migrate.{}.journal", scene.migration.name);
-    for kafka in [external(), &shared_pair().1] {
+    for kafka in [external(), shared_pair().1] {
         let deleted = kafka.wire().delete_topic(&journal);
         deleted.expect("the broker answers").expect("it was there");
         wait::until("the journal is gone", Duration::from_secs(60), || {
