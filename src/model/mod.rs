@@ -3,6 +3,7 @@
 pub mod application;
 pub mod backend;
 pub mod connection;
+pub mod direction;
 pub mod limits;
 pub mod msk;
 pub mod names;

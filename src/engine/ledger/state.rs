@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     epochs::Epochs,
     record::{
-        Answer, At, Checkpoint, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record,
+        Answer, At, Checkpoint, Echo, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record,
         Request, Retired, Run, Seam, Steer, Stopped,
     },
 };
@@ -138,6 +138,8 @@ pub struct Partition {
     pub recopying: bool,
     /// When it last stood at the source's end, in milliseconds since the epoch, where that matters.
     pub current: Option<i64>,
+    /// The other direction's last copy that was passed over.
+    pub echo: Option<Echo>,
 }
 
 impl Partition {
@@ -340,6 +342,7 @@ impl State {
                 partition.trim();
             }
             Entry::Current { at, at_ms } => self.at(at).current = Some(at_ms),
+            Entry::Echo { at, echo } => self.at(at).echo = Some(echo),
             Entry::Stopped { at, stopped } => self.at(at).stopped = Some(stopped),
             Entry::Resumed { at } => self.at(at).stopped = None,
             Entry::Gap { at, gap } => self.at(at).give_up(gap),
@@ -358,6 +361,7 @@ impl State {
                 partition.runs.clear();
                 partition.target_runs.clear();
                 partition.epochs = Epochs::default();
+                partition.echo = None;
                 partition.seam = Some(seam);
                 partition.checkpoint = Some(checkpoint);
             }
@@ -515,6 +519,7 @@ impl State {
                 recopies,
                 recopying,
                 current,
+                echo,
             } = partition;
             let gaps = gaps.iter().cloned();
             entries.extend(gaps.map(|gap| Entry::Gap { at, gap }));
@@ -536,6 +541,7 @@ impl State {
             entries.extend(target_runs.iter().map(|&run| Entry::TargetRun { at, run }));
             entries.extend(checkpoint.map(|checkpoint| Entry::Checkpoint { at, checkpoint }));
             entries.extend(current.map(|at_ms| Entry::Current { at, at_ms }));
+            entries.extend(echo.map(|echo| Entry::Echo { at, echo }));
             entries.extend(
                 stopped
                     .clone()

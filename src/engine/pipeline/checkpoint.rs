@@ -82,6 +82,8 @@ impl Session {
                     .map(|run| Entry::TargetRun { at, run }),
             );
             entries.push(Entry::Checkpoint { at, checkpoint });
+            let echo = partition.echoes.tell(checkpoint.source, partition.copied);
+            entries.extend(echo.map(|echo| Entry::Echo { at, echo }));
             partition.checkpoint = Some(checkpoint);
             told.push((index, checkpoint.source));
         }
