@@ -8,6 +8,7 @@ pub mod lanes;
 pub mod lease;
 pub mod ledger;
 pub mod manners;
+pub mod maps;
 pub mod metrics;
 pub mod opening;
 pub mod other;

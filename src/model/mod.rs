@@ -5,6 +5,7 @@ pub mod backend;
 pub mod connection;
 pub mod direction;
 pub mod limits;
+pub mod map;
 pub mod msk;
 pub mod names;
 pub mod numbers;

@@ -70,6 +70,7 @@ use super::{
         write::{Ledger, LedgerLost},
     },
     manners::Signs,
+    maps::Maps,
     metrics::{self, Numbers, Rates},
     other::Other,
     recopy::NotEmptied,
@@ -124,6 +125,8 @@ pub struct Shared {
     pub numbers: Numbers,
     /// Topics whose retention is held open.
     pub holds: Holds,
+    /// What is on record as copied.
+    pub maps: Maps,
     /// Whether to stop.
     pub stop: watch::Receiver<Stop>,
     /// The longest a request may stay unanswered.

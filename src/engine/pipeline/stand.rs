@@ -34,10 +34,10 @@ impl Session {
                 let runs = partition.new_target_runs.drain(..);
                 self.entries
                     .extend(runs.map(|run| Entry::TargetRun { at, run }));
-                self.entries.push(Entry::Checkpoint { at, checkpoint });
                 let echo = partition.echoes.tell(checkpoint.source, partition.copied);
                 self.entries
                     .extend(echo.map(|echo| Entry::Echo { at, echo }));
+                self.entries.push(Entry::Checkpoint { at, checkpoint });
                 partition.checkpoint = Some(checkpoint);
             }
             let stopped = partition.stopped(&reason);
