@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use crate::model::names::TopicPartition;
+use crate::model::{direction::as_on_the_way_back, names::TopicPartition};
 
 /// Where events go. Cloned freely; sending never blocks and never fails.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl Events {
 
 /// What is left to be said of the direction back.
 fn of_the_way_back(event: Event) -> Option<Event> {
-    let back = |text: String| format!("on the way back: {text}");
+    let back = |text: String| format!("on the way back: {}", as_on_the_way_back(&text));
     match event {
         Event::Progress(progress) => Some(Event::WayBack(progress)),
         Event::Trouble { text } => Some(Event::Trouble { text: back(text) }),
@@ -72,7 +72,13 @@ fn of_the_way_back(event: Event) -> Option<Event> {
             source_offset,
             goes_on_at,
             since_ms,
-            choices,
+            choices: choices
+                .into_iter()
+                .map(|choice| Choice {
+                    does: as_on_the_way_back(&choice.does),
+                    ..choice
+                })
+                .collect(),
         }),
         Event::Decided { .. } => Some(event),
         // The direction there says the same.

@@ -11,7 +11,9 @@ use crate::{
     config::Settings,
     engine::{
         self,
-        status::{Decided, EngineState, HeldStatus, OpenTransaction, SeamStatus, Status as Seen},
+        status::{
+            Decided, EngineState, HeldStatus, OpenTransaction, SeamStatus, Status as Seen, WayBack,
+        },
     },
     error::Failure,
     exit::Exit,
@@ -136,6 +138,35 @@ fn picture(looked: &Looked, global: &Global) -> String {
     )
 }
 
+/// The direction from the target back to the source.
+fn way_back(back: &WayBack) -> String {
+    let lag = back.message_lag.map_or_else(
+        || "how far it is, is unknown".to_owned(),
+        |lag| {
+            format!(
+                "{} offsets of the target not passed yet",
+                numbers::exact(lag)
+            )
+        },
+    );
+    let mut text = format!("{}; {lag}", engine_word(back.engine));
+    if back.engine == EngineState::Running {
+        let records = back.records_per_second.round() as u64;
+        text += &format!("; {} rec/s came back last", numbers::count(records));
+    }
+    for one in &back.stopped {
+        text += &format!(
+            "\n           {}-{} stopped at target offset {}: {}  {}",
+            one.topic,
+            one.partition,
+            one.target_offset,
+            printable(&one.reason),
+            one.code
+        );
+    }
+    text
+}
+
 /// Everything but the next command.
 fn text(status: &Seen, now: i64) -> String {
     let mut text = format!(
@@ -172,6 +203,9 @@ fn text(status: &Seen, now: i64) -> String {
     }
     if let Some(reason) = &status.throttled_by {
         line("slowed", format!("on purpose: {reason}"));
+    }
+    if let Some(back) = &status.way_back {
+        line("way back", way_back(back));
     }
     if let Some(pause) = &status.pause {
         let since = numbers::stamp(pause.at_ms);
@@ -512,6 +546,7 @@ mod tests {
                 at_ms: 1_769_868_000_000,
             }),
             batches: Batches::default(),
+            way_back: None,
         }
     }
 

@@ -48,7 +48,7 @@ pub use self::{
     topics::NewTopic,
     transactions::{End, ProducerIdentity},
 };
-use crate::model::connection::Connection;
+use crate::model::{connection::Connection, names::Side};
 pub use crate::wire::conn::MaySend;
 
 /// Decoders of answers, for tests that feed them bytes no broker would send.
@@ -61,6 +61,8 @@ pub mod decoders {
 #[derive(Clone)]
 pub struct Cluster {
     inner: Arc<pool::Inner>,
+    /// The part it plays where records go back: the other one than that of its settings.
+    plays: Option<Side>,
 }
 
 /// The cluster applications come from. No method writes, but to our own journal ([`JournalTopic`]).
@@ -93,16 +95,28 @@ impl Source {
         Cluster::connect(settings).await.map(Self)
     }
 
-    /// The same cluster as the one that is written where records also go back. Nobody else may ask for it.
+    /// The same cluster as the one that is written where records also go back. Nobody else may ask for it. What it says of itself is then said of
+    /// a target: [`crate::model::direction::as_on_the_way_back`] puts that right for people.
     pub fn for_the_way_back(&self) -> Target {
-        Target(self.0.clone())
+        Target(self.0.in_the_other_part())
+    }
+}
+
+impl Cluster {
+    fn in_the_other_part(&self) -> Self {
+        let plays = Some(match self.side() {
+            Side::Source => Side::Target,
+            Side::Target => Side::Source,
+        });
+        let inner = self.inner.clone();
+        Self { inner, plays }
     }
 }
 
 impl Target {
     /// The same cluster as the one that is read where records also go back.
     pub fn for_the_way_back(&self) -> Source {
-        Source(self.0.clone())
+        Source(self.0.in_the_other_part())
     }
 
     /// Connects to the first server that answers, logs in and learns who the brokers are.

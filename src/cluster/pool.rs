@@ -113,6 +113,7 @@ impl Cluster {
         *inner.any.lock().await = Some(conn);
         let cluster = Self {
             inner: Arc::new(inner),
+            plays: None,
         };
         cluster.learn(&answer)?;
         Ok(cluster)
@@ -131,7 +132,7 @@ impl Cluster {
 
     /// Source or target.
     pub fn side(&self) -> Side {
-        self.settings().side
+        self.plays.unwrap_or(self.settings().side)
     }
 
     pub(super) fn settings(&self) -> &Connection {

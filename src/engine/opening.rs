@@ -31,6 +31,7 @@ const WATCH: Duration = Duration::from_millis(2500);
 /// How long a ledger that was just made may not be shown by every broker.
 const SHOWN_WITHIN: Duration = Duration::from_secs(15);
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
 const WATCH_PAUSE: Duration = Duration::from_millis(100);
 /// What lies below a snapshot is given back to the disk by whole segments, which are 1 GiB for each shard where nobody says otherwise.
 const SEGMENT_BYTES: usize = 16 << 20;
@@ -46,6 +47,19 @@ pub async fn has_ledger(
     let name: TopicName = ledger::topic(migration, direction).into();
     let there = on.topics(Some(std::slice::from_ref(&name))).await;
     Ok(!there.map_err(|error| error.failure())?.is_empty())
+}
+
+/// The same, where one that this login may not see counts as none: it wrote none then.
+pub async fn shows_ledger(
+    on: &Cluster,
+    migration: &str,
+    direction: Direction,
+) -> Result<bool, Failure> {
+    let name: TopicName = ledger::topic(migration, direction).into();
+    match on.topics(Some(std::slice::from_ref(&name))).await {
+        Err(error) if error.code() == Some(TOPIC_AUTHORIZATION_FAILED) => Ok(false),
+        there => Ok(!there.map_err(|error| error.failure())?.is_empty()),
+    }
 }
 
 /// What the ledger of this migration says it is, if there is one: its first records are read, and nothing is made.

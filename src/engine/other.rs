@@ -51,7 +51,7 @@ impl Other {
     /// Reads the ledger of a direction on the cluster that it writes to; `None` where there is none. `wanted` is what it has to be.
     pub async fn open(cluster: &Cluster, wanted: &Header) -> Result<Option<Self>, Failure> {
         let (migration, direction) = (&wanted.migration, wanted.direction());
-        if !opening::has_ledger(cluster, migration, direction).await? {
+        if !opening::shows_ledger(cluster, migration, direction).await? {
             return Ok(None);
         }
         let name: TopicName = ledger::topic(migration, direction).into();

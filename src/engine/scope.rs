@@ -215,7 +215,7 @@ impl Scope {
             return Ok(sorted);
         };
         there.catch_up().await.map_err(|error| error.failure())?;
-        let mut met = there.with(|states| back::met(states)).await;
+        let mut met = there.with(back::met).await;
         met.retain(|one| !self.back.contains(&one.name));
         if met.is_empty() {
             return Ok(sorted);

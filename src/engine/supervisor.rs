@@ -39,7 +39,11 @@ use crate::{
     events::{Event, Events},
     exit::Exit,
     lock::Lock,
-    model::{direction::Direction, names::TopicName, pace::Pace},
+    model::{
+        direction::{Direction, as_on_the_way_back},
+        names::TopicName,
+        pace::Pace,
+    },
 };
 
 /// How often the source is asked for new topics and partitions.
@@ -88,7 +92,10 @@ pub async fn run(
     topics::check_scope(&found, &settings.scope, &gone)?;
     let wanted_back = other::wanted(&ledger.header);
     let ledger_back = match settings.two_way {
-        true => Some(open(&source.for_the_way_back(), wanted_back.clone(), &us).await?),
+        true => {
+            let opened = open(&source.for_the_way_back(), wanted_back.clone(), &us).await;
+            Some(opened.map_err(of_the_way_back)?)
+        }
         false => None,
     };
     // Also where nothing comes back any more: what came back before stands on the source.
@@ -298,13 +305,30 @@ async fn both(
         supervise(there, beside, settings.until, outer, inner),
         supervise(back, None, Until::Stopped, outer, inner),
     );
-    let (there, back) = (there?, back?);
+    let (there, back) = (there?, back.map_err(of_the_way_back)?);
     Ok(Summary {
         sealed: there.sealed && back.sealed,
         stopped_partitions: there.stopped_partitions + back.stopped_partitions,
         records: there.records + back.records,
         bytes: there.bytes + back.bytes,
     })
+}
+
+/// A failure of the way back, where the engine's source is what people call the target.
+fn of_the_way_back(failure: Failure) -> Failure {
+    let exit = match failure.exit {
+        Exit::Source => Exit::Target,
+        Exit::Target => Exit::Source,
+        exit => exit,
+    };
+    let all = |texts: Vec<String>| texts.iter().map(|text| as_on_the_way_back(text)).collect();
+    Failure {
+        exit,
+        message: format!("on the way back, {}", as_on_the_way_back(&failure.message)),
+        causes: all(failure.causes),
+        hints: all(failure.hints),
+        ..failure
+    }
 }
 
 /// Waits for the shards of a direction, and meanwhile says where we are, follows the scope, and passes on what the user wants. `beside`: the

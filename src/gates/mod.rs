@@ -3,6 +3,7 @@
 //! A gate is a pure function of an observation and of limits. What it could not learn is `unknown`, never `pass`.
 
 mod amazon;
+mod back;
 mod copied;
 mod everyone;
 mod finding;
@@ -29,7 +30,7 @@ pub use table::GATES;
 
 use crate::{
     model::{backend::Backend, limits::Limits},
-    observe::{Known, Observation},
+    observe::{Asked as Seen, Known, Observation},
 };
 
 /// Older answers decide nothing.
@@ -95,6 +96,8 @@ pub struct Gate {
     pub guards: Guards,
     /// Who has to copy for it to be asked at all; `None`: whoever does.
     pub of: Option<Backend>,
+    /// Whether it is asked only where records also come back through our own engine.
+    pub two_way: bool,
     /// Whether `unknown` holds up what it guards; one that only tells something does not.
     pub unknown_counts: bool,
     /// What it says takes several observations: a single one that says `unknown` decides nothing yet.
@@ -107,7 +110,7 @@ pub struct Gate {
 pub fn ask(phase: Guards, seen: &Observation, limits: &Limits, waivers: &[Waiver]) -> Vec<Verdict> {
     let asked = GATES
         .iter()
-        .filter(|gate| gate.guards.has(phase) && gate.is_of(seen.asked.backend));
+        .filter(|gate| gate.guards.has(phase) && gate.is_asked(&seen.asked));
     asked
         .map(|gate| gate.verdict(seen, limits, waivers))
         .collect()
@@ -121,8 +124,8 @@ pub fn find(code: &str) -> Option<&'static Gate> {
 }
 
 impl Gate {
-    fn is_of(&self, backend: Backend) -> bool {
-        self.of.is_none_or(|of| of == backend)
+    fn is_asked(&self, asked: &Seen) -> bool {
+        self.of.is_none_or(|of| of == asked.backend) && (asked.two_way || !self.two_way)
     }
 
     /// Its answer, with what a person said about it.

@@ -3,8 +3,8 @@
 use super::{
     Asked, Gate,
     Guards::{self, Both, Cutover, Replicate},
-    amazon, copied, everyone, fit, groups, kept, pace, reach, replicator, rights, safe, scope,
-    settings,
+    amazon, back, copied, everyone, fit, groups, kept, pace, reach, replicator, rights, safe,
+    scope, settings,
 };
 use crate::{
     model::{backend::Backend, limits::Limits},
@@ -24,6 +24,7 @@ const fn gate(
         question,
         guards,
         of: None,
+        two_way: false,
         unknown_counts: true,
         takes_time: false,
         ask,
@@ -46,6 +47,12 @@ const fn embedded(mut gate: Gate) -> Gate {
 const fn msk(mut gate: Gate) -> Gate {
     gate.of = Some(Backend::Msk);
     gate
+}
+
+/// One that is asked where records also come back through our own engine.
+const fn two_way(mut gate: Gate) -> Gate {
+    gate.two_way = true;
+    embedded(gate)
 }
 
 const fn slow(mut gate: Gate) -> Gate {
@@ -250,6 +257,13 @@ pub const GATES: &[Gate] = &[
         Replicate,
         groups::can_commit,
         "May we commit positions of the groups in scope on the target?",
+    )),
+    two_way(gate(
+        "G129",
+        "records-can-come-back",
+        Replicate,
+        back::records_can_come_back,
+        "May records be written back to the source, and does it keep batches byte for byte as they are written?",
     )),
     gate(
         "G201",

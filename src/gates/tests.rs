@@ -9,8 +9,8 @@ use crate::{
         numbers,
     },
     observe::{
-        AmazonSeen, BatchSeen, ClockSeen, GroupKind, GroupSeen, GroupsSeen, Latency, OtherCopies,
-        OtherSeen, Refusal, StoppedSeen, TopicSeen, Trouble, Waiting, example,
+        AmazonSeen, BackSeen, BatchSeen, ClockSeen, GroupKind, GroupSeen, GroupsSeen, Latency,
+        OtherCopies, OtherSeen, Refusal, StoppedSeen, TopicSeen, Trouble, Waiting, example,
     },
 };
 
@@ -33,6 +33,10 @@ fn waits(seen: &mut Observation, records: u64, age: i64) {
 
 fn aws(seen: &mut Observation) -> &mut AmazonSeen {
     seen.amazon.as_deref_mut().expect("it is in the example")
+}
+
+fn back(seen: &mut Observation) -> &mut BackSeen {
+    seen.back.as_mut().expect("it is in the example")
 }
 
 fn first(seen: &mut Observation) -> &mut TopicSeen {
@@ -272,6 +276,11 @@ const CASES: &[(&str, Change, Change)] = &[
         "G128",
         |seen| value(&mut seen.commits_denied).push("order-status".into()),
         |seen| seen.commits_denied = not(),
+    ),
+    (
+        "G129",
+        |seen| back(seen).denied = Known::seen(vec!["orders".into()]),
+        |seen| back(seen).fidelity = not(),
     ),
     (
         "G201",
@@ -550,7 +559,7 @@ fn with_nothing_observed_no_gate_passes() {
     seen.source.id = None;
     seen.topics = not();
     seen.engine = not();
-    seen.reverse = not();
+    (seen.reverse, seen.back) = (not(), None);
     seen.source_groups = not();
     seen.target_groups = not();
     seen.others = not();

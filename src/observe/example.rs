@@ -56,24 +56,15 @@ pub fn green() -> Observation {
             ..Application::default()
         }],
         others: Known::seen(Vec::new()),
-        engine_rights: EngineRights {
-            ledger: "kafka-migrate.orders.forward".into(),
-            creation: Known::seen(None),
-            write: Known::seen(Probe::Allowed),
-            read: Known::seen(Probe::Allowed),
-            delete: Known::seen(Probe::Allowed),
-            operations: Known::seen(None),
-            transactional_ids: "kafka-migrate.orders.forward.".into(),
-            transactions: Known::seen(Probe::Allowed),
-        },
+        engine_rights: rights("kafka-migrate.orders.forward"),
+        back: Some(Box::new(BackSeen {
+            rights: rights("kafka-migrate.orders.reverse"),
+            fidelity: as_written(),
+            denied: Known::seen(Vec::new()),
+        })),
         commits_denied: Known::seen(Vec::new()),
         amazon: Some(Box::new(amazon())),
-        fidelity: Known::seen(Fidelity::Tried {
-            brokers: 3,
-            batches: 15,
-            changed: Vec::new(),
-            left: None,
-        }),
+        fidelity: as_written(),
         metrics: Metrics {
             replicator_failure: Known::seen(0),
             offset_sync_failure: Known::seen(0),
@@ -98,6 +89,28 @@ pub fn green() -> Observation {
     };
     groups::count(&mut seen);
     seen
+}
+
+fn rights(ledger: &str) -> EngineRights {
+    EngineRights {
+        ledger: ledger.into(),
+        creation: Known::seen(None),
+        write: Known::seen(Probe::Allowed),
+        read: Known::seen(Probe::Allowed),
+        delete: Known::seen(Probe::Allowed),
+        operations: Known::seen(None),
+        transactional_ids: format!("{ledger}."),
+        transactions: Known::seen(Probe::Allowed),
+    }
+}
+
+fn as_written() -> Known<Fidelity> {
+    Known::seen(Fidelity::Tried {
+        brokers: 3,
+        batches: 15,
+        changed: Vec::new(),
+        left: None,
+    })
 }
 
 fn engine() -> EngineSeen {

@@ -6,6 +6,7 @@ use super::{
     Asked, ClusterSeen, EngineSeen, GroupsSeen, Known, Metrics, Observation, StoppedSeen, Trend,
     VERSION, arrived, clusters, groups, needs, topics, trend::Memory, tried,
 };
+use crate::model::{direction::Direction, names::TopicName};
 use crate::{
     clock::{self, BootInstant},
     cluster::{Cluster, Source, Target, TopicInfo},
@@ -147,7 +148,7 @@ impl Eyes {
             missing_topics: Vec::new(),
             topics_outside: Vec::new(),
             engine: none(),
-            reverse: Known::unknown("this version does not copy back"),
+            reverse: not_back(),
             source_groups: none(),
             target_groups: match target.trouble {
                 Some(_) => Known::unknown("no connection to the target"),
@@ -155,7 +156,8 @@ impl Eyes {
             },
             applications: self.subject.applications.clone(),
             others: none(),
-            engine_rights: needs::nothing(migration),
+            engine_rights: needs::nothing(migration, Direction::Forward),
+            back: None,
             commits_denied: Known::unknown(needs::NOT_ASKED),
             fidelity: Known::unknown(needs::NOT_ASKED),
             amazon: None,
@@ -189,14 +191,19 @@ impl Eyes {
         seen.topics_outside = outside.iter().map(|topic| topic.name.to_string()).collect();
 
         let is_ours = self.subject.asked.backend == Backend::Embedded;
-        let (engine, closely) = match is_ours {
+        let (engine, back, closely) = match is_ours {
             true => self.engine(source).await,
             false => {
                 let reason = "MSK Replicator copies: there is no ledger of ours";
-                (Known::unknown(reason), Err(reason.to_owned()))
+                (
+                    Known::unknown(reason),
+                    Known::unknown(reason),
+                    Err(reason.to_owned()),
+                )
             }
         };
         seen.engine = engine.aged(begun.elapsed());
+        seen.reverse = back.aged(begun.elapsed());
         let begun = BootInstant::now();
         let mut found = topics::seen(
             source,
@@ -211,9 +218,23 @@ impl Eyes {
             needs::samples(source, &mut found.topics).await;
             needs::rights(source, target, &mut found, settings.replication_factor).await;
             if let Some(target) = target {
-                seen.engine_rights =
-                    needs::engine(target, &settings.migration, settings.shards).await;
+                seen.engine_rights = needs::engine(
+                    target,
+                    &settings.migration,
+                    Direction::Forward,
+                    settings.shards,
+                )
+                .await;
                 seen.others = needs::others(source, target, &settings.migration).await;
+            }
+            if settings.two_way {
+                let names: Vec<TopicName> = found
+                    .topics
+                    .iter()
+                    .map(|topic| topic.name.as_str().into())
+                    .collect();
+                let back = needs::back(source, &settings.migration, settings.shards, &names);
+                seen.back = Some(Box::new(back.await));
             }
             Box::pin(tried::all(seen, &self.subject, source, target, &mut found)).await;
         }
@@ -242,13 +263,28 @@ impl Eyes {
     }
 
     /// The engine by its ledger, and what the ledger says of partitions.
-    async fn engine(&self, source: &Source) -> (Known<EngineSeen>, Result<Closely, String>) {
+    /// The engine there and back.
+    async fn engine(
+        &self,
+        source: &Source,
+    ) -> (
+        Known<EngineSeen>,
+        Known<EngineSeen>,
+        Result<Closely, String>,
+    ) {
         let Some(target) = &self.target else {
             let reason = "no connection to the target".to_owned();
-            return (Known::unknown(&reason), Err(reason));
+            return (
+                Known::unknown(&reason),
+                Known::unknown(&reason),
+                Err(reason),
+            );
         };
         match engine::status::look_closely(&self.subject.engine, source, target).await {
             Ok((status, closely)) => {
+                let back = status
+                    .way_back
+                    .map_or_else(not_back, |back| Known::seen(came(back)));
                 let stopped = status.stopped.into_iter().map(|one| StoppedSeen {
                     topic: one.topic,
                     partition: one.partition,
@@ -263,11 +299,15 @@ impl Eyes {
                     throttled_by: status.throttled_by,
                     open_transactions: status.open_transactions.map(|open| open.len()),
                 };
-                (Known::seen(seen), Ok(closely))
+                (Known::seen(seen), back, Ok(closely))
             }
             Err(failure) => {
                 let reason = format!("{}: {failure}", failure.code);
-                (Known::unknown(&reason), Err(reason))
+                (
+                    Known::unknown(&reason),
+                    Known::unknown(&reason),
+                    Err(reason),
+                )
             }
         }
     }
@@ -343,5 +383,26 @@ fn ping(cluster: &ClusterSeen) -> Known<u64> {
             Known::seen(u64::from(all))
         }
         Err(reason) => Known::unknown(reason),
+    }
+}
+
+fn not_back() -> Known<EngineSeen> {
+    Known::unknown("nothing comes back: `replication.two_way` is off")
+}
+
+fn came(back: engine::status::WayBack) -> EngineSeen {
+    let stopped = back.stopped.into_iter().map(|one| StoppedSeen {
+        topic: one.topic,
+        partition: one.partition,
+        code: one.code,
+        reason: one.reason,
+    });
+    EngineSeen {
+        state: back.engine,
+        owner: None,
+        message_lag: back.message_lag,
+        stopped: stopped.collect(),
+        throttled_by: None,
+        open_transactions: None,
     }
 }

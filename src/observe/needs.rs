@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use tokio::task::JoinSet;
 
 use super::{
-    EngineRights, Known, OtherCopies, OtherSeen, Refusal, TopicSeen, sample, topics::Found,
+    BackSeen, EngineRights, Known, OtherCopies, OtherSeen, Refusal, TopicSeen, sample,
+    topics::Found,
 };
 use crate::{
     cluster::{Cluster, NewTopic, Probe, Source, Target},
@@ -23,15 +24,15 @@ const VALIDATED_AT_ONCE: usize = 200;
 pub(super) const NOT_ASKED: &str = "not asked by this command";
 
 /// Nothing of it was asked.
-pub(super) fn nothing(migration: &str) -> EngineRights {
+pub(super) fn nothing(migration: &str, direction: Direction) -> EngineRights {
     EngineRights {
-        ledger: ledger::topic(migration, Direction::Forward),
+        ledger: ledger::topic(migration, direction),
         creation: Known::unknown(NOT_ASKED),
         write: Known::unknown(NOT_ASKED),
         read: Known::unknown(NOT_ASKED),
         delete: Known::unknown(NOT_ASKED),
         operations: Known::unknown(NOT_ASKED),
-        transactional_ids: format!("{}.", ledger::topic(migration, Direction::Forward)),
+        transactional_ids: format!("{}.", ledger::topic(migration, direction)),
         transactions: Known::unknown(NOT_ASKED),
     }
 }
@@ -168,8 +169,13 @@ async fn validated(
 }
 
 /// What the target lets us do to the ledger and the identities.
-pub(super) async fn engine(target: &Target, migration: &str, shards: u32) -> EngineRights {
-    let mut rights = nothing(migration);
+pub(super) async fn engine(
+    target: &Target,
+    migration: &str,
+    direction: Direction,
+    shards: u32,
+) -> EngineRights {
+    let mut rights = nothing(migration, direction);
     let name: TopicName = rights.ledger.as_str().into();
     let names = [name.clone()];
     let probe = format!(
@@ -205,6 +211,35 @@ pub(super) async fn engine(target: &Target, migration: &str, shards: u32) -> Eng
     rights.operations = Known::from(told.map(|mut told| told.remove(&name).flatten()));
     rights.transactions = transactions.into();
     rights
+}
+
+/// What the source lets us do, where records come back to it.
+pub(super) async fn back(
+    source: &Source,
+    migration: &str,
+    shards: u32,
+    topics: &[TopicName],
+) -> BackSeen {
+    let written = source.for_the_way_back();
+    let (rights, fidelity, write) = tokio::join!(
+        engine(&written, migration, Direction::Reverse, shards),
+        written.fidelity(migration),
+        written.may_write(topics),
+    );
+    let denied = write.map(|answers| {
+        let mut denied: Vec<String> = answers
+            .into_iter()
+            .filter(|(_, probe)| *probe == Probe::Denied)
+            .map(|(name, _)| name.to_string())
+            .collect();
+        denied.sort_unstable();
+        denied
+    });
+    BackSeen {
+        rights,
+        fidelity: fidelity.into(),
+        denied: denied.into(),
+    }
 }
 
 /// Ledgers of other migrations on both clusters.

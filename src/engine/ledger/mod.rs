@@ -52,10 +52,7 @@ pub fn check_header(found: &record::Header, wanted: &record::Header) -> Result<(
     let mut failure = Failure::new(
         Exit::Refused,
         "K410",
-        format!(
-            "the ledger {name} on the {} belongs to another migration",
-            direction.written()
-        ),
+        format!("the ledger {name} on the target belongs to another migration"),
     )
     .hint("give this migration another name, or point it at the clusters the ledger names")
     .next("kafka-migrate config");

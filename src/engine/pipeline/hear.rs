@@ -1,4 +1,4 @@
-//! What the other direction does to the partitions that are read: its ledger is asked who a stranger is, and what it has written is jumped over.
+//! What the other direction wrote to what is read: its ledger tells who a stranger is, and what it acknowledged is jumped over.
 
 use std::time::Duration;
 

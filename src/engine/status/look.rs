@@ -7,8 +7,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Batches, Closely, EngineState, OpenTransaction, Said, Status, steered, sums};
-use crate::model::direction::Direction;
+use super::{
+    Batches, Closely, EngineState, OpenTransaction, Said, Status, StoppedBack, WayBack, steered,
+    sums,
+};
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
     engine::{
@@ -25,6 +27,10 @@ use crate::{
         names::{TopicName, TopicPartition},
         scope::Scope,
     },
+};
+use crate::{
+    engine::opening,
+    model::direction::{Direction, as_on_the_way_back},
 };
 
 /// Version of the document.
@@ -46,13 +52,56 @@ pub async fn look(
     looked.map(|(status, _)| status)
 }
 
+/// The direction back: `None` where nothing ever came back, and nothing is to.
+pub async fn look_back(
+    settings: &Settings,
+    source: &Source,
+    target: &Target,
+) -> Result<Option<WayBack>, Failure> {
+    let (read, written) = (target.for_the_way_back(), source.for_the_way_back());
+    let is_there = opening::shows_ledger(&written, &settings.migration, Direction::Reverse);
+    if !is_there.await? && !settings.two_way {
+        return Ok(None);
+    }
+    let (status, _) = look_at(Direction::Reverse, settings, &read, &written).await?;
+    let stopped = status.stopped.into_iter().map(|one| StoppedBack {
+        topic: one.topic,
+        partition: one.partition,
+        code: one.code,
+        reason: as_on_the_way_back(&one.reason),
+        target_offset: one.source_offset,
+    });
+    Ok(Some(WayBack {
+        engine: status.engine,
+        message_lag: status.message_lag,
+        records_per_second: status.records_per_second,
+        stopped: stopped.collect(),
+    }))
+}
+
 /// The same, and what gates ask of single partitions.
 pub async fn look_closely(
     settings: &Settings,
     source: &Source,
     target: &Target,
 ) -> Result<(Status, Closely), Failure> {
-    let ledger: TopicName = ledger::topic(&settings.migration, Direction::Forward).into();
+    let (there, back) = tokio::join!(
+        look_at(Direction::Forward, settings, source, target),
+        look_back(settings, source, target),
+    );
+    let (mut status, closely) = there?;
+    status.way_back = back?;
+    Ok((status, closely))
+}
+
+/// One direction.
+async fn look_at(
+    direction: Direction,
+    settings: &Settings,
+    source: &Source,
+    target: &Target,
+) -> Result<(Status, Closely), Failure> {
+    let ledger: TopicName = ledger::topic(&settings.migration, direction).into();
     let (here, shards) = tokio::join!(source.topics(None), shards(target, &ledger));
     let here = here.map_err(|error| error.failure())?;
     let readers = open(target, &ledger, shards?).await?;
@@ -61,7 +110,7 @@ pub async fn look_closely(
         migration: settings.migration.clone(),
         source_cluster: source.id().to_owned(),
         target_cluster: target.id().to_owned(),
-        direction: Direction::Forward.word().to_owned(),
+        direction: direction.word().to_owned(),
         shards: settings.shards,
         after_loss: false,
     };
@@ -70,7 +119,18 @@ pub async fn look_closely(
     }
     let (readers, engine) = watch(target, readers).await?;
 
-    let (here, gone) = in_scope(here, &settings.scope, &readers)?;
+    let (here, gone) = match direction {
+        Direction::Forward => in_scope(here, &settings.scope, &readers)?,
+        // What it has met is its scope.
+        Direction::Reverse => {
+            let knows = |name: &TopicName| {
+                let mut states = readers.iter().map(|one| &one.state);
+                states.any(|state| state.numbers.contains_key(name))
+            };
+            let met = here.into_iter().filter(|topic| knows(&topic.name));
+            (met.collect(), Vec::new())
+        }
+    };
     let partitions = sums::partitions(&here);
     // Taken together, so that a living source and a living engine are compared as they are at one moment.
     let (ends, highest, starts, there, readers) = tokio::join!(
@@ -122,6 +182,7 @@ pub async fn look_closely(
         pause: steered::pause(&states),
         limit: steered::limit(&states),
         batches: Batches::of(beats()),
+        way_back: None,
     };
     Ok((status, closely))
 }

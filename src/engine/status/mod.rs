@@ -67,6 +67,36 @@ pub struct Status {
     pub limit: Option<SteeredStatus>,
     /// Batches of the source that do not stand on the target as they came, since the engine last began to copy.
     pub batches: Batches,
+    /// The direction back, where there is one.
+    pub way_back: Option<WayBack>,
+}
+
+/// The direction from the target back to the source.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WayBack {
+    /// What it does, as far as its ledger tells.
+    pub engine: EngineState,
+    /// Target offsets that it has not passed, all partitions; `None` if it could not be asked.
+    pub message_lag: Option<u64>,
+    /// Records per second that came back, as last reported by a running engine.
+    pub records_per_second: f64,
+    /// Partitions that wait for a person.
+    pub stopped: Vec<StoppedBack>,
+}
+
+/// A partition that waits for a person on the way back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoppedBack {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// Stable code.
+    pub code: String,
+    /// What happened.
+    pub reason: String,
+    /// First target offset that did not come back.
+    pub target_offset: i64,
 }
 
 /// Batches that were not copied as they came, counted by reason.

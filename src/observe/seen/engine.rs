@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{super::Known, Refusal};
 use crate::{
-    cluster::{Operations, Probe},
+    cluster::{Fidelity, Operations, Probe},
     engine::status::EngineState,
     model::names::Side,
 };
@@ -28,6 +28,17 @@ pub struct EngineRights {
     pub transactional_ids: String,
     /// Using such an id.
     pub transactions: Known<Probe>,
+}
+
+/// What the source lets us do, where records come back to it.
+#[derive(Debug, Clone, Serialize)]
+pub struct BackSeen {
+    /// To the ledger of the way back and its identities.
+    pub rights: EngineRights,
+    /// Whether it keeps batches as they are written, by trying.
+    pub fidelity: Known<Fidelity>,
+    /// Topics in scope that it does not let us write to.
+    pub denied: Known<Vec<String>>,
 }
 
 /// The engine, by its ledger.

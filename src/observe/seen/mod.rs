@@ -12,7 +12,7 @@ pub use amazon::{
     Vantage,
 };
 pub use cluster::{BrokerSeen, ClientSeen, ClockSeen, ClusterSeen, Trouble};
-pub use engine::{EngineRights, EngineSeen, OtherCopies, OtherSeen, StoppedSeen};
+pub use engine::{BackSeen, EngineRights, EngineSeen, OtherCopies, OtherSeen, StoppedSeen};
 pub use group::{GroupCount, GroupKind, GroupSeen, GroupsSeen};
 pub use metrics::{Latency, Metrics, Waiting};
 pub use topic::{

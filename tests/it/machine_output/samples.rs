@@ -6,7 +6,7 @@ use kafka_migrate::{
     config::{Listed, Origin},
     engine::status::{
         Batches, Decided, EngineState, HeldStatus, OpenTransaction, SeamStatus, Status,
-        SteeredStatus, StoppedPartition, TopicStatus,
+        SteeredStatus, StoppedBack, StoppedPartition, TopicStatus, WayBack,
     },
     events::{Choice, Event, Progress},
     observe::Guess,
@@ -265,6 +265,18 @@ fn status(is_full: bool) -> Value {
         pause: steered(),
         limit: steered(),
         batches: Batches::default(),
+        way_back: is_full.then(|| WayBack {
+            engine: EngineState::Running,
+            message_lag: offset().map(i64::unsigned_abs),
+            records_per_second: 0.5,
+            stopped: vec![StoppedBack {
+                topic: "orders".into(),
+                partition: 7,
+                code: "K560".into(),
+                reason: "whose it is cannot be known".into(),
+                target_offset: 12,
+            }],
+        }),
     };
     named("status", &status)
 }

@@ -353,7 +353,7 @@ fn a_source_that_was_cut_off_takes_its_part_of_the_map_along() {
         target_end: 0,
     };
     let gap = Gap {
-        code: "K512".to_owned(),
+        code: "K501".to_owned(),
         from: 20,
         to: Beyond {
             source: 12,
