@@ -210,10 +210,9 @@ async fn removes(
     let Some(msk) = &settings.msk else {
         return Err(not_yet());
     };
-    let id = match &state.head {
-        Some(head) => head.id.to_string(),
-        None => return Err(no_journal(&settings.name)),
-    };
+    if state.head.is_none() {
+        return Err(no_journal(&settings.name));
+    }
     let clients = Box::pin(crate::aws::Clients::open(&msk.region, None)).await;
     let target = clusters.target.as_ref().map_or("", |target| target.id());
     let wanted = super::replicate::replicators::wanted(
@@ -221,7 +220,7 @@ async fn removes(
         msk,
         crate::msk::Direction::BOTH.into(),
         (clusters.source.id(), target),
-        id,
+        state,
     );
     Ok(crate::phases::msk::Removing::new(
         clients,

@@ -96,6 +96,15 @@ pub trait Effects: Send + Sync {
         attempt: u32,
     ) -> impl Future<Output = Result<String, Failure>> + Send;
 
+    /// What a later run has to know of what is about to be done, where nobody can be asked for it then. It is kept before it is done; no
+    /// secrets.
+    fn keeps(
+        &self,
+        _step: &Step,
+    ) -> impl Future<Output = Result<BTreeMap<String, String>, Failure>> + Send {
+        std::future::ready(Ok(BTreeMap::new()))
+    }
+
     /// Does the effect hold? A plain read, which changes nothing. Not asked of hooks.
     fn holds(&self, step: &Step) -> impl Future<Output = Result<bool, Failure>> + Send;
 

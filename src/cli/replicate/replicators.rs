@@ -16,7 +16,7 @@ use crate::{
     exit::Exit,
     model::msk::{Msk, Start},
     msk::{Commands, Direction, commands},
-    phases::msk::{Deeds, Seen, Wanted, look, plan},
+    phases::msk::{Deeds, Seen, Wanted, look, plan, sent},
     run::{
         executor::{Ended, Executor},
         lock::RunnerLock,
@@ -171,13 +171,13 @@ async fn open(msk: &Msk, events: &Events) -> Clients {
     Box::pin(Clients::open(&msk.region, Some(notice))).await
 }
 
-/// What is asked for, by the file.
+/// What is asked for by the file, and what the journal says of it.
 pub fn wanted(
     settings: &Settings,
     msk: &Msk,
     directions: Vec<Direction>,
     (source, target): (&str, &str),
-    id: String,
+    state: &State,
 ) -> Wanted {
     let templates: Option<PathBuf> = settings
         .file
@@ -195,7 +195,11 @@ pub fn wanted(
     }
     Wanted {
         migration: settings.name.clone(),
-        id,
+        id: state
+            .head
+            .as_ref()
+            .map_or(String::new(), |head| head.id.to_string()),
+        sent: sent(state),
         source: source.to_owned(),
         target: target.to_owned(),
         topics: settings.topics.clone(),
@@ -218,12 +222,8 @@ async fn known(
     (source, target): (&Source, &Target),
 ) -> Result<Known, Failure> {
     let state = journal::look(settings, source, target).await?;
-    let id = state
-        .head
-        .as_ref()
-        .map_or(String::new(), |head| head.id.to_string());
     let ids = (source.id(), target.id());
-    let wanted = wanted(settings, msk, directions, ids, id);
+    let wanted = wanted(settings, msk, directions, ids, &state);
     let seen = Box::pin(look(clients, msk, wanted)).await?;
     // Secrets stand in the listing as `***`.
     let listed: Vec<String> = settings

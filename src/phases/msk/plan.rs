@@ -27,7 +27,6 @@ pub(super) const FORWARD: &str = "forward-replicator";
 pub(super) const REVERSE: &str = "reverse-replicator";
 pub(super) const FORWARD_RUNS: &str = "forward-runs";
 pub(super) const REVERSE_RUNS: &str = "reverse-runs";
-
 /// The plan; `journal` says how far the migration was, `settings` what the file says.
 pub fn plan(msk: &Msk, seen: &Seen, settings: &[String], journal: String) -> Plan {
     let mut steps = Vec::new();

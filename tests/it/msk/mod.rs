@@ -5,6 +5,7 @@ mod preflight;
 mod ready;
 mod refused;
 mod replicate;
+mod trouble;
 
 use std::sync::{LazyLock, OnceLock};
 
