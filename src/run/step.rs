@@ -48,6 +48,18 @@ impl What {
 }
 
 impl Step {
+    /// A step that undoes nothing, and whose failure undoes what was done before it.
+    pub fn new(name: &str, what: What, says: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            says,
+            what,
+            undo: Undo::NotNeeded,
+            fails: Fails::Undo,
+            with: BTreeMap::new(),
+        }
+    }
+
     /// A plan of another version may hold steps that this one does not know.
     pub fn is_unknown(&self) -> Failure {
         Failure::new(

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use super::keep::{Kept, Text, kept};
 use crate::{
-    aws::{Clients, replicators},
+    aws::{Clients, clusters, failure::is_of_rights, replicators},
     error::Failure,
     exit::Exit,
     model::{msk::Msk, patterns::Patterns},
@@ -65,6 +65,7 @@ pub struct Seen {
 /// Looks. What cannot be made so is refused here, before anything is made.
 pub async fn look(clients: &Clients, msk: &Msk, wanted: Wanted) -> Result<Seen, Failure> {
     let place = place(msk, &wanted)?;
+    cluster_is_there(clients, msk).await?;
     let secrets = kept(clients, msk, &wanted.migration, &wanted.id).await?;
     let found = |text| {
         let one = secrets.iter().find(|one: &&Kept| one.text == text)?;
@@ -105,6 +106,14 @@ pub async fn look(clients: &Clients, msk: &Msk, wanted: Wanted) -> Result<Seen, 
         refuse_unchangeable(&seen, direction)?;
     }
     Ok(seen)
+}
+
+/// In another region there is no such cluster, and a secret that is made there is of no use. Whether we may look is no matter here.
+async fn cluster_is_there(clients: &Clients, msk: &Msk) -> Result<(), Failure> {
+    match clusters::describe(clients, &msk.cluster.to_string()).await {
+        Err(failure) if !is_of_rights(&failure) => Err(failure),
+        _ => Ok(()),
+    }
 }
 
 impl Seen {

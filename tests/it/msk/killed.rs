@@ -115,8 +115,9 @@ struct End {
 
 /// A scene with the three applications of the story, of which one moves.
 struct Story {
-    scene: Scene,
+    /// Ended before their directory, which is the scene's.
     applications: Applications,
+    scene: Scene,
     group: String,
     carrier: Arc<Carrier>,
 }
@@ -336,7 +337,7 @@ impl Story {
             })
             .collect();
         hooks.dedup();
-        let sides = [external(), &shared_pair().1];
+        let sides = [external(), shared_pair().1];
         let client = aws_sdk_secretsmanager::Client::new(&self.scene.aws.sdk());
         let secret = client.describe_secret().secret_id(self.scene.secret());
         let secret = runtime().block_on(secret.send()).expect("it is known");

@@ -159,3 +159,12 @@ fn runtime() -> &'static tokio::runtime::Runtime {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| tokio::runtime::Runtime::new().expect("threads can be started"))
 }
+
+/// The verdict of a gate, as `--json` has it.
+#[track_caller]
+fn verdict(finished: &Finished, code: &str) -> serde_json::Value {
+    let document: serde_json::Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
+    let rows = document["verdicts"].as_array().expect("a list").clone();
+    let row = rows.into_iter().find(|row| row["code"] == code);
+    row.unwrap_or_else(|| panic!("{code} was not asked: {finished}"))
+}

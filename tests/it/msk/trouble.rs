@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Scene, runtime};
+use super::{Scene, runtime, verdict};
 use crate::support::{
     aws::{
         ACCOUNT, REGION,
@@ -159,14 +159,20 @@ fn in_another_region_there_is_no_such_cluster() {
         .edit("arn:aws:kafka:us-east-1:", "arn:aws:kafka:eu-central-1:");
     let asked = scene.run(&["preflight", "--json"]);
     asked.assert_exit(3);
-    let asked: Value = serde_json::from_str(&asked.stdout).expect("it is JSON");
-    let rows = asked["verdicts"].as_array().expect("a list");
-    let row = rows.iter().find(|row| row["code"] == "G302");
-    let row = row.expect("it is asked").to_string();
+    let row = verdict(&asked, "G302").to_string();
     assert!(row.contains("in eu-central-1"), "{row}");
     let refused = scene.run(&["replicate"]);
-    assert!(matches!(refused.code(), Some(6 | 10)), "{refused}");
-    refused.assert_says("CreateReplicator");
+    refused.assert_exit(6);
+    assert_told(
+        &refused,
+        "K305",
+        &[
+            "cluster/my-cluster/",
+            "in eu-central-1",
+            "in another region",
+        ],
+    );
+    assert_eq!(scene.aws.requests_of("CreateSecret").len(), 0);
     assert_eq!(scene.replicators(), []);
 }
 
@@ -195,7 +201,8 @@ fn arns_of_another_kind_are_refused_before_anything_is_asked() {
         scene.migration.edit(is, other);
         let refused = scene.run(&["replicate"]);
         refused.assert_exit(2);
-        assert_told(&refused, "K002", &[says]);
+        refused.assert_says(says);
+        refused.assert_says("next: kafka-migrate");
         scene.migration.edit(other, is);
     }
     assert_eq!(scene.aws.requests().len(), 0);
@@ -362,10 +369,7 @@ fn names_that_another_migration_of_this_name_has_are_told_before_anything_is_mad
     let asked = scene.run(&["preflight", "--json"]);
     asked.assert_exit(3);
     let says = |asked: &Finished, code: &str, words: &str| {
-        let document: Value = serde_json::from_str(&asked.stdout).expect("it is JSON");
-        let rows = document["verdicts"].as_array().expect("a list").iter();
-        let mut rows = rows.filter(|row| row["code"] == code);
-        let row = rows.next().expect("it is asked");
+        let row = verdict(asked, code);
         assert_eq!(row["verdict"], "block", "{row}");
         assert!(row.to_string().contains(words), "{row}");
     };
