@@ -3,12 +3,14 @@
 use crate::{
     config::Settings,
     observe::{Depth, Observation},
-    run::state::State,
 };
+
+#[cfg(feature = "aws")]
+use crate::run::state::State;
 
 /// What the journal says; asked once, or as often as it takes until there is one.
 #[derive(Default)]
-pub struct Remembered(Option<State>);
+pub struct Remembered(#[cfg(feature = "aws")] Option<State>);
 
 #[cfg(feature = "aws")]
 impl Remembered {
