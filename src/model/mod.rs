@@ -3,7 +3,9 @@
 pub mod application;
 pub mod backend;
 pub mod connection;
+pub mod direction;
 pub mod limits;
+pub mod map;
 pub mod msk;
 pub mod names;
 pub mod numbers;

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::model::numbers;
+use crate::model::{direction::Direction, numbers};
 
 /// The version that this program writes, and the highest it reads.
 pub const FORMAT: u8 = 1;
@@ -99,7 +99,8 @@ pub enum Entry {
         /// The run.
         run: Run,
     },
-    /// From this sequence on, sequence and target offset advance together.
+    /// From this sequence on, sequence and target offset advance together; with a negative offset, compaction removed what was written
+    /// before anybody saw where.
     TargetRun {
         /// The partition.
         at: At,
@@ -194,6 +195,37 @@ pub enum Entry {
     },
     /// The owner has done what was asked.
     Answer(Answer),
+    /// Copies that the other direction made were passed over.
+    Echo {
+        /// The partition.
+        at: At,
+        /// How far, and whose.
+        echo: Echo,
+    },
+    /// What checkpoints have said of where records are on the target; a snapshot says it where the runs are long gone.
+    Mapped {
+        /// The partition.
+        at: At,
+        /// All of it.
+        mapped: Mapped,
+    },
+}
+
+/// The last copy of the other direction that was passed over. Goes with the checkpoint before which it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Echo {
+    /// Its producer id.
+    pub producer_id: i64,
+    /// Its producer epoch.
+    pub epoch: i16,
+    /// The sequence behind its last record, as on the wire: what comes later under this identity does not begin below.
+    pub next_sequence: i32,
+    /// The source offset behind it.
+    pub end: i64,
+    /// The source offset behind the last record that was copied: should the source lose what lies behind, nothing of it stands anywhere else.
+    pub copied_to: i64,
+    /// Leader epoch of the last batch below `copied_to`, -1 if unknown.
+    pub copied_epoch: i32,
 }
 
 /// Settings of a topic on the target that are not as they were.
@@ -319,6 +351,22 @@ pub struct Header {
     pub after_loss: bool,
 }
 
+impl Header {
+    /// Which way its records go.
+    pub fn direction(&self) -> Direction {
+        if self.direction == Direction::Reverse.word() {
+            Direction::Reverse
+        } else {
+            Direction::Forward
+        }
+    }
+
+    /// Transactional id of the n-th data identity of a shard.
+    pub fn data_id(&self, shard: u32, number: u32) -> String {
+        super::data_id(&self.migration, self.direction(), shard, number)
+    }
+}
+
 /// Who claims a ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
@@ -379,6 +427,19 @@ pub struct Checkpoint {
     /// Leader epoch of the last source batch below `source`, -1 if unknown: asked with the next fetch, so that a source whose log was cut
     /// off and grew again meanwhile says so (KIP-320, KIP-595).
     pub source_epoch: i32,
+}
+
+/// Which source offset became which target offset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mapped {
+    /// Number of the identity that the last was written under.
+    pub identity: u32,
+    /// Records under it that are in the map.
+    pub sequence: u64,
+    /// Where the map begins, on the source and on the target, if older records were let go of.
+    pub begin: Option<(i64, i64)>,
+    /// Stretches of records: how far source and target are behind the end of the stretch before, and how many records there are.
+    pub steps: Vec<[u64; 3]>,
 }
 
 /// Where a leader epoch of the source begins.

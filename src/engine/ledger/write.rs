@@ -10,10 +10,15 @@ use super::{
     record::{Entry, Header, Owner, Record},
     state::State,
 };
+use crate::model::direction::Direction;
 use crate::{
     clock::{self, BootInstant},
     cluster::{self, End, ProducePart, Producer, ProducerIdentity, Target},
-    engine::{lease::Lease, steps},
+    engine::{
+        lease::Lease,
+        maps::{self, Maps},
+        steps,
+    },
     error::Failure,
     exit::Exit,
     model::names::TopicPartition,
@@ -42,6 +47,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 pub struct Ledger {
     target: Target,
     migration: String,
+    direction: Direction,
     shard: u32,
     reader: Reader,
     generation: u64,
@@ -50,6 +56,7 @@ pub struct Ledger {
     sequence: i32,
     producer: Option<(i32, Producer)>,
     lease: Lease,
+    maps: Maps,
     since_snapshot: usize,
     last_snapshot: Instant,
     last_kept_alive: Instant,
@@ -131,14 +138,16 @@ impl Ledger {
     ) -> Result<Self, LedgerLost> {
         let shard = u32::try_from(reader.at.partition).unwrap_or(0);
         let migration = header.migration.clone();
+        let direction = header.direction();
         let identity = target
-            .init_producer(&ledger_id(&migration, shard))
+            .init_producer(&ledger_id(&migration, direction, shard))
             .await
             .map_err(LedgerLost::Refused)?;
         let before = reader.state.claim.as_ref();
         let mut ledger = Self {
             target: target.clone(),
             migration,
+            direction,
             shard,
             generation: before.map_or(1, |claim| claim.generation + 1),
             run: random(),
@@ -146,6 +155,7 @@ impl Ledger {
             sequence: 0,
             producer: None,
             lease,
+            maps: Maps::default(),
             since_snapshot: usize::MAX,
             last_snapshot: Instant::now(),
             last_kept_alive: Instant::now(),
@@ -179,6 +189,12 @@ impl Ledger {
         &self.reader.state
     }
 
+    /// Says from now on in these maps what is on record.
+    pub fn tell(&mut self, maps: Maps) {
+        maps.fill(self.state());
+        self.maps = maps;
+    }
+
     /// Which shard's it is.
     pub fn shard(&self) -> u32 {
         self.shard
@@ -187,6 +203,16 @@ impl Ledger {
     /// The migration's name.
     pub fn migration(&self) -> &str {
         &self.migration
+    }
+
+    /// Which way its records go.
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    /// Transactional id of the n-th data identity of the shard.
+    pub fn data_id(&self, number: u32) -> String {
+        super::data_id(&self.migration, self.direction, self.shard, number)
     }
 
     /// The generation of our claim.
@@ -240,6 +266,7 @@ impl Ledger {
     async fn append_record(&mut self, record: Record) -> Result<(), LedgerLost> {
         let begun = BootInstant::now();
         let expected = self.reader.next;
+        let touched = maps::touched(&record);
         let offset = self.send(&record).await?;
         if offset == expected {
             self.reader.next = offset + 1;
@@ -259,6 +286,7 @@ impl Ledger {
             }
             self.check_owner()?;
         }
+        self.maps.publish(&self.reader.state, touched);
         self.lease.renew(begun);
         Ok(())
     }
@@ -420,7 +448,8 @@ impl Ledger {
             return Ok(());
         }
         self.last_kept_alive = Instant::now();
-        let own = (ledger_id(&self.migration, self.shard), self.identity);
+        let own_id = ledger_id(&self.migration, self.direction, self.shard);
+        let own = (own_id, self.identity);
         let at = self.reader.at.clone();
         for (id, identity) in [own, (data_id.to_owned(), data)] {
             self.reader.markers.clear();
