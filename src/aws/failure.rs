@@ -110,6 +110,11 @@ where
     seen(error).trouble == Some(Trouble::Denied)
 }
 
+/// Does this say that a right is missing?
+pub fn is_of_rights(failure: &Failure) -> bool {
+    failure.code == Trouble::Denied.code()
+}
+
 /// Why there are no credentials to make a token of.
 pub(super) fn no_credentials(error: &CredentialsError) -> NoToken {
     let trouble = of_credentials(error);
@@ -268,8 +273,11 @@ fn told(asked: &Asked<'_>, caller: Option<&str>, seen: &Seen) -> Failure {
             format!("{service} asked us to slow down, and went on until we gave up")
         }
         Trouble::NotFound => match asked.resource {
-            Some(resource) => format!("{service} knows no {resource} in {region}"),
-            None => format!("{service} did not find what {call} is about"),
+            // What is to be made is not what it did not find.
+            Some(resource) if !call.starts_with("Create") => {
+                format!("{service} knows no {resource} in {region}")
+            }
+            _ => format!("{service} did not find what {call} is about"),
         },
         Trouble::Taken => {
             format!("{service} refused {call}{what}: there is one already, or it is being changed")

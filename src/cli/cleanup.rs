@@ -5,37 +5,31 @@ use std::{collections::BTreeMap, time::Duration};
 use clap::Args;
 use serde::Serialize;
 
-use super::{
-    Global, ask, connect, journal, plan,
-    replicate::accompany::{Feed, accompany},
-};
+use super::{Global, ask, connect, drive, journal, plan};
 use crate::{
     clock,
     cluster::{Cluster, Source, Target},
     config::Settings,
-    engine::{Stop, StopSignal, Summary},
+    engine::StopSignal,
     error::Failure,
-    events::{Event, Events},
+    events::Events,
     exit::Exit,
     model::names::Side,
     phases::{
         cleanup::{self, Interlock, Left, Removal, Removes, Seen},
         live,
-        moving::counted,
         standing::{self, CLEANUP, Standing},
     },
     run::{
         confirm::{self, Question},
-        executor::{Ended, Executor},
+        executor::Executor,
         lock::RunnerLock,
-        plan::Plan,
-        signals::Signals,
+        plan::{Plan, counted},
         state::{Record, State},
     },
     ui::{Screen, numbers, tables},
 };
 
-const CUT_OFF: Duration = Duration::from_secs(1);
 /// MSK Replicator may take as long to go as it takes to come.
 const WITHIN: Duration = Duration::from_secs(45 * 60);
 const PAUSE: Duration = Duration::from_secs(5);
@@ -104,35 +98,23 @@ impl Cleanup {
         })?;
         let mut left = removes.left();
         left.extend(ours(&settings));
-        let mut signals = Signals::listen()?;
-        let mut follow = screen.follow(&settings.name);
-        let (events, feed) = Events::channel();
-        let stop = StopSignal::default();
-        let (started, _begun) = tokio::sync::watch::channel(false);
-        let feed = Feed {
-            events: feed,
-            complete: &|command| global.complete(command),
-            started,
-            told: &|_| (),
-        };
         let name = settings.name.clone();
-        let work = Work {
-            settings,
-            clusters,
-            removes,
-            events,
-            stop: stop.clone(),
-            abandons_target: self.abandon_target,
+        let abandons_target = self.abandon_target;
+        let work = |events, stop| {
+            let work = Work {
+                settings,
+                clusters,
+                removes,
+                events,
+                stop,
+                abandons_target,
+            };
+            work.run()
         };
-        let work =
-            tokio::spawn(async move { Box::pin(work.run()).await.map(|()| Summary::default()) });
-        let next = async || signals.next().await;
-        let ending = accompany(work, feed, &stop, next, CUT_OFF, &mut follow).await;
-        follow.close();
-        match ending.result {
-            Ok(_) if ending.signals > 1 => return Ok(Exit::Interrupted),
-            Ok(_) => {}
-            Err(failure) => return Err(failure),
+        let (ended, _) = drive::foreground(&name, global, screen, work).await?;
+        match ended? {
+            Exit::Ok => {}
+            exit => return Ok(exit),
         }
         show(&left, &name, screen);
         Ok(Exit::Ok)
@@ -181,10 +163,6 @@ async fn planned<R: Removes>(
     if let Some(open) = state.open(CLEANUP, "") {
         return Ok(state.courses[open as usize].plan.clone());
     }
-    let used = settings.listing.iter().filter(|one| one.used);
-    let used: Vec<String> = used
-        .map(|one| format!("{} = {}", one.path, one.value))
-        .collect();
     let target = match (&clusters.target, &state.head) {
         (Some(target), _) => target.id().to_owned(),
         (None, Some(head)) => head.target.clone(),
@@ -194,7 +172,7 @@ async fn planned<R: Removes>(
         migration: settings.name.clone(),
         clusters: [clusters.source.id().to_owned(), target],
         journal: state.summary(),
-        settings: counted("setting", &used),
+        settings: counted("setting", &plan::settings_in_force(settings)),
         made: removes.made().await?,
         abandons_target,
     }))
@@ -210,10 +188,9 @@ async fn removes(
     let Some(msk) = &settings.msk else {
         return Err(not_yet());
     };
-    let id = match &state.head {
-        Some(head) => head.id.to_string(),
-        None => return Err(no_journal(&settings.name)),
-    };
+    if state.head.is_none() {
+        return Err(no_journal(&settings.name));
+    }
     let clients = Box::pin(crate::aws::Clients::open(&msk.region, None)).await;
     let target = clusters.target.as_ref().map_or("", |target| target.id());
     let wanted = super::replicate::replicators::wanted(
@@ -221,7 +198,7 @@ async fn removes(
         msk,
         crate::msk::Direction::BOTH.into(),
         (clusters.source.id(), target),
-        id,
+        state,
     );
     Ok(crate::phases::msk::Removing::new(
         clients,
@@ -347,12 +324,9 @@ impl<R: Removes> Work<R> {
     async fn run(self) -> Result<(), Failure> {
         let lock = RunnerLock::take(&self.settings.state)?;
         let (source, target) = (&self.clusters.source, self.clusters.target.as_ref());
-        let opened = journal::open_at(&self.settings, source, target, &lock, CLEANUP);
-        let (mut journal, notes) = Box::pin(opened).await?;
-        for text in notes {
-            self.events.send(Event::Trouble { text });
-        }
-        let beating = journal.store().beat();
+        let clusters = (source, target);
+        let opened = drive::open_journal(&self.settings, clusters, &lock, CLEANUP, &self.events);
+        let (mut journal, beating) = opened.await?;
         let state = journal.state().clone();
         let plan = planned(
             &self.settings,
@@ -375,21 +349,16 @@ impl<R: Removes> Work<R> {
             within: WITHIN,
             pause: PAUSE,
         };
-        let listen = self.stop.listen();
         let mut executor = Executor {
             journal: &mut journal,
             effects: &removal,
             events: &self.events,
-            stop: &|| *listen.borrow() != Stop::No,
+            stop: &drive::asked_to_stop(&self.stop),
         };
         let ended = executor.run(&plan).await?;
         journal.append(Record::Left).await?;
         drop(beating);
-        match ended {
-            Ended::Done => Ok(()),
-            Ended::Undone(failure) | Ended::Attention(failure) => Err(failure),
-            Ended::Stopped(before) => Err(crate::cli::refusal::stopped_before(&before)),
-        }
+        drive::conclude(ended)
     }
 }
 

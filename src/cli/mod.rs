@@ -8,6 +8,7 @@ mod config;
 mod connect;
 mod cutover;
 mod differences;
+mod drive;
 mod explain;
 mod init;
 mod journal;

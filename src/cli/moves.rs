@@ -1,32 +1,19 @@
 //! What `cutover` and `rollback` have in common: which applications, in which order, from where, and the plan of each done to its end.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
-use clap::Args;
-
-use super::{
-    Global, ask, connect, journal, plan,
-    replicate::accompany::{Feed, accompany},
-};
+use self::look::{Clusters, Looked, other};
+use super::{Global, ask, drive, plan};
 use crate::{
-    cluster::{Cluster, Source, Target},
     config::Settings,
-    engine::{StopSignal, Summary},
     error::Failure,
-    events::Events,
     exit::Exit,
-    model::{application::Application, names::Side, patterns::Patterns},
+    model::{application::Application, names::Side},
     phases::{
         by_content::MSK_MARK,
         course::{self, Next},
         cutover,
-        deeds::Waits,
-        live,
-        moving::{Move, counted},
+        moving::Move,
         rollback,
         standing::phase_to,
         waves,
@@ -35,81 +22,16 @@ use crate::{
         confirm::{self, Question},
         hooks::Hook,
         plan::Plan,
-        signals::Signals,
-        state::State,
     },
     ui::Screen,
 };
 
 mod asks;
+mod flags;
+mod look;
 mod work;
 
-/// A command that was told to stop at once is cut off after this; the journal knows how far it was.
-const CUT_OFF: Duration = Duration::from_secs(1);
-
-/// Which applications.
-#[derive(Debug, Clone, Args)]
-#[group(required = true, multiple = false)]
-pub struct Which {
-    /// An application of the file; where the file has none, a consumer group. Can be given several times
-    #[arg(long, value_name = "NAME")]
-    pub app: Vec<String>,
-    /// All of them, those first that read what others write
-    #[arg(long)]
-    pub all: bool,
-}
-
-/// How it is done.
-#[derive(Debug, Clone, Args)]
-pub struct How {
-    /// The migration's name: the answer to what is asked before anything is stopped
-    #[arg(long, value_name = "NAME")]
-    pub confirm: Option<String>,
-    /// Show the steps that this would take, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do exactly the plan that `plan` wrote with --out; refused when what it rests on has changed
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "all"])]
-    pub plan: Option<PathBuf>,
-    /// Say that nobody writes this topic while the application moves: it has other writers, so that it cannot be seen
-    #[arg(long, value_name = "TOPIC")]
-    pub attest_quiet: Vec<String>,
-    /// Nothing may be seen of an application for so long before it counts as stopped [default: 5s]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub quiet_for: Option<Duration>,
-    /// Wait so long for a person who stops or starts it [default: 10m on a terminal, else not at all]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub wait_for_me: Option<Duration>,
-    /// Wait so long until everything has arrived on the other side [default: 5m]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub drain_within: Option<Duration>,
-    /// Wait so long until positions have come over; what is there by then, and skips nothing, is taken [default: 1m]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub positions_within: Option<Duration>,
-}
-
-impl How {
-    fn waits(&self) -> Waits {
-        use std::io::IsTerminal as _;
-        let usual = Waits::default();
-        let person = match std::io::stdin().is_terminal() {
-            true => usual.person,
-            false => Duration::ZERO,
-        };
-        let quiet = self.quiet_for.unwrap_or(usual.quiet);
-        Waits {
-            quiet,
-            // Without anybody there it is looked once, for as long as it has to be quiet.
-            person: self.wait_for_me.unwrap_or(person).max(quiet * 2),
-            drain: self.drain_within.unwrap_or(usual.drain),
-            positions: self.positions_within.unwrap_or(usual.positions),
-            still: usual
-                .still
-                .min(self.positions_within.unwrap_or(usual.still)),
-            ..usual
-        }
-    }
-}
+pub use flags::{How, Which};
 
 /// What kind of move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,21 +56,6 @@ pub struct Moves<'a> {
     pub kind: Kind,
 }
 
-/// The clusters as they are connected.
-#[derive(Clone)]
-struct Clusters {
-    source: Source,
-    target: Option<Target>,
-}
-
-/// What was seen before anything is done.
-struct Looked {
-    state: State,
-    applications: Vec<Application>,
-    topics: Vec<String>,
-    ids: [String; 2],
-}
-
 impl Moves<'_> {
     /// Shows or does it.
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
@@ -166,34 +73,24 @@ impl Moves<'_> {
             return Ok(Exit::Ok);
         }
         self.confirmed(global, &settings, screen)?;
-        let mut signals = Signals::listen()?;
-        let mut follow = screen.follow(&settings.name);
-        let (events, feed) = Events::channel();
-        let stop = StopSignal::default();
-        let (started, _begun) = tokio::sync::watch::channel(false);
-        let feed = Feed {
-            events: feed,
-            complete: &|command| global.complete(command),
-            started,
-            told: &|_| (),
-        };
         let moved = Arc::new(Mutex::new(Vec::new()));
-        let work = work::Work {
-            moved: moved.clone(),
-            to: self.to,
-            which: self.which.clone(),
-            how: self.how.clone(),
-            kind: self.kind,
-            settings,
-            given,
-            events,
-            stop: stop.clone(),
-            command: global.given.line.clone(),
+        let name = settings.name.clone();
+        let work = |events, stop| {
+            let work = work::Work {
+                moved: moved.clone(),
+                to: self.to,
+                which: self.which.clone(),
+                how: self.how.clone(),
+                kind: self.kind,
+                settings,
+                given,
+                events,
+                stop,
+                command: global.given.line.clone(),
+            };
+            work.run()
         };
-        let work = tokio::spawn(async move { work.run().await.map(|()| Summary::default()) });
-        let next = async || signals.next().await;
-        let ending = accompany(work, feed, &stop, next, CUT_OFF, &mut follow).await;
-        follow.close();
+        let (ended, mut follow) = drive::foreground(&name, global, screen, work).await?;
         let moved = moved.lock().map(|mut all| std::mem::take(&mut *all));
         for one in moved.unwrap_or_default() {
             match screen.is_json() {
@@ -201,11 +98,7 @@ impl Moves<'_> {
                 false => screen.text(&format!("{}\n", one.said)),
             }
         }
-        match ending.result {
-            Ok(_) if ending.signals > 1 => Ok(Exit::Interrupted),
-            Ok(_) => Ok(Exit::Ok),
-            Err(failure) => Err(failure),
-        }
+        ended
     }
 
     /// The plans that would be done, in order.
@@ -221,7 +114,7 @@ impl Moves<'_> {
             if next == Next::Nothing {
                 continue;
             }
-            let of = made_of(self.to, settings, clusters, looked, application).await?;
+            let of = look::made_of(self.to, settings, clusters, looked, application).await?;
             plans.push(course::plan_of(&looked.state, next, || self.new_plan(&of)));
         }
         Ok(plans)
@@ -283,45 +176,6 @@ impl Moves<'_> {
         found.collect()
     }
 
-    async fn connect(&self, settings: &Settings) -> Result<Clusters, Failure> {
-        if self.kind == Kind::WithoutTarget {
-            let source = Source::connect(&settings.source).await;
-            return Ok(Clusters {
-                source: source.map_err(|error| error.failure())?,
-                target: None,
-            });
-        }
-        let (source, target) = connect::both(settings).await.map_err(|failure| {
-            match (self.to, failure.exit) {
-                (Side::Source, Exit::Target) => failure
-                    .hint("if the target is gone for good, applications go back without it: rollback --without-target"),
-                _ => failure,
-            }
-        })?;
-        Ok(Clusters {
-            source,
-            target: Some(target),
-        })
-    }
-
-    async fn look(&self, settings: &Settings, clusters: &Clusters) -> Result<Looked, Failure> {
-        let (source, target) = (&clusters.source, clusters.target.as_ref());
-        let state = journal::look_at(settings, source, target).await?;
-        let topics = live::topics(source, &settings.scope).await?;
-        let topics: Vec<String> = topics.iter().map(ToString::to_string).collect();
-        let applications = match settings.applications.is_empty() {
-            false => settings.applications.clone(),
-            true => groups(settings, source, &topics).await?,
-        };
-        let ids = [source.id().to_owned(), target_id(target, &state)];
-        Ok(Looked {
-            state,
-            applications,
-            topics,
-            ids,
-        })
-    }
-
     fn confirmed(
         &self,
         global: &Global,
@@ -356,19 +210,6 @@ impl Moves<'_> {
     }
 }
 
-fn other(side: Side) -> Side {
-    crate::phases::carrier::other(side)
-}
-
-/// The target's id: of the target, or of what the journal says of it.
-fn target_id(target: Option<&Target>, state: &State) -> String {
-    match (target, &state.head) {
-        (Some(target), _) => target.id().to_owned(),
-        (None, Some(head)) => head.target.clone(),
-        (None, None) => String::new(),
-    }
-}
-
 /// Can applications move with who copies?
 pub fn can_move(settings: &Settings) -> Result<(), Failure> {
     match carrier_of(settings) {
@@ -385,77 +226,6 @@ pub fn can_move(settings: &Settings) -> Result<(), Failure> {
 /// The header by which whoever copies marks its copies, where that is how copies are told.
 fn carrier_of(settings: &Settings) -> Option<&'static [u8]> {
     settings.msk.as_ref().map(|_| MSK_MARK)
-}
-
-/// Where the file has no applications each group in scope is one: it moves, and whoever writes stays.
-async fn groups(
-    settings: &Settings,
-    source: &Source,
-    topics: &[String],
-) -> Result<Vec<Application>, Failure> {
-    let found = live::groups(source, &settings.groups).await?;
-    let all = found.into_iter().filter(|group| {
-        let reads = group
-            .committed
-            .keys()
-            .any(|at| topics.iter().any(|topic| **topic == *at.topic));
-        reads && !settings.exclude_groups.matches(&group.name)
-    });
-    Ok(all
-        .map(|group| {
-            let mut reads: Vec<String> = group
-                .committed
-                .keys()
-                .map(|at| globset::escape(&at.topic))
-                .collect();
-            reads.dedup();
-            Application {
-                reads: Patterns::of(&reads).unwrap_or_default(),
-                groups: Patterns::of(&[globset::escape(&group.name)]).unwrap_or_default(),
-                name: group.name,
-                ..Application::default()
-            }
-        })
-        .collect())
-}
-
-/// What a plan is made from.
-async fn made_of(
-    to: Side,
-    settings: &Settings,
-    clusters: &Clusters,
-    looked: &Looked,
-    application: &Application,
-) -> Result<Move, Failure> {
-    let side = looked.topics.iter();
-    let topics = side.filter(|topic| application.has_topic(topic)).cloned();
-    let here: &Cluster = match (other(to), &clusters.target) {
-        (Side::Target, Some(target)) => target,
-        _ => &clusters.source,
-    };
-    let groups = match (other(to), &clusters.target) {
-        (Side::Target, None) => Vec::new(),
-        _ => live::groups(here, &application.groups).await?,
-    };
-    let groups = groups.into_iter().filter(|group| group.members > 0);
-    let used = settings.listing.iter().filter(|one| one.used);
-    let used: Vec<String> = used
-        .map(|one| format!("{} = {}", one.path, one.value))
-        .collect();
-    let waived = looked.state.waived.iter();
-    let waived = waived.filter(|waiver| waiver.counts_for(Some(&application.name)));
-    Ok(Move {
-        migration: settings.name.clone(),
-        application: application.clone(),
-        to,
-        clusters: looked.ids.clone(),
-        journal: looked.state.summary(),
-        settings: counted("setting", &used),
-        topics: topics.collect(),
-        shared: waves::shared(application, &looked.applications, &looked.topics),
-        groups: groups.map(|group| group.name).collect(),
-        waived: waived.map(|waiver| waiver.gate.clone()).collect(),
-    })
 }
 
 /// The plan of one application, for `plan cutover` and `plan rollback`.

@@ -139,6 +139,13 @@ async fn made(
     })
 }
 
+/// The settings in force, one a line, as a plan rests on them. Secrets stand in the listing as `***`.
+pub fn settings_in_force(settings: &Settings) -> Vec<String> {
+    let used = settings.listing.iter().filter(|one| one.used);
+    used.map(|one| format!("{} = {}", one.path, one.value))
+        .collect()
+}
+
 /// Reads a plan as it was saved.
 pub fn read(path: &Path) -> Result<Plan, Failure> {
     let bytes = std::fs::read(path).map_err(|error| {

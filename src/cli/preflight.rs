@@ -61,9 +61,16 @@ impl Preflight {
         }
         let mut signals = Signals::listen()?;
         let mut eyes = Eyes::new(verdicts::subject(&settings, None));
+        let mut remembered = sight::Remembered::default();
         let looking = async {
             let mut seen = Box::pin(eyes.look(Depth::Preflight)).await;
-            Box::pin(sight::add(&settings, &mut seen, Depth::Preflight)).await;
+            Box::pin(sight::add(
+                &settings,
+                &mut remembered,
+                &mut seen,
+                Depth::Preflight,
+            ))
+            .await;
             if let (Some(amazon), Some(vantage)) = (&mut seen.amazon, vantage) {
                 amazon.from_subnets = vantage;
             }

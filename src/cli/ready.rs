@@ -232,9 +232,16 @@ impl Ready {
         let known = Box::pin(waived::known(settings)).await;
         let words = Words::of(known, &self.waive, self.app.as_deref());
         let waivers = words.waivers();
+        let mut remembered = sight::Remembered::default();
         loop {
             let mut seen = Box::pin(eyes.look(Depth::Ready)).await;
-            Box::pin(sight::add(settings, &mut seen, Depth::Ready)).await;
+            Box::pin(sight::add(
+                settings,
+                &mut remembered,
+                &mut seen,
+                Depth::Ready,
+            ))
+            .await;
             let watched = begun.elapsed();
             let found = gates::ask(Guards::Cutover, &seen, &settings.ready, &waivers);
             let standing = hold.note(watched, &found);

@@ -1,6 +1,12 @@
 //! What a replicator that is there has otherwise than it is asked for now, and whether that can be changed.
 
-use super::{described::Described, request::Request};
+use super::{
+    described::Described,
+    request::{KafkaCluster, Request},
+};
+
+/// What stands for the six letters that the service adds to a secret's name.
+const END: &str = "??????";
 
 /// One thing that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +153,82 @@ pub fn differences(described: &Described, request: &Request) -> Vec<Difference> 
     found
 }
 
+/// What of both clusters differs from what was sent: the service shows little of them later, and changes none of it.
+pub fn resent(sent: &[KafkaCluster], wanted: &[KafkaCluster]) -> Vec<Difference> {
+    type Reads = fn(&KafkaCluster) -> Vec<String>;
+    let reads: [(&'static str, Reads); 8] = [
+        ("brokers of the external cluster", |one| {
+            let external = one.apache_kafka_cluster.iter();
+            external
+                .map(|one| one.bootstrap_broker_string.clone())
+                .collect()
+        }),
+        ("id of the external cluster", |one| {
+            let external = one.apache_kafka_cluster.iter();
+            external
+                .map(|one| one.apache_kafka_cluster_id.clone())
+                .collect()
+        }),
+        ("subnets", |one| {
+            let vpc = one.vpc_config.iter();
+            vpc.flat_map(|vpc| vpc.subnet_ids.clone()).collect()
+        }),
+        ("security groups", |one| {
+            let vpc = one.vpc_config.iter();
+            vpc.flat_map(|vpc| vpc.security_group_ids.clone()).collect()
+        }),
+        ("SCRAM mechanism", |one| {
+            let login = one.client_authentication.iter();
+            login.map(|one| one.sasl_scram.mechanism.clone()).collect()
+        }),
+        ("secret of the login", |one| {
+            let login = one.client_authentication.iter();
+            login.map(|one| one.sasl_scram.secret_arn.clone()).collect()
+        }),
+        ("secret of the certificates", |one| {
+            let tls = one.encryption_in_transit.iter();
+            tls.filter_map(|tls| tls.root_ca_certificate.clone())
+                .collect()
+        }),
+        ("encryption", |one| {
+            let tls = one.encryption_in_transit.iter();
+            tls.map(|tls| tls.encryption_type.clone()).collect()
+        }),
+    ];
+    let all = |clusters: &[KafkaCluster], read: Reads| -> Vec<String> {
+        let mut all: Vec<String> = clusters.iter().flat_map(read).collect();
+        all.sort_unstable();
+        all
+    };
+    let words = |texts: &[String]| match texts.is_empty() {
+        true => "none".to_owned(),
+        false => texts.join(" "),
+    };
+    let mut found = Vec::new();
+    for (what, read) in reads {
+        let (is, wanted) = (all(sent, read), all(wanted, read));
+        let mut pairs = is.iter().zip(&wanted);
+        if is.len() != wanted.len() || !pairs.all(|(is, wanted)| is_the_same(is, wanted)) {
+            found.push(Difference {
+                what,
+                is: words(&is),
+                wanted: words(&wanted),
+                can_be_changed: false,
+            });
+        }
+    }
+    found
+}
+
+/// Of a secret that is not there yet the end of the ARN is not known.
+fn is_the_same(is: &str, wanted: &str) -> bool {
+    let ends = |text: &str| text.len().checked_sub(END.len());
+    match (wanted.strip_suffix(END), ends(is)) {
+        (Some(begins), Some(at)) => is.get(..at) == Some(begins),
+        _ => is == wanted,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,6 +256,62 @@ mod tests {
             from_msk: Some(info.source_kafka_cluster_arn.is_some()),
             ..Described::default()
         }
+    }
+
+    #[test]
+    fn what_was_sent_of_the_clusters_is_remembered_to_the_letter() {
+        let request = &documents().forward;
+        let sent = &request.kafka_clusters;
+        assert_eq!(resent(sent, sent), []);
+        type Change = fn(&mut KafkaCluster);
+        let changes: [(&str, Change); 7] = [
+            ("brokers of the external cluster", |one| {
+                if let Some(external) = &mut one.apache_kafka_cluster {
+                    external.bootstrap_broker_string += ",b:9096";
+                }
+            }),
+            ("id of the external cluster", |one| {
+                if let Some(external) = &mut one.apache_kafka_cluster {
+                    external.apache_kafka_cluster_id += "x";
+                }
+            }),
+            ("subnets", |one| {
+                if let Some(vpc) = &mut one.vpc_config {
+                    vpc.subnet_ids.push("subnet-9".into());
+                }
+            }),
+            ("security groups", |one| {
+                if let Some(vpc) = &mut one.vpc_config {
+                    vpc.security_group_ids.push("sg-9".into());
+                }
+            }),
+            ("SCRAM mechanism", |one| {
+                if let Some(login) = &mut one.client_authentication {
+                    login.sasl_scram.mechanism += "x";
+                }
+            }),
+            ("secret of the login", |one| {
+                if let Some(login) = &mut one.client_authentication {
+                    login.sasl_scram.secret_arn = "arn:another-AbCdEf".into();
+                }
+            }),
+            ("secret of the certificates", |one| {
+                if let Some(tls) = &mut one.encryption_in_transit {
+                    tls.root_ca_certificate = None;
+                }
+            }),
+        ];
+        for (what, change) in changes {
+            let mut wanted = sent.clone();
+            wanted.iter_mut().for_each(change);
+            let found = resent(sent, &wanted);
+            let names: Vec<&str> = found.iter().map(|one| one.what).collect();
+            assert_eq!(names, [what]);
+            assert!(!found[0].can_be_changed && found[0].is != found[0].wanted);
+        }
+        assert!(is_the_same("arn:secret-AbCdEf", "arn:secret-??????"));
+        assert!(!is_the_same("arn:secret-AbCdEf", "arn:secrex-??????"));
+        assert!(!is_the_same("arn:secret-AbCdEf", "arn:secret-AbCdEg"));
     }
 
     #[test]

@@ -251,13 +251,17 @@ pub fn tags(msk: &Msk, place: &Place) -> BTreeMap<String, String> {
     tags
 }
 
-/// Do these tags say that it belongs to this migration? `None`: they say nothing of any migration.
+/// Do these tags say that it belongs to this migration? `None`: they say nothing of any migration. `id` is that of its journal: before
+/// there is one it has made nothing, and whatever bears its name is another's.
 pub fn is_ours(tags: &BTreeMap<String, String>, migration: &str, id: &str) -> Option<bool> {
     let named = tags.get(TAG_MIGRATION)?;
-    let same_id = tags
-        .get(TAG_ID)
-        .is_none_or(|tag| id.is_empty() || tag == id);
+    let same_id = !id.is_empty() && tags.get(TAG_ID).is_some_and(|tag| tag == id);
     Some(named == migration && same_id)
+}
+
+/// Do these tags name this migration, whoever made it?
+pub fn names(tags: &BTreeMap<String, String>, migration: &str) -> bool {
+    tags.get(TAG_MIGRATION).is_some_and(|tag| tag == migration)
 }
 
 fn values(msk: &Msk, place: &Place) -> Values {

@@ -16,8 +16,8 @@ pub use advice::{Advice, of_log, of_state};
 pub use casing::wire;
 pub use commands::{Commands, commands};
 pub use described::{Described, Lifecycle, ManagedCluster};
-pub use differences::{Difference, differences};
-pub use documents::{Documents, Place, Standing, is_ours, secret_names, tags};
+pub use differences::{Difference, differences, resent};
+pub use documents::{Documents, Place, Standing, is_ours, names, secret_names, tags};
 pub use lists::{Lists, NotWritable, lists};
 pub use request::{
     ApacheKafkaCluster, ClientAuthentication, ConsumerGroupReplication, Direction,

@@ -6,7 +6,6 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     carrier::other,
-    moving::step,
     standing::{CLEANUP, Standing},
     world::GroupNow,
 };
@@ -17,7 +16,7 @@ use crate::{
     exit::Exit,
     model::{names::Side, numbers},
     run::{
-        plan::{CLUSTERS, JOURNAL, Plan, VERSION},
+        plan::{CLUSTERS, JOURNAL, Plan, VERSION, counted},
         step::{Effects, Fails, Step, What},
     },
 };
@@ -92,7 +91,7 @@ pub fn plan(of: &Seen) -> Plan {
         false => "all applications are on one side, and nothing of them is seen on the other",
         true => "all applications are on the source; the target is given up",
     };
-    let mut steps = vec![step(UNUSED, What::Attestation, says.to_owned())];
+    let mut steps = vec![Step::new(UNUSED, What::Attestation, says.to_owned())];
     steps.extend(of.made.iter().map(removal));
     let made: Vec<String> = of
         .made
@@ -111,7 +110,7 @@ pub fn plan(of: &Seen) -> Plan {
             (CLUSTERS[1], target.clone()),
             (JOURNAL, of.journal.clone()),
             ("settings", of.settings.clone()),
-            ("to be removed", super::moving::counted("thing", &made)),
+            ("to be removed", counted("thing", &made)),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into(),
@@ -139,7 +138,7 @@ fn removal(of: &Made) -> Step {
         with: with
             .map(|(key, value)| (key.to_owned(), value.clone()))
             .into(),
-        ..step(
+        ..Step::new(
             &format!("{REMOVE}{kind}-{name}"),
             What::Effect,
             format!("remove the {kind} {name}, and wait until it is gone{note}"),

@@ -1,7 +1,10 @@
 //! The plan of `cutover`: one application to the target; or what a person moved already, declared.
 
-use super::moving::{GATES, Move, step};
-use crate::run::{plan::Plan, step::What};
+use super::moving::{GATES, Move};
+use crate::run::{
+    plan::Plan,
+    step::{Step, What},
+};
 
 /// Moves an application to the target.
 pub fn plan(of: &Move) -> Plan {
@@ -9,7 +12,7 @@ pub fn plan(of: &Move) -> Plan {
     if !of.waived.is_empty() {
         says += &format!("; a person answers for {}", of.waived.join(", "));
     }
-    let mut steps = vec![step(GATES, What::Attestation, says)];
+    let mut steps = vec![Step::new(GATES, What::Attestation, says)];
     steps.extend(of.steps());
     of.plan(steps, of.clients(), of.the_other_way())
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest as _, Sha256};
-
 use super::{
     carrier::other,
     standing::{CUTOVER, phase_to},
@@ -12,7 +10,7 @@ use crate::{
     clock,
     model::{application::Application, names::Side, numbers},
     run::{
-        plan::{CLUSTERS, JOURNAL, Plan, VERSION},
+        plan::{CLUSTERS, JOURNAL, Plan, VERSION, counted},
         step::{Fails, Step, Undo, What},
     },
 };
@@ -128,7 +126,7 @@ impl Move {
             };
             steps.push(Step {
                 undo,
-                ..step(STOP, What::Hook, says)
+                ..Step::new(STOP, What::Hook, says)
             });
         }
         let says = match hooks.stop {
@@ -137,19 +135,19 @@ impl Move {
                 format!("wait until you have stopped it, and nothing of it is left on the {from}")
             }
         };
-        steps.push(step(QUIET, What::Attestation, says));
+        steps.push(Step::new(QUIET, What::Attestation, says));
         if !self.shared.is_empty() {
             let topics = self.shared.join(", ");
             let says = format!("you say that nobody writes {topics}, which others write, too");
             steps.push(Step {
                 with: BTreeMap::from([(WITH_TOPICS.to_owned(), self.shared.join(","))]),
-                ..step(SHARED, What::Attestation, says)
+                ..Step::new(SHARED, What::Attestation, says)
             });
         }
         let says = format!("what it read and wrote is all on the {to}");
-        steps.push(step(DRAINED, What::Attestation, says));
+        steps.push(Step::new(DRAINED, What::Attestation, says));
         let says = format!("where its groups go on on the {to}, and what they read again");
-        steps.push(step(POSITIONS, What::Attestation, says));
+        steps.push(Step::new(POSITIONS, What::Attestation, says));
         steps.push(self.authority());
         steps.extend(self.start());
         steps.push(self.lives(false));
@@ -172,7 +170,7 @@ impl Move {
         );
         Step {
             undo,
-            ..step(AUTHORITY, What::Effect, says)
+            ..Step::new(AUTHORITY, What::Effect, says)
         }
     }
 
@@ -190,7 +188,7 @@ impl Move {
         Some(Step {
             undo: Undo::Impossible,
             fails: Fails::Attention,
-            ..step(START, What::Hook, says)
+            ..Step::new(START, What::Hook, says)
         })
     }
 
@@ -207,7 +205,7 @@ impl Move {
         Step {
             with,
             fails: Fails::Attention,
-            ..step(LIVES, What::Attestation, says)
+            ..Step::new(LIVES, What::Attestation, says)
         }
     }
 
@@ -231,32 +229,4 @@ impl Move {
             self.application.name
         )
     }
-}
-
-/// A step that undoes nothing.
-pub(super) fn step(name: &str, what: What, says: String) -> Step {
-    Step {
-        name: name.to_owned(),
-        says,
-        what,
-        undo: Undo::NotNeeded,
-        fails: Fails::Undo,
-        with: BTreeMap::new(),
-    }
-}
-
-/// How many, and a checksum of all: lists can be long.
-pub fn counted(what: &str, all: &[String]) -> String {
-    if all.is_empty() {
-        return "none".to_owned();
-    }
-    let mut all = all.to_vec();
-    all.sort_unstable();
-    let digest = Sha256::digest(all.join("\n"));
-    let sum: String = digest
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{} ({sum})", numbers::of(all.len() as u64, what))
 }

@@ -1,6 +1,6 @@
 //! The plan of `rollback`: one application back to the source, with the target or without it.
 
-use super::moving::{LAST_POSITIONS, Move, QUIET, WITH_ALONE, step};
+use super::moving::{LAST_POSITIONS, Move, QUIET, WITH_ALONE};
 use crate::{
     model::names::Side,
     run::{
@@ -23,13 +23,13 @@ pub fn without_target(of: &Move) -> Plan {
     };
     let name = &of.application.name;
     let mut steps = vec![
-        alone(step(
+        alone(Step::new(
             QUIET,
             What::Attestation,
             "nothing of it is on the source; that nothing of it runs on the target you have said"
                 .to_owned(),
         )),
-        alone(step(
+        alone(Step::new(
             LAST_POSITIONS,
             What::Attestation,
             "where its groups go on on the source, by what came back last, and how old that is"

@@ -176,6 +176,7 @@ impl<S: Store, E: Effects> Executor<'_, S, E> {
             plan: number,
             step: index(at),
             attempt,
+            with: self.effects.keeps(step).await?,
         };
         self.journal.append(intent).await?;
         let said = match self.effects.perform(step, attempt).await {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::step::{Step, What};
-use crate::{error::Failure, exit::Exit};
+use crate::{error::Failure, exit::Exit, model::numbers};
 
 /// The version of the document that this program writes and reads.
 pub const VERSION: u32 = 1;
@@ -198,6 +198,17 @@ pub struct Saved {
 fn unreadable(message: &str) -> Failure {
     Failure::new(Exit::Refused, "K438", message.to_owned())
         .hint("`kafka-migrate plan PHASE --out FILE` writes one")
+}
+
+/// How many, and a checksum of all: what a plan rests on can be a long list.
+pub fn counted(what: &str, all: &[String]) -> String {
+    if all.is_empty() {
+        return "none".to_owned();
+    }
+    let mut all = all.to_vec();
+    all.sort_unstable();
+    let sum = hex(&Sha256::digest(all.join("\n"))[..4]);
+    format!("{} ({sum})", numbers::of(all.len() as u64, what))
 }
 
 /// Bytes as hexadecimal digits.

@@ -1,5 +1,7 @@
 //! What a journal says in all, folded from its records; every prefix of a journal is a state that can be gone on from.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -34,6 +36,9 @@ pub enum Record {
         step: u32,
         /// Counts from 1.
         attempt: u32,
+        /// What is about to be done, where nobody can be asked for it later.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        with: BTreeMap<String, String>,
     },
     /// It was done, and it holds.
     Done {
@@ -184,6 +189,8 @@ pub struct Course {
     pub plan: Plan,
     /// Of each step.
     pub standing: Vec<Standing>,
+    /// Of each step: what was about to be done when it was begun last.
+    pub begun_with: Vec<BTreeMap<String, String>>,
     /// How it ended, if it did.
     pub end: Option<End>,
     /// The failure that turned it around, or stopped it last.
@@ -307,6 +314,7 @@ impl State {
                 }
                 self.courses.push(Course {
                     standing: vec![Standing::Not; what.steps.len()],
+                    begun_with: vec![BTreeMap::new(); what.steps.len()],
                     plan: (**what).clone(),
                     end: None,
                     failure: None,
@@ -399,6 +407,9 @@ impl State {
             return Err(format!("step {name} of plan {plan} is {now:?}"));
         };
         course.standing[at] = next;
+        if let Record::Intent { with, .. } = record {
+            course.begun_with[at].clone_from(with);
+        }
         course.end = None;
         if let Record::Failed { code, why, .. } = record {
             course.failure = Some((code.clone(), why.clone()));

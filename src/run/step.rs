@@ -48,6 +48,18 @@ impl What {
 }
 
 impl Step {
+    /// A step that undoes nothing, and whose failure undoes what was done before it.
+    pub fn new(name: &str, what: What, says: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            says,
+            what,
+            undo: Undo::NotNeeded,
+            fails: Fails::Undo,
+            with: BTreeMap::new(),
+        }
+    }
+
     /// A plan of another version may hold steps that this one does not know.
     pub fn is_unknown(&self) -> Failure {
         Failure::new(
@@ -95,6 +107,15 @@ pub trait Effects: Send + Sync {
         step: &Step,
         attempt: u32,
     ) -> impl Future<Output = Result<String, Failure>> + Send;
+
+    /// What a later run has to know of what is about to be done, where nobody can be asked for it then. It is kept before it is done; no
+    /// secrets.
+    fn keeps(
+        &self,
+        _step: &Step,
+    ) -> impl Future<Output = Result<BTreeMap<String, String>, Failure>> + Send {
+        std::future::ready(Ok(BTreeMap::new()))
+    }
 
     /// Does the effect hold? A plain read, which changes nothing. Not asked of hooks.
     fn holds(&self, step: &Step) -> impl Future<Output = Result<bool, Failure>> + Send;

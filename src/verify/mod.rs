@@ -16,6 +16,13 @@ mod show;
 mod stream;
 mod table;
 mod tally;
+#[cfg_attr(
+    not(feature = "rdkafka"),
+    expect(
+        dead_code,
+        reason = "without librdkafka nobody listens to what is told"
+    )
+)]
 mod witness;
 
 use std::{

@@ -40,9 +40,16 @@ impl Gates for Asks {
         let mut hold = Hold::new(hold_for);
         let begun = BootInstant::now();
         let listen = self.stop.listen();
+        let mut remembered = sight::Remembered::default();
         loop {
             let mut seen = Box::pin(eyes.look(Depth::Ready)).await;
-            Box::pin(sight::add(&self.settings, &mut seen, Depth::Ready)).await;
+            Box::pin(sight::add(
+                &self.settings,
+                &mut remembered,
+                &mut seen,
+                Depth::Ready,
+            ))
+            .await;
             let limits = &self.settings.ready;
             let found = gates::ask(Guards::Cutover, &seen, limits, &self.waivers);
             match hold.note(begun.elapsed(), &found) {

@@ -4,12 +4,17 @@ use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 
-use super::{Clusters, How, Kind, Looked, Moves, Which, asks::Asks, carrier_of, made_of, other};
+use super::{
+    How, Kind, Moves, Which,
+    asks::Asks,
+    carrier_of,
+    look::{Clusters, Looked, made_of, other},
+};
 use crate::{
-    cli::{journal, verdicts, waived},
+    cli::{drive, refusal, verdicts, waived},
     cluster::Cluster,
     config::Settings,
-    engine::{Stop, StopSignal},
+    engine::StopSignal,
     error::Failure,
     events::{Event, Events},
     gates,
@@ -91,12 +96,9 @@ impl Work {
                 .await?;
         }
         let (source, target) = (&clusters.source, clusters.target.as_ref());
-        let opened = journal::open_at(&self.settings, source, target, &lock, phase);
-        let (mut journal, notes) = Box::pin(opened).await?;
-        for text in notes {
-            self.events.send(Event::Trouble { text });
-        }
-        let beating = journal.store().beat();
+        let both = (source, target);
+        let opened = drive::open_journal(&self.settings, both, &lock, phase, &self.events);
+        let (mut journal, beating) = opened.await?;
         let mut outcome = Ok(());
         for application in &order {
             // What was done a moment ago counts.
@@ -133,7 +135,7 @@ impl Work {
         order: &[Application],
     ) -> Result<(), Failure> {
         let [application] = order else {
-            return Err(crate::cli::refusal::which_application());
+            return Err(refusal::which_application());
         };
         let of = made_of(self.to, &self.settings, clusters, looked, application).await?;
         let next = course::next(&looked.state, &application.name, self.to);
@@ -187,12 +189,11 @@ impl Work {
             started,
             command: &self.command,
         };
-        let listen = self.stop.listen();
         let mut executor = Executor {
             journal,
             effects: &deeds,
             events: &self.events,
-            stop: &|| *listen.borrow() != Stop::No,
+            stop: &drive::asked_to_stop(&self.stop),
         };
         let ended = course::run(&mut executor, next, &plan).await?;
         self.conclude(name, next, ended)
@@ -231,8 +232,9 @@ impl Work {
                 "nothing was switched: {name} runs on the {} as before, unless you stopped it yourself",
                 other(self.to)
             ))),
-            (Ended::Attention(failure), _) => Err(failure),
-            (Ended::Stopped(before), _) => Err(crate::cli::refusal::stopped_before(&before).hint("the way back is open, too")),
+            (ended @ Ended::Stopped(_), _) => drive::conclude(ended)
+                .map_err(|failure| failure.hint("the way back is open, too")),
+            (ended @ Ended::Attention(_), _) => drive::conclude(ended),
         }
     }
 

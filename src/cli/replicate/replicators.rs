@@ -2,33 +2,27 @@
 
 use std::path::{Path, PathBuf};
 
-use tokio::sync::watch;
-
-use super::accompany::{Feed, accompany};
 use crate::{
     aws::{Clients, Notice},
-    cli::{Global, connect, journal, plan as plans, refusal},
+    cli::{Global, connect, drive, journal, plan as plans},
     cluster::{Source, Target},
     config::Settings,
-    engine::{Stop, StopSignal, Summary},
+    engine::StopSignal,
     error::Failure,
     events::{Event, Events},
     exit::Exit,
     model::msk::{Msk, Start},
     msk::{Commands, Direction, commands},
-    phases::msk::{Deeds, Seen, Wanted, look, plan},
+    phases::msk::{Deeds, PHASE, Seen, Wanted, look, plan, sent},
     run::{
-        executor::{Ended, Executor},
+        executor::Executor,
         lock::RunnerLock,
         plan::Plan,
-        signals::Signals,
         state::{Record, State},
     },
     ui::Screen,
 };
 
-/// A command that was told to stop at once is cut off after this; the journal knows how far it was.
-const CUT_OFF: std::time::Duration = std::time::Duration::from_secs(1);
 /// Templates of the user's own lie here, beside the migration file.
 const TEMPLATES: &str = "templates/msk";
 
@@ -57,38 +51,25 @@ impl Replicators<'_> {
         global: &Global,
         screen: &Screen,
     ) -> Result<Exit, Failure> {
-        let mut signals = Signals::listen()?;
-        let mut follow = screen.follow(&self.settings.name);
-        let (events, feed) = Events::channel();
-        let stop = StopSignal::default();
-        let (started, _begun) = watch::channel(false);
-        let feed = Feed {
-            events: feed,
-            complete: &|command| global.complete(command),
-            started,
-            told: &|_| (),
+        let (settings, msk) = (self.settings.clone(), self.msk.clone());
+        let work = |events, stop| {
+            let work = Work {
+                settings,
+                msk,
+                directions: self.directions,
+                given,
+                events,
+                stop,
+            };
+            work.run()
         };
-        let work = Work {
-            settings: self.settings.clone(),
-            msk: self.msk.clone(),
-            directions: self.directions,
-            given,
-            events,
-            stop: stop.clone(),
-        };
-        let work =
-            tokio::spawn(async move { Box::pin(work.run()).await.map(|()| Summary::default()) });
-        let next = async || signals.next().await;
-        let ending = accompany(work, feed, &stop, next, CUT_OFF, &mut follow).await;
-        follow.close();
-        match ending.result {
-            Ok(_) if ending.signals > 1 => Ok(Exit::Interrupted),
-            Ok(_) => {
-                follow.say("next", &global.complete("kafka-migrate ready --wait 4h"));
-                Ok(Exit::Ok)
-            }
-            Err(failure) => Err(failure),
+        let name = &self.settings.name;
+        let (ended, mut follow) = drive::foreground(name, global, screen, work).await?;
+        let exit = ended?;
+        if exit == Exit::Ok {
+            follow.say("next", &global.complete("kafka-migrate ready --wait 4h"));
         }
+        Ok(exit)
     }
 
     /// Shows the plan, the documents that it sends and what only a person can do; `files`: writes them there, too.
@@ -171,13 +152,13 @@ async fn open(msk: &Msk, events: &Events) -> Clients {
     Box::pin(Clients::open(&msk.region, Some(notice))).await
 }
 
-/// What is asked for, by the file.
+/// What is asked for by the file, and what the journal says of it.
 pub fn wanted(
     settings: &Settings,
     msk: &Msk,
     directions: Vec<Direction>,
     (source, target): (&str, &str),
-    id: String,
+    state: &State,
 ) -> Wanted {
     let templates: Option<PathBuf> = settings
         .file
@@ -195,7 +176,11 @@ pub fn wanted(
     }
     Wanted {
         migration: settings.name.clone(),
-        id,
+        id: state
+            .head
+            .as_ref()
+            .map_or(String::new(), |head| head.id.to_string()),
+        sent: sent(state),
         source: source.to_owned(),
         target: target.to_owned(),
         topics: settings.topics.clone(),
@@ -218,20 +203,10 @@ async fn known(
     (source, target): (&Source, &Target),
 ) -> Result<Known, Failure> {
     let state = journal::look(settings, source, target).await?;
-    let id = state
-        .head
-        .as_ref()
-        .map_or(String::new(), |head| head.id.to_string());
     let ids = (source.id(), target.id());
-    let wanted = wanted(settings, msk, directions, ids, id);
+    let wanted = wanted(settings, msk, directions, ids, &state);
     let seen = Box::pin(look(clients, msk, wanted)).await?;
-    // Secrets stand in the listing as `***`.
-    let listed: Vec<String> = settings
-        .listing
-        .iter()
-        .filter(|one| one.used)
-        .map(|one| format!("{} = {}", one.path, one.value))
-        .collect();
+    let listed = plans::settings_in_force(settings);
     let plan = plan(msk, &seen, &listed, state.summary());
     let plan = match state.open(&plan.phase, &plan.subject) {
         Some(open) => state.courses[open as usize].plan.clone(),
@@ -274,34 +249,25 @@ impl Work {
                 given.still_holds(&plan)?;
             }
         }
-        let opened = journal::open(&self.settings, &source, &target, &runner, "replicate");
-        let (mut journal, notes) = opened.await?;
-        for text in notes {
-            self.events.send(Event::Trouble { text });
-        }
+        let clusters = (&source, Some(&target));
+        let opened = drive::open_journal(&self.settings, clusters, &runner, PHASE, &self.events);
+        let (mut journal, beating) = opened.await?;
         // The first run gives the journal its id, and with it the tags of all that is made.
         if let Some(head) = &journal.state().head {
             seen.wanted.id = head.id.to_string();
             seen.place.id.clone_from(&seen.wanted.id);
         }
-        let beating = journal.store().beat();
-        let listen = self.stop.listen();
-        let waiting = self.stop.listen();
-        let stop = Box::new(move || *waiting.borrow() != Stop::No);
+        let stop = Box::new(drive::asked_to_stop(&self.stop));
         let deeds = Deeds::new(clients, self.msk, seen, self.events.clone(), stop);
         let mut executor = Executor {
             journal: &mut journal,
             effects: &deeds,
             events: &self.events,
-            stop: &|| *listen.borrow() != Stop::No,
+            stop: &drive::asked_to_stop(&self.stop),
         };
         let ended = Box::pin(executor.run(&plan)).await?;
         journal.append(Record::Left).await?;
         drop((beating, journal, runner));
-        match ended {
-            Ended::Done => Ok(()),
-            Ended::Undone(failure) | Ended::Attention(failure) => Err(failure),
-            Ended::Stopped(before) => Err(refusal::stopped_before(&before)),
-        }
+        drive::conclude(ended)
     }
 }

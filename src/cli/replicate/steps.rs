@@ -5,7 +5,6 @@ use std::{
     sync::Mutex,
 };
 
-use sha2::{Digest as _, Sha256};
 use tokio::{
     sync::{Mutex as AsyncMutex, watch},
     task::JoinHandle,
@@ -14,6 +13,7 @@ use tokio::{
 use super::wishes::Wishes;
 use crate::model::direction::Direction;
 use crate::{
+    cli::plan::settings_in_force,
     clock,
     cluster::{Source, Target, TopicInfo},
     config,
@@ -24,8 +24,8 @@ use crate::{
     lock::Lock,
     model::names::TopicName,
     run::{
-        plan::{CLUSTERS, JOURNAL, Plan, VERSION},
-        step::{Effects, Fails, Step, Undo, What},
+        plan::{CLUSTERS, JOURNAL, Plan, VERSION, counted},
+        step::{Effects, Step, What},
     },
     ui::numbers,
 };
@@ -97,9 +97,9 @@ pub fn plan(
     let topics = numbers::of(seen.found.len() as u64, "topic");
     let mut steps = Vec::new();
     if !seen.missing.is_empty() {
-        steps.push(step(CREATE, What::Effect, create_words(&seen.missing)));
+        steps.push(Step::new(CREATE, What::Effect, create_words(&seen.missing)));
     }
-    steps.push(step(
+    steps.push(Step::new(
         HOLD,
         What::Engine,
         "keep the target from deleting what is copied before the backlog is through, then give its settings back".into(),
@@ -112,7 +112,7 @@ pub fn plan(
     );
     steps.push(Step {
         with: wishes.written(),
-        ..step(START, What::Effect, says)
+        ..Step::new(START, What::Effect, says)
     });
     Plan {
         v: VERSION,
@@ -125,17 +125,6 @@ pub fn plan(
         clients: "nobody notices: applications stay where they are".to_owned(),
         back: "Ctrl-C ends it; what was copied stays on the target, and the same command goes on"
             .to_owned(),
-    }
-}
-
-fn step(name: &str, what: What, says: String) -> Step {
-    Step {
-        name: name.to_owned(),
-        says,
-        what,
-        undo: Undo::NotNeeded,
-        fails: Fails::Undo,
-        with: BTreeMap::new(),
     }
 }
 
@@ -161,11 +150,10 @@ fn facts(
     seen: &Seen,
     journal: String,
 ) -> BTreeMap<String, String> {
-    // Secrets stand in the listing as `***`. How fast is no part of what is done.
-    let listed = settings.listing.iter().filter(|one| one.used);
-    let listed = listed.filter(|one| one.path != "replication.rate");
+    // How fast is no part of what is done.
+    let listed = settings_in_force(settings).into_iter();
     let listed: Vec<String> = listed
-        .map(|one| format!("{} = {}", one.path, one.value))
+        .filter(|line| !line.starts_with("replication.rate = "))
         .collect();
     let scope: Vec<String> = seen
         .found
@@ -188,29 +176,14 @@ fn facts(
                 .as_ref()
                 .map_or("none".to_owned(), |header| header.migration_id.to_string()),
         ),
-        ("settings", counted("setting", listed)),
-        ("topics in scope", counted("topic", scope)),
-        ("topics to make", counted("topic", missing)),
-        ("ways past stops", counted("way", asked)),
+        ("settings", counted("setting", &listed)),
+        ("topics in scope", counted("topic", &scope)),
+        ("topics to make", counted("topic", &missing)),
+        ("ways past stops", counted("way", &asked)),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
-}
-
-/// How many, and a checksum of all: lists can be long.
-fn counted(what: &str, mut all: Vec<String>) -> String {
-    if all.is_empty() {
-        return "none".to_owned();
-    }
-    all.sort_unstable();
-    let digest = Sha256::digest(all.join("\n"));
-    let sum: String = digest
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{} ({sum})", numbers::of(all.len() as u64, what))
 }
 
 /// A running engine; dropped, it is cut off, which loses nothing.

@@ -7,20 +7,15 @@ use super::{
     wishes::Wishes,
 };
 use crate::{
-    cli::{journal, refusal},
+    cli::{drive, journal},
     cluster::{Source, Target},
     config,
-    engine::{self, Stop, StopSignal, Summary},
+    engine::{self, StopSignal, Summary},
     error::Failure,
-    events::{Event, Events},
+    events::Events,
     exit::Exit,
     lock::Lock,
-    run::{
-        executor::{Ended, Executor},
-        lock::RunnerLock,
-        plan::Plan,
-        state::Record,
-    },
+    run::{executor::Executor, lock::RunnerLock, plan::Plan, state::Record},
 };
 
 /// One `replicate`.
@@ -71,19 +66,10 @@ impl Work {
                 given.still_holds(&now)?;
             }
         }
-        let opened = journal::open(
-            &self.settings,
-            &clusters.0,
-            &clusters.1,
-            &runner,
-            self.command,
-        );
-        let (mut journal, notes) = opened.await?;
-        for text in notes {
-            self.events.send(Event::Trouble { text });
-        }
-        let beating = journal.store().beat();
-        let listen = self.stop.listen();
+        let both = (&clusters.0, Some(&clusters.1));
+        let opened = drive::open_journal(&self.settings, both, &runner, self.command, &self.events);
+        let (mut journal, beating) = opened.await?;
+        let stop = drive::asked_to_stop(&self.stop);
         let deeds = Deeds::new(
             self.told,
             clusters,
@@ -96,22 +82,19 @@ impl Work {
             journal: &mut journal,
             effects: &deeds,
             events: &self.events,
-            stop: &|| *listen.borrow() != Stop::No,
+            stop: &stop,
         };
         let ended = executor.run(&now).await?;
         journal.append(Record::Left).await?;
         drop((beating, journal, runner));
-        match ended {
-            Ended::Done => match deeds.engine().await {
-                Some(engine) => engine.ended().await,
-                None => Err(Failure::new(
-                    Exit::Bug,
-                    "K000",
-                    "the plan is done and nothing was started",
-                )),
-            },
-            Ended::Undone(failure) | Ended::Attention(failure) => Err(failure),
-            Ended::Stopped(before) => Err(refusal::stopped_before(&before)),
+        drive::conclude(ended)?;
+        match deeds.engine().await {
+            Some(engine) => engine.ended().await,
+            None => Err(Failure::new(
+                Exit::Bug,
+                "K000",
+                "the plan is done and nothing was started",
+            )),
         }
     }
 }

@@ -263,6 +263,7 @@ mod tests {
                     plan,
                     step,
                     attempt,
+                    with: BTreeMap::new(),
                 },
                 Record::Done { plan, step, said },
             ]

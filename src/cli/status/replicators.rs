@@ -39,11 +39,10 @@ pub async fn run(
     let clients = Box::pin(Clients::open(&msk.region, None)).await;
     let (source, target) = connect::both(settings).await?;
     let read = journal::look(settings, &source, &target).await;
-    let id = read.as_ref().ok().and_then(|state| state.head.as_ref());
-    let id = id.map_or(String::new(), |head| head.id.to_string());
+    let known = read.as_ref().ok().cloned().unwrap_or_default();
     let directions = replicate::directions(None);
     let ids = (source.id(), target.id());
-    let wanted = replicate::replicators::wanted(settings, msk, directions, ids, id);
+    let wanted = replicate::replicators::wanted(settings, msk, directions, ids, &known);
     let seen = Box::pin(state(&clients, msk, &wanted)).await?;
     let journal = Journal::of(read, &settings.applications);
     if screen.is_json() {

@@ -240,7 +240,7 @@ fn a_template_of_the_users_own_takes_its_place_and_a_wrong_one_is_refused() {
 fn tags_tell_whose_it_is() {
     let tags = tags(&msk(), &place());
     assert_eq!(is_ours(&tags, "orders", "b9f1"), Some(true));
-    assert_eq!(is_ours(&tags, "orders", ""), Some(true));
+    assert_eq!(is_ours(&tags, "orders", ""), Some(false));
     assert_eq!(is_ours(&tags, "orders", "other"), Some(false));
     assert_eq!(is_ours(&tags, "payments", "b9f1"), Some(false));
     assert_eq!(is_ours(&msk().tags, "orders", "b9f1"), None);

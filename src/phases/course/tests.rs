@@ -62,6 +62,7 @@ fn journal(plans: &[(Side, Far)]) -> State {
             plan: number,
             step,
             attempt: 1,
+            with: [].into(),
         };
         let done = |step| Record::Done {
             plan: number,

@@ -1,6 +1,6 @@
 //! What the steps of that plan do: each looks before it acts, so that any of them can be killed and done again.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::sleep;
 
@@ -8,6 +8,7 @@ use super::{
     keep::{self, State, Text},
     look::{self, Seen, removal},
     plan::{CERTIFICATES, FORWARD, FORWARD_RUNS, LOGIN, REVERSE, REVERSE_RUNS},
+    sent::kept,
 };
 use crate::{
     aws::{Clients, replicators},
@@ -20,7 +21,7 @@ use crate::{
     run::step::{Effects, Step},
 };
 
-/// A role that was made just now cannot be assumed at once: for so long a refusal is asked again.
+/// A role that was made just now cannot be assumed at once: for so long a refusal is asked again, unless there is less patience.
 const SETTLING: Duration = Duration::from_secs(60);
 
 /// What the steps do.
@@ -123,7 +124,9 @@ impl Deeds {
                     if let Some(there) = &there {
                         look::refuse_foreign(there, &self.seen.wanted)?;
                     }
-                    if !is_of_the_role(&failure) || begun.elapsed() >= SETTLING {
+                    if !is_of_the_role(&failure)
+                        || begun.elapsed() >= SETTLING.min(self.msk.patience)
+                    {
                         return Err(explained(failure));
                     }
                 }
@@ -266,6 +269,15 @@ impl Effects for Deeds {
             REVERSE => Box::pin(self.make(step, Direction::Reverse)).await,
             _ => Err(step.is_unknown()),
         }
+    }
+
+    async fn keeps(&self, step: &Step) -> Result<BTreeMap<String, String>, Failure> {
+        let direction = match step.name.as_str() {
+            FORWARD => Direction::Forward,
+            REVERSE => Direction::Reverse,
+            _ => return Ok(BTreeMap::new()),
+        };
+        Ok(kept(Box::pin(self.documents()).await?.request(direction)))
     }
 
     async fn holds(&self, step: &Step) -> Result<bool, Failure> {

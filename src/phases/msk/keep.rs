@@ -10,7 +10,7 @@ use crate::{
         msk::{Authority, Msk},
         secret::Secret,
     },
-    msk::{Place, is_ours, secret_names, tags},
+    msk::{Place, is_ours, names, secret_names, tags},
 };
 
 /// The code of what is said of a secret of that name that is not ours.
@@ -90,7 +90,13 @@ async fn look(
             FOREIGN,
             format!("there is a secret called {name} already, and this migration did not make it"),
         )
-        .cause(format!("its tags do not say so: {}", found.arn))
+        .cause(match names(&found.tags, migration) {
+            true => format!(
+                "its tags name a migration of this name with another journal: another team's, or this one's that was lost: {}",
+                found.arn
+            ),
+            false => format!("its tags do not say so: {}", found.arn),
+        })
         .hint("name it in `msk.secrets` if it holds the replicators' login, or remove it")
         .next(format!(
             "aws secretsmanager describe-secret --secret-id {name}"

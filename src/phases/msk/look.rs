@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use super::keep::{Kept, Text, kept};
 use crate::{
-    aws::{Clients, replicators},
+    aws::{Clients, clusters, failure::is_of_rights, replicators},
     error::Failure,
     exit::Exit,
     model::{msk::Msk, patterns::Patterns},
     msk::{
-        self, Described, Difference, Direction, Documents, Lifecycle, Place, Standing, broken,
-        differences, lists,
+        self, Described, Difference, Direction, Documents, KafkaCluster, Lifecycle, Place, Request,
+        Standing, broken, differences, lists,
     },
 };
 
@@ -21,6 +21,8 @@ pub struct Wanted {
     pub migration: String,
     /// The migration's id, by its journal; empty before there is one.
     pub id: String,
+    /// What was sent of both clusters when a replicator was made, by the journal.
+    pub sent: BTreeMap<Direction, Vec<KafkaCluster>>,
     /// Id of the external cluster.
     pub source: String,
     /// Kafka's id of the cluster of MSK.
@@ -63,6 +65,7 @@ pub struct Seen {
 /// Looks. What cannot be made so is refused here, before anything is made.
 pub async fn look(clients: &Clients, msk: &Msk, wanted: Wanted) -> Result<Seen, Failure> {
     let place = place(msk, &wanted)?;
+    cluster_is_there(clients, msk).await?;
     let secrets = kept(clients, msk, &wanted.migration, &wanted.id).await?;
     let found = |text| {
         let one = secrets.iter().find(|one: &&Kept| one.text == text)?;
@@ -105,13 +108,40 @@ pub async fn look(clients: &Clients, msk: &Msk, wanted: Wanted) -> Result<Seen, 
     Ok(seen)
 }
 
+/// In another region there is no such cluster, and a secret that is made there is of no use. Whether we may look is no matter here.
+async fn cluster_is_there(clients: &Clients, msk: &Msk) -> Result<(), Failure> {
+    match clusters::describe(clients, &msk.cluster.to_string()).await {
+        Err(failure) if !is_of_rights(&failure) => Err(failure),
+        _ => Ok(()),
+    }
+}
+
 impl Seen {
     /// What the replicator of that direction has otherwise than it is asked for.
     pub fn differences(&self, direction: Direction) -> Vec<Difference> {
         match self.replicators.get(&direction) {
-            Some(described) => differences(described, self.documents.request(direction)),
+            Some(described) => {
+                let request = self.documents.request(direction);
+                self.wanted.differences(direction, described, request)
+            }
             None => Vec::new(),
         }
+    }
+}
+
+impl Wanted {
+    /// What a replicator has otherwise than it is asked for: by what the service shows, and by what was sent.
+    pub(super) fn differences(
+        &self,
+        direction: Direction,
+        is: &Described,
+        request: &Request,
+    ) -> Vec<Difference> {
+        let mut found = differences(is, request);
+        if let Some(sent) = self.sent.get(&direction) {
+            found.extend(msk::resent(sent, &request.kafka_clusters));
+        }
+        found
     }
 }
 
@@ -174,6 +204,9 @@ fn refuse_broken(documents: &Documents, directions: &[Direction]) -> Result<(), 
 pub(super) fn refuse_foreign(described: &Described, wanted: &Wanted) -> Result<(), Failure> {
     let whose = match msk::is_ours(&described.tags, &wanted.migration, &wanted.id) {
         Some(true) => return Ok(()),
+        Some(false) if msk::names(&described.tags, &wanted.migration) => {
+            "its tags name a migration of this name with another journal: another team's, or this one's that was lost"
+        }
         Some(false) => "it belongs to another migration, by its tags",
         None => "it has no tag that says that kafka-migrate made it",
     };

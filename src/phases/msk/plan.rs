@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest as _, Sha256};
-
 use super::{
     keep::{State, Text},
     look::Seen,
@@ -13,8 +11,8 @@ use crate::{
     model::{msk::Msk, numbers},
     msk::{Described, Direction, Lifecycle},
     run::{
-        plan::{CLUSTERS, JOURNAL, Plan, VERSION},
-        step::{Fails, Step, Undo, What},
+        plan::{CLUSTERS, JOURNAL, Plan, VERSION, counted},
+        step::{Fails, Step, What},
     },
 };
 
@@ -27,7 +25,6 @@ pub(super) const FORWARD: &str = "forward-replicator";
 pub(super) const REVERSE: &str = "reverse-replicator";
 pub(super) const FORWARD_RUNS: &str = "forward-runs";
 pub(super) const REVERSE_RUNS: &str = "reverse-runs";
-
 /// The plan; `journal` says how far the migration was, `settings` what the file says.
 pub fn plan(msk: &Msk, seen: &Seen, settings: &[String], journal: String) -> Plan {
     let mut steps = Vec::new();
@@ -143,15 +140,11 @@ fn replicator_words(seen: &Seen, direction: Direction) -> String {
     }
 }
 
+/// What was made harms nobody and takes half an hour: it is not taken back because something else failed.
 fn step(name: &str, what: What, says: String) -> Step {
     Step {
-        name: name.to_owned(),
-        says,
-        what,
-        undo: Undo::NotNeeded,
-        // What was made harms nobody and takes half an hour: it is not taken back because something else failed.
         fails: Fails::Attention,
-        with: BTreeMap::new(),
+        ..Step::new(name, what, says)
     }
 }
 
@@ -203,17 +196,4 @@ fn facts(msk: &Msk, seen: &Seen, settings: &[String], journal: String) -> BTreeM
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
-}
-
-/// How many, and a checksum of all.
-fn counted(what: &str, all: &[String]) -> String {
-    let mut all = all.to_vec();
-    all.sort_unstable();
-    let digest = Sha256::digest(all.join("\n"));
-    let sum: String = digest
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{} ({sum})", numbers::of(all.len() as u64, what))
 }

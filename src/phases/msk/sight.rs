@@ -16,7 +16,7 @@ use crate::{
         msk::{Authority, Msk, Secrets},
         names::{Side, TopicName},
     },
-    msk::{self, Direction, Documents, broken, differences, numbers},
+    msk::{self, Direction, Documents, broken, numbers},
     observe::{
         self, AmazonAsked, AmazonSeen, CallerSeen, Known, ListenerSeen, Observation,
         ReplicatorSeen, ReplicatorsSeen, SecretSeen,
@@ -194,7 +194,7 @@ pub(super) async fn replicators_of(
         let Some(described) = replicators::describe(clients, &arn).await? else {
             continue;
         };
-        let differ = differences(&described, request);
+        let differ = wanted.differences(direction, &described, request);
         let words = |can: bool| {
             let some = differ.iter().filter(|one| one.can_be_changed == can);
             some.map(|one| format!("{}: {}, asked for {}", one.what, one.is, one.wanted))

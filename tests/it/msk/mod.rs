@@ -1,9 +1,11 @@
 //! The MSK backend on the fake AWS and real brokers: an external cluster with TLS and SCRAM, and one that plays the part of MSK.
 
+mod killed;
 mod preflight;
 mod ready;
 mod refused;
 mod replicate;
+mod trouble;
 
 use std::sync::{LazyLock, OnceLock};
 
@@ -156,4 +158,13 @@ impl Scene {
 fn runtime() -> &'static tokio::runtime::Runtime {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| tokio::runtime::Runtime::new().expect("threads can be started"))
+}
+
+/// The verdict of a gate, as `--json` has it.
+#[track_caller]
+fn verdict(finished: &Finished, code: &str) -> serde_json::Value {
+    let document: serde_json::Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
+    let rows = document["verdicts"].as_array().expect("a list").clone();
+    let row = rows.into_iter().find(|row| row["code"] == code);
+    row.unwrap_or_else(|| panic!("{code} was not asked: {finished}"))
 }

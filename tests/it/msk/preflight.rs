@@ -6,19 +6,8 @@ use std::{
     thread,
 };
 
-use serde_json::Value;
-
-use super::{ALTER_CONFIGS, LITERAL, Scene, TOPIC, external};
-use crate::support::{kafka::MIGRATOR, tool::Finished};
-
-/// The verdict of a gate.
-#[track_caller]
-fn verdict(finished: &Finished, code: &str) -> Value {
-    let document: Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
-    let rows = document["verdicts"].as_array().expect("a list").clone();
-    let row = rows.into_iter().find(|row| row["code"] == code);
-    row.unwrap_or_else(|| panic!("{code} was not asked: {finished}"))
-}
+use super::{ALTER_CONFIGS, LITERAL, Scene, TOPIC, external, verdict};
+use crate::support::kafka::MIGRATOR;
 
 #[test]
 fn where_all_is_well_only_what_nobody_can_ask_is_unknown() {

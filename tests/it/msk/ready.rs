@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Scene, external};
+use super::{Scene, external, verdict};
 use crate::support::{
     kafka::Kafka,
     load::Load,
@@ -10,14 +10,6 @@ use crate::support::{
     tool::{Access, Finished, Migration},
     unique,
 };
-
-#[track_caller]
-fn verdict(finished: &Finished, code: &str) -> Value {
-    let document: Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
-    let rows = document["verdicts"].as_array().expect("a list").clone();
-    let row = rows.into_iter().find(|row| row["code"] == code);
-    row.unwrap_or_else(|| panic!("{code} was not asked: {finished}"))
-}
 
 #[track_caller]
 fn assert_says(finished: &Finished, code: &str, answer: &str, words: &str) {

@@ -154,6 +154,53 @@ fn a_change_of_the_scope_is_an_update_and_a_change_of_the_start_is_refused() {
     scene.assert_both_run();
 }
 
+/// The service does not show how an external cluster was given to it: the journal does.
+#[test]
+fn what_was_sent_of_the_clusters_is_remembered_and_a_change_of_it_is_refused() {
+    let scene = Scene::new("msk-sent");
+    // The command that made it did not live to see that.
+    scene
+        .aws
+        .fault("CreateReplicator", Which::Next(1), Fault::SilentAfter);
+    let mut tool = scene.command(&["replicate"]).start();
+    wait::until("it is made", Duration::from_secs(60), || {
+        tool.has_ended() || !scene.aws.requests_of("CreateReplicator").is_empty()
+    });
+    tool.kill();
+    let change = (
+        "security_groups = [\"sg-01\"]",
+        "security_groups = [\"sg-02\"]",
+    );
+    let refused = || {
+        let refused = scene.run(&["replicate"]);
+        refused.assert_exit(10);
+        refused.assert_says("K323");
+        refused.assert_says("security groups: it has sg-01, asked for is sg-02");
+        refused.assert_says("aws kafka delete-replicator --replicator-arn");
+    };
+    scene.migration.edit(change.0, change.1);
+    refused();
+    assert_eq!(scene.aws.requests_of("CreateReplicator").len(), 1);
+    scene.migration.edit(change.1, change.0);
+    scene.run(&["replicate"]).assert_exit(0);
+    scene.assert_both_run();
+    // Once more with nothing to do, so that it is not the last plan that tells.
+    scene.run(&["replicate"]).assert_exit(0);
+    scene.migration.edit(change.0, change.1);
+    refused();
+    let asked = scene.run(&["preflight", "--json"]);
+    assert!(
+        asked
+            .stdout
+            .contains("security groups: sg-01, asked for sg-02"),
+        "{asked}"
+    );
+    scene.migration.edit(change.1, change.0);
+    let kept = fs::read_to_string(scene.migration.path("state/journal")).expect("it is there");
+    assert!(kept.contains("BootstrapBrokerString") && !kept.contains(MIGRATOR.1));
+    scene.run(&["replicate"]).assert_exit(0);
+}
+
 #[test]
 fn one_that_fails_says_why_and_the_same_command_makes_it_anew() {
     let scene = Scene::new("msk-failed");

@@ -148,6 +148,24 @@ impl Applications {
         SIDES.into_iter().filter(runs).collect()
     }
 
+    /// From now on hooks stop `before` or `after` they have done what they are for, until [`Self::let_go`] or until their caller dies.
+    pub fn hold(&self, when: &str) {
+        fs::write(self.directory.join(format!("hold-{when}")), "").expect("it is written");
+    }
+
+    /// Is a hook held?
+    pub fn is_held(&self) -> bool {
+        self.directory.join("held").exists()
+    }
+
+    /// Once whoever called it has died, the held hook ends; no other is held.
+    pub fn let_go(&self, when: &str) {
+        wait::until("the held hook ends", Duration::from_secs(60), || {
+            !self.is_held()
+        });
+        fs::remove_file(self.directory.join(format!("hold-{when}"))).expect("it is held");
+    }
+
     /// Which hooks were called: application, hook, side, attempt.
     pub fn calls(&self) -> Vec<String> {
         let text = fs::read_to_string(self.directory.join("calls")).unwrap_or_default();
@@ -164,15 +182,27 @@ impl Drop for Applications {
     }
 }
 
+/// Held, a hook ends when whoever called it has died: before or after it did what it is for.
 fn write_hooks(directory: &Path) {
     let shown = directory.display();
     let told = "$KAFKA_MIGRATE_APPLICATION-$KAFKA_MIGRATE_SIDE";
     for (name, act, until) in [("stop", "rm -f", "-e"), ("start", "touch", "! -e")] {
         let text = format!(
             "#!/bin/sh\n\
+             hold() {{\n\
+             [ -e \"{shown}/hold-$1\" ] || return 0\n\
+             touch '{shown}/held'\n\
+             while [ -e \"{shown}/hold-$1\" ]; do\n\
+             kill -0 $PPID 2>/dev/null || {{ rm -f '{shown}/held'; exit 1; }}\n\
+             sleep 0.05\n\
+             done\n\
+             rm -f '{shown}/held'\n\
+             }}\n\
              echo \"$KAFKA_MIGRATE_APPLICATION {name} $KAFKA_MIGRATE_SIDE $KAFKA_MIGRATE_ATTEMPT\" >> '{shown}/calls'\n\
+             hold before\n\
              {act} \"{shown}/want-{told}\"\n\
-             while [ {until} \"{shown}/runs-{told}\" ]; do sleep 0.05; done\n"
+             while [ {until} \"{shown}/runs-{told}\" ]; do sleep 0.05; done\n\
+             hold after\n"
         );
         let path = directory.join(format!("{name}.sh"));
         fs::write(&path, text).expect("it is written");

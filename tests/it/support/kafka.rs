@@ -212,6 +212,8 @@ impl Kafka {
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
                 "-Dorg.slf4j.simpleLogger.showDateTime=true",
             ])
+            // Native libraries that a killed one unpacked go with its cluster.
+            .arg(format!("-Djava.io.tmpdir={}", self.home.display()))
             .arg("-cp")
             .arg(maven::jars(self.spec.version).join("*"))
             .stdin(Stdio::null())

@@ -447,6 +447,34 @@ impl Wire {
         self.rule(principal, resource, operation, 2)
     }
 
+    /// DescribeAcls v1: every access rule on a resource whose name begins so, one a line.
+    pub fn access_rules(&mut self, beginning: &str) -> io::Result<Vec<String>> {
+        let any = Body::default().i8(1).no_text().i8(1).no_text().no_text();
+        let mut answer = self.call(29, 1, any.i8(1).i8(1))?;
+        answer.i32();
+        assert_eq!(answer.i16(), 0, "DescribeAcls is refused");
+        answer.text();
+        let mut found: Vec<String> = answer
+            .array(|a| {
+                let (kind, name, pattern) = (a.i8(), a.text().unwrap_or_default(), a.i8());
+                let rules = a.array(|a| {
+                    let (who, from) = (a.text(), a.text());
+                    format!(
+                        "{kind} {name} {pattern} {who:?} {from:?} {} {}",
+                        a.i8(),
+                        a.i8()
+                    )
+                });
+                (name, rules)
+            })
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(beginning))
+            .flat_map(|(_, rules)| rules)
+            .collect();
+        found.sort();
+        Ok(found)
+    }
+
     fn rule(
         &mut self,
         principal: &str,
