@@ -19,6 +19,7 @@ use super::{
     },
     opening,
 };
+use crate::model::direction::Direction;
 use crate::{
     clock,
     cluster::{OffsetSpec, Target},
@@ -109,9 +110,9 @@ pub async fn ask(
     steer: Steer,
     by: &str,
 ) -> Result<Answered, Failure> {
-    let name: TopicName = ledger::topic(migration).into();
+    let name: TopicName = ledger::topic(migration, Direction::Forward).into();
     // Whatever else stands there is not written to.
-    let header = opening::header(target, migration).await?;
+    let header = opening::header(target, migration, Direction::Forward).await?;
     let is_ours = header.is_some_and(|header| {
         header.migration == migration && header.target_cluster == target.id()
     });

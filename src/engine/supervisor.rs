@@ -1,4 +1,4 @@
-//! One run: locks, reads every shard's ledger, makes sure that nobody else copies, starts the shards, follows the scope.
+//! One run: reads every shard's ledger, makes sure that nobody else copies, starts the shards of both directions, follows the scope.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -13,17 +13,24 @@ use super::{
     Settings, Stop, StopSignal, Summary, Until,
     budget::{Budget, Rate},
     held::Holds,
-    ledger::record::{Header, Steer},
+    lanes::Lanes,
+    ledger::{
+        read::Reader,
+        record::{Header, Owner, Steer},
+        state::State,
+    },
     manners::{Manners, Signs},
     maps::Maps,
     metrics::{Numbers, Rates},
     opening::{check_headers, has_ledger, lost_ledger, nobody_else, open_ledger},
+    other::{self, Other},
     owner,
-    pipeline::{Shared, Warmth},
+    pipeline::{Assignment, Shared, Warmth},
     scope::{self, Scope},
     shard::Shard,
     steer::Steering,
-    topics, ways,
+    topics,
+    ways::{self, Decision},
 };
 use crate::{
     clock,
@@ -32,7 +39,7 @@ use crate::{
     events::{Event, Events},
     exit::Exit,
     lock::Lock,
-    model::{names::TopicName, pace::Pace},
+    model::{direction::Direction, names::TopicName, pace::Pace},
 };
 
 /// How often the source is asked for new topics and partitions.
@@ -42,7 +49,7 @@ const BEAT: Duration = Duration::from_secs(1);
 /// How often it is looked whether all is caught up.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Copies until stopped, or until caught up. `lock` is that of the state directory, held to the end.
+/// Copies until stopped, or until caught up; both ways, where that is wanted. `lock` is that of the state directory, held to the end.
 pub async fn run(
     settings: Settings,
     lock: Lock,
@@ -57,7 +64,9 @@ pub async fn run(
         .into_iter()
         .collect();
     // A ledger is not made for a word that was mistyped.
-    if (found.is_empty() || !gone.is_empty()) && !has_ledger(&target, &settings.migration).await? {
+    if (found.is_empty() || !gone.is_empty())
+        && !has_ledger(&target, &settings.migration, Direction::Forward).await?
+    {
         topics::check_scope(&found, &settings.scope, &HashSet::new())?;
     }
     let wanted = Header {
@@ -65,25 +74,39 @@ pub async fn run(
         migration: settings.migration.clone(),
         source_cluster: source.id().to_owned(),
         target_cluster: target.id().to_owned(),
-        direction: "forward".to_owned(),
+        direction: Direction::Forward.word().to_owned(),
         shards: settings.shards,
         after_loss: false,
     };
-    let readers = open_ledger(&target, &wanted).await?;
-    let mut header = check_headers(&readers, &wanted)?;
-    header.after_loss = lost_ledger(&target, &readers, &wanted).await?;
-    let readers = nobody_else(&target, readers, &us).await?;
+    let ledger = open(&target, wanted, &us).await?;
+    let readers = &ledger.readers;
     gone.retain(|name| {
         readers
             .iter()
             .any(|one| one.state.numbers.contains_key(name))
     });
     topics::check_scope(&found, &settings.scope, &gone)?;
-    let states: Vec<_> = readers.iter().map(|reader| &reader.state).collect();
+    let wanted_back = other::wanted(&ledger.header);
+    let ledger_back = match settings.two_way {
+        true => Some(open(&source.for_the_way_back(), wanted_back.clone(), &us).await?),
+        false => None,
+    };
+    // Also where nothing comes back any more: what came back before stands on the source.
+    let other = Other::open(&source, &wanted_back).await?;
+
     let by = format!("{} on {}", settings.asked_by, us.host);
     let now_ms = clock::unix_millis();
-    let mut decisions = ways::decide(&settings.asked, &by, now_ms, &states, &settings.keep)?;
+    let there = states(readers);
+    let back = ledger_back.as_ref().map(|ledger| states(&ledger.readers));
+    let (asked, asked_back) = ways::of_each(&settings.asked, &there, back.as_deref());
+    if other.is_some() {
+        ways::check_two_way(&settings.asked)?;
+    }
+    let mut decisions = ways::decide(&asked, &by, now_ms, &there, &settings.keep)?;
     ways::renew(&mut decisions, &source).await?;
+    let back = back.unwrap_or_default();
+    let mut decisions_back = ways::decide(&asked_back, &by, now_ms, &back, &settings.keep)?;
+    ways::renew(&mut decisions_back, &target.for_the_way_back()).await?;
 
     let steering = Steering::new(settings.pace);
     // The first shard's ledger speaks for all; each shard heeds its own.
@@ -93,18 +116,24 @@ pub async fn run(
     {
         steering.throttle(limit);
     }
-    let warmth = Warmth::of(&target).await;
-    if warmth.is_unknown() {
-        events.send(Event::Trouble {
-            text: "the target does not tell after how long it forgets producers: one batch at a time is written to each partition".to_owned(),
-        });
-    }
     let inner = StopSignal::default();
+    let lanes = settings
+        .two_way
+        .then(|| (Lanes::default(), Lanes::default()));
+    let ways = if settings.two_way { 2 } else { 1 };
+    let budget = |brokers: usize, memory: usize| {
+        let fetches = settings.shards as usize * brokers.max(1);
+        Budget::new(memory, fetches, settings.pace.fixed())
+    };
     let shared = Shared {
-        budget: Budget::new(
-            settings.memory,
-            settings.shards as usize * source.brokers().len().max(1),
-            settings.pace.fixed(),
+        direction: Direction::Forward,
+        other,
+        our_lanes: lanes.as_ref().map(|(there, _)| there.clone()),
+        their_lanes: lanes.as_ref().map(|(_, back)| back.clone()),
+        // Most of it is for the way there, on which the backlog is.
+        budget: budget(
+            source.brokers().len(),
+            settings.memory - (ways - 1) * settings.memory / 4,
         ),
         rate: Rate::new(steering.pace().fixed()),
         steering,
@@ -112,62 +141,187 @@ pub async fn run(
         numbers: settings.numbers.clone(),
         holds: Holds::new(settings.shards),
         maps: Maps::default(),
-        warmth,
+        warmth: warmth_of(&target, &events).await,
         stop: inner.listen(),
         patience: settings.request_timeout,
         source,
         target,
         events,
     };
-    for text in std::mem::take(&mut decisions.notes) {
+    for text in decisions.notes.drain(..).chain(decisions_back.notes) {
         shared.events.send(Event::Trouble { text });
     }
-    let mut scope = Scope::new(shared.clone(), settings.clone(), header.after_loss);
-    let mut first = scope.take_on(found, settings.until).await?;
-    for (assigned, reader) in first.iter_mut().zip(&readers) {
+    let mut there = Way {
+        scope: Scope::new(shared.clone(), settings.clone(), ledger.header.after_loss),
+        shards: JoinSet::new(),
+        shared,
+    };
+    let mut first = there.scope.take_on(found, settings.until).await?;
+    for (assigned, reader) in first.iter_mut().zip(&ledger.readers) {
         assigned.extend(scope::gone(&gone, &reader.state));
     }
-    shared.events.send(Event::Started {
-        source_cluster: shared.source.id().to_owned(),
-        target_cluster: shared.target.id().to_owned(),
-        topics: scope.topics(),
+    there.shared.events.send(Event::Started {
+        source_cluster: there.shared.source.id().to_owned(),
+        target_cluster: there.shared.target.id().to_owned(),
+        topics: there.scope.topics(),
         partitions: first.iter().map(Vec::len).sum(),
-        shards: readers.len(),
+        shards: ledger.readers.len(),
     });
-    let mut shards = JoinSet::new();
-    for (index, (reader, assigned)) in readers.into_iter().zip(first).enumerate() {
-        let (sender, incoming) = mpsc::unbounded_channel();
-        scope.hand_to(sender);
-        let shard = Shard {
-            shared: shared.clone(),
-            reader,
-            owner: us.clone(),
-            header: header.clone(),
-            assigned,
-            incoming,
-            decisions: decisions
-                .all
-                .extract_if(.., |decision| decision.shard == index)
-                .collect(),
-        };
-        shards.spawn(shard.run());
-    }
-    let summary = supervise(shards, scope, shared, &settings, &stop, &inner).await;
+    let back = match ledger_back {
+        None => None,
+        Some(ledger_back) => {
+            let shared = &there.shared;
+            let events = shared.events.of_the_way_back();
+            let (read, written) = (
+                shared.target.for_the_way_back(),
+                shared.source.for_the_way_back(),
+            );
+            let numbers = Numbers::new(settings.shards as usize, false);
+            let shared = Shared {
+                direction: Direction::Reverse,
+                other: Other::open(&read, &ledger.header).await?,
+                our_lanes: shared.their_lanes.clone(),
+                their_lanes: shared.our_lanes.clone(),
+                budget: budget(read.brokers().len(), settings.memory / 4),
+                rate: Rate::new(shared.steering.pace().fixed()),
+                signs: Signs::default(),
+                numbers,
+                holds: Holds::new(settings.shards),
+                maps: Maps::default(),
+                warmth: warmth_of(&written, &events).await,
+                source: read,
+                target: written,
+                events,
+                ..shared.clone()
+            };
+            let mut back = Way {
+                scope: Scope::new(shared.clone(), settings.clone(), false),
+                shards: JoinSet::new(),
+                shared,
+            };
+            let first = back.scope.take_back(settings.until).await?;
+            back.begin(ledger_back, first, decisions_back.all, &us);
+            Some(back)
+        }
+    };
+    there.begin(ledger, first, decisions.all, &us);
+    let summary = both(there, back, &settings, &stop, &inner).await;
     drop(lock);
     summary
 }
 
-/// Waits for the shards, and meanwhile says where we are, follows the scope, and passes on what the user wants.
-async fn supervise(
-    mut shards: JoinSet<Result<bool, Failure>>,
-    mut scope: Scope,
+/// A ledger that is ours to claim.
+struct Opened {
+    header: Header,
+    readers: Vec<Reader>,
+}
+
+fn states(readers: &[Reader]) -> Vec<&State> {
+    readers.iter().map(|reader| &reader.state).collect()
+}
+
+/// Makes and reads a ledger, and makes sure that it is of this migration and nobody else is at work.
+async fn open(on: &Target, wanted: Header, us: &Owner) -> Result<Opened, Failure> {
+    let readers = open_ledger(on, &wanted).await?;
+    let mut header = check_headers(&readers, &wanted)?;
+    header.after_loss = lost_ledger(on, &readers, &wanted).await?;
+    let readers = nobody_else(on, readers, us).await?;
+    Ok(Opened { header, readers })
+}
+
+async fn warmth_of(target: &Target, events: &Events) -> Warmth {
+    let warmth = Warmth::of(target).await;
+    if warmth.is_unknown() {
+        events.send(Event::Trouble {
+            text: format!(
+                "the {} does not tell after how long it forgets producers: one batch at a time is written to each partition",
+                target.side()
+            ),
+        });
+    }
+    warmth
+}
+
+/// One direction at work.
+struct Way {
     shared: Shared,
+    scope: Scope,
+    shards: JoinSet<Result<bool, Failure>>,
+}
+
+impl Way {
+    fn begin(
+        &mut self,
+        ledger: Opened,
+        first: Vec<Vec<Assignment>>,
+        mut decisions: Vec<Decision>,
+        us: &Owner,
+    ) {
+        for (index, (reader, assigned)) in ledger.readers.into_iter().zip(first).enumerate() {
+            let (sender, incoming) = mpsc::unbounded_channel();
+            self.scope.hand_to(sender);
+            let shard = Shard {
+                shared: self.shared.clone(),
+                reader,
+                owner: us.clone(),
+                header: ledger.header.clone(),
+                assigned,
+                incoming,
+                decisions: decisions
+                    .extract_if(.., |decision| decision.shard == index)
+                    .collect(),
+            };
+            self.shards.spawn(shard.run());
+        }
+    }
+
+    /// Did everything reach the ends of then?
+    fn caught_up(shared: &Shared) -> bool {
+        // What a topic keeps is put back before it ends.
+        shared.numbers.caught_up() && !shared.holds.is_due()
+    }
+}
+
+/// Both directions to their end; what ends one ends the other.
+async fn both(
+    there: Way,
+    back: Option<Way>,
     settings: &Settings,
     outer: &StopSignal,
     inner: &StopSignal,
 ) -> Result<Summary, Failure> {
+    let Some(back) = back else {
+        return supervise(there, None, settings.until, outer, inner).await;
+    };
+    let beside = Some(back.shared.clone());
+    let (there, back) = tokio::join!(
+        supervise(there, beside, settings.until, outer, inner),
+        supervise(back, None, Until::Stopped, outer, inner),
+    );
+    let (there, back) = (there?, back?);
+    Ok(Summary {
+        sealed: there.sealed && back.sealed,
+        stopped_partitions: there.stopped_partitions + back.stopped_partitions,
+        records: there.records + back.records,
+        bytes: there.bytes + back.bytes,
+    })
+}
+
+/// Waits for the shards of a direction, and meanwhile says where we are, follows the scope, and passes on what the user wants. `beside`: the
+/// other one, which has to have caught up too.
+async fn supervise(
+    way: Way,
+    beside: Option<Shared>,
+    until: Until,
+    outer: &StopSignal,
+    inner: &StopSignal,
+) -> Result<Summary, Failure> {
+    let Way {
+        shared,
+        mut scope,
+        mut shards,
+    } = way;
     let mut wanted = outer.listen();
-    let until = settings.until;
     let mut manners = Manners::default();
     // Beside everything else: a source that does not answer must not keep anybody waiting.
     let steering = shared.steering.clone();
@@ -246,8 +400,7 @@ async fn supervise(
                 shared.events.send(Event::Progress(sum));
             }
             _ = look.tick(), if !ending && until == Until::CaughtUp => {
-                // What a topic keeps is put back before it ends.
-                if shared.numbers.caught_up() && !shared.holds.is_due() {
+                if Way::caught_up(&shared) && beside.as_ref().is_none_or(Way::caught_up) {
                     ending = true;
                     shared.events.send(Event::CaughtUp { records: shared.numbers.sum().records });
                     inner.drain();

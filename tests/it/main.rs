@@ -17,3 +17,4 @@ mod msk;
 mod phases;
 mod run;
 mod support;
+mod two_way;

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::model::numbers;
+use crate::model::{direction::Direction, numbers};
 
 /// The version that this program writes, and the highest it reads.
 pub const FORMAT: u8 = 1;
@@ -195,6 +195,13 @@ pub enum Entry {
     },
     /// The owner has done what was asked.
     Answer(Answer),
+    /// Copies that the other direction made were passed over.
+    Echo {
+        /// The partition.
+        at: At,
+        /// How far, and whose.
+        echo: Echo,
+    },
     /// What checkpoints have said of where records are on the target; a snapshot says it where the runs are long gone.
     Mapped {
         /// The partition.
@@ -202,6 +209,23 @@ pub enum Entry {
         /// All of it.
         mapped: Mapped,
     },
+}
+
+/// The last copy of the other direction that was passed over. Goes with the checkpoint before which it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Echo {
+    /// Its producer id.
+    pub producer_id: i64,
+    /// Its producer epoch.
+    pub epoch: i16,
+    /// The sequence behind its last record, as on the wire: what comes later under this identity does not begin below.
+    pub next_sequence: i32,
+    /// The source offset behind it.
+    pub end: i64,
+    /// The source offset behind the last record that was copied: should the source lose what lies behind, nothing of it stands anywhere else.
+    pub copied_to: i64,
+    /// Leader epoch of the last batch below `copied_to`, -1 if unknown.
+    pub copied_epoch: i32,
 }
 
 /// Settings of a topic on the target that are not as they were.
@@ -325,6 +349,22 @@ pub struct Header {
     /// When it was made, the target still knew writers of an earlier ledger of this migration, which is gone: what the target holds may be
     /// what that one had copied.
     pub after_loss: bool,
+}
+
+impl Header {
+    /// Which way its records go.
+    pub fn direction(&self) -> Direction {
+        if self.direction == Direction::Reverse.word() {
+            Direction::Reverse
+        } else {
+            Direction::Forward
+        }
+    }
+
+    /// Transactional id of the n-th data identity of a shard.
+    pub fn data_id(&self, shard: u32, number: u32) -> String {
+        super::data_id(&self.migration, self.direction(), shard, number)
+    }
 }
 
 /// Who claims a ledger.
