@@ -13,6 +13,7 @@ use crate::{
     },
     error::Failure,
     model::{
+        direction::Direction,
         map::{self, Way},
         names::{TopicName, TopicPartition},
     },
@@ -91,7 +92,7 @@ pub struct PlaceStatus {
 
 /// One direction, as its ledgers tell.
 struct Told {
-    direction: &'static str,
+    direction: Direction,
     ways: BTreeMap<TopicPartition, Way>,
 }
 
@@ -103,8 +104,8 @@ pub async fn maps(
     asked: &Asked,
 ) -> Result<MapStatus, Failure> {
     let (forward, reverse) = tokio::try_join!(
-        told(settings, source, target, "forward"),
-        told(settings, target, source, "reverse"),
+        told(settings, source, target, Direction::Forward),
+        told(settings, target, source, Direction::Reverse),
     )?;
     let directions = [&forward, &reverse];
     let listed = directions.iter().flat_map(|told| {
@@ -125,8 +126,28 @@ pub async fn maps(
     } = asked
     {
         let name = TopicPartition::new(topic.as_str(), *partition);
-        places.extend(place(&name, *committed, "forward", &forward, &reverse, target).await);
-        places.extend(place(&name, *committed, "reverse", &reverse, &forward, source).await);
+        places.extend(
+            place(
+                &name,
+                *committed,
+                Direction::Forward,
+                &forward,
+                &reverse,
+                target,
+            )
+            .await,
+        );
+        places.extend(
+            place(
+                &name,
+                *committed,
+                Direction::Reverse,
+                &reverse,
+                &forward,
+                source,
+            )
+            .await,
+        );
     }
     Ok(MapStatus {
         v: DOCUMENT,
@@ -147,11 +168,11 @@ impl Asked {
     }
 }
 
-fn described(name: &TopicPartition, direction: &'static str, way: &Way) -> PartitionMap {
+fn described(name: &TopicPartition, direction: Direction, way: &Way) -> PartitionMap {
     PartitionMap {
         topic: name.topic.to_string(),
         partition: name.partition,
-        direction,
+        direction: direction.word(),
         seam: way.seam,
         begin: way.begin,
         passed: way.passed,
@@ -165,11 +186,9 @@ async fn told(
     settings: &Settings,
     read: &Cluster,
     written: &Cluster,
-    direction: &'static str,
+    direction: Direction,
 ) -> Result<Option<Told>, Failure> {
-    let name = ledger::topic(&settings.migration);
-    let name = name.strip_suffix("forward").unwrap_or(&name);
-    let ledger: TopicName = format!("{name}{direction}").into();
+    let ledger: TopicName = ledger::topic(&settings.migration, direction).into();
     let readers = open(written, &ledger, shards(written, &ledger).await?).await?;
     if readers.is_empty() {
         return Ok(None);
@@ -179,7 +198,7 @@ async fn told(
         migration: settings.migration.clone(),
         source_cluster: read.id().to_owned(),
         target_cluster: written.id().to_owned(),
-        direction: direction.to_owned(),
+        direction: direction.word().to_owned(),
         shards: settings.shards,
         after_loss: false,
     };
@@ -211,7 +230,7 @@ async fn told(
 async fn place(
     name: &TopicPartition,
     committed: i64,
-    direction: &'static str,
+    direction: Direction,
     here: &Option<Told>,
     there: &Option<Told>,
     written: &Cluster,
@@ -220,7 +239,7 @@ async fn place(
     let mut place = PlaceStatus {
         topic: name.topic.to_string(),
         partition: name.partition,
-        direction,
+        direction: direction.word(),
         committed,
         offset: None,
         repeats: None,

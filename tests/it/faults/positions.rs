@@ -5,6 +5,7 @@ use std::time::Duration;
 use kafka_migrate::{
     engine::ledger::{self, record::Record as LedgerRecord, state::State},
     model::{
+        direction::Direction,
         map::{Way, translate},
         names::TopicPartition,
     },
@@ -62,7 +63,7 @@ fn write_compacted(kafka: &Kafka, topic: &str) {
 
 /// What the ledger says of a partition.
 fn way(target: &Kafka, migration: &str, topic: &str) -> Way {
-    let name = ledger::topic(migration);
+    let name = ledger::topic(migration, Direction::Forward);
     let found = (0..target.partitions(&name)).find_map(|shard| {
         let mut state = State::default();
         for record in read::partition(target, &name, shard, View::Uncommitted) {
