@@ -135,9 +135,9 @@ fn every_source_offset_has_its_place_after_a_kill() {
     migration.catch_up();
 
     let runs = assert_places(source, target, &name, &plain);
-    assert!(runs > 12, "{runs} runs: transactions break them");
+    assert!(runs > 8, "{runs} runs: transactions break them");
     let runs = assert_places(source, target, &name, &compacted);
-    assert!(runs > 30, "{runs} runs: every second record is missing");
+    assert!(runs > 15, "{runs} runs: every second record is missing");
 
     let committed = source.end_offset(&plain, 0).expect("it is led") - 9;
     let way = way(target, &name, &plain);
