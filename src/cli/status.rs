@@ -29,9 +29,20 @@ pub struct Status {
     /// Look again and again until Ctrl-C: redrawn in place on a terminal, a line for each change elsewhere
     #[arg(short, long)]
     watch: bool,
+
+    /// Show which offsets the ledgers can translate to the other cluster, and the place there of one
+    #[arg(
+        long,
+        value_name = "TOPIC:PARTITION:OFFSET",
+        num_args = 0..=1,
+        default_missing_value = "",
+        conflicts_with = "watch"
+    )]
+    map: Option<map::Wanted>,
 }
 
 mod journal;
+mod map;
 #[cfg(feature = "aws")]
 mod replicators;
 mod watch;
@@ -80,6 +91,11 @@ impl Status {
         global.notes(&settings, screen);
         #[cfg(feature = "aws")]
         if let Some(msk) = &settings.msk {
+            if self.map.is_some() {
+                let hint = "MSK Replicator translates the positions of groups by itself";
+                let why = "it keeps no map of offsets";
+                return Err(super::refusal::of_backend(&["--map"], why, hint));
+            }
             if self.watch {
                 let hint = "ask again: CloudWatch has a new number each minute";
                 let why = "MSK Replicator is asked once";
@@ -91,6 +107,12 @@ impl Status {
             return Box::pin(watch::run(&settings, global, screen)).await;
         }
         let (source, target) = connect::both(&settings).await?;
+        if let Some(wanted) = &self.map {
+            let asked = engine_settings(&settings, engine::Until::Stopped);
+            let clusters = (&source, &target);
+            map::run(wanted, &asked, clusters, global, screen).await?;
+            return Ok(Exit::Ok);
+        }
         let looked = look(&settings, global, &source, &target).await?;
         if screen.is_json() {
             screen.document(&Document::of(&looked));

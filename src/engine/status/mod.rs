@@ -1,6 +1,7 @@
 //! Where are we: the answer of `status`, from the two clusters and the ledger alone.
 
 mod look;
+mod maps;
 mod others;
 mod steered;
 mod sums;
@@ -8,6 +9,7 @@ mod sums;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use look::{look, look_closely, said};
+pub use maps::{Asked, MapStatus, PartitionMap, PlaceStatus, maps};
 pub use others::{Other, others};
 use serde::Serialize;
 

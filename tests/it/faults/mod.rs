@@ -19,6 +19,7 @@ mod lossy;
 mod lost_answers;
 mod oldest;
 mod ordeal;
+mod positions;
 mod retention;
 mod seam;
 mod stops;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use kafka_migrate::{
     config::{Listed, Origin},
     engine::status::{
-        Batches, Decided, EngineState, HeldStatus, OpenTransaction, SeamStatus, Status,
-        SteeredStatus, StoppedBack, StoppedPartition, TopicStatus, WayBack,
+        Batches, Decided, EngineState, HeldStatus, MapStatus, OpenTransaction, PartitionMap,
+        PlaceStatus, SeamStatus, Status, SteeredStatus, StoppedBack, StoppedPartition, TopicStatus,
+        WayBack,
     },
     events::{Choice, Event, Progress},
     observe::Guess,
@@ -23,7 +24,15 @@ use crate::documents::read;
 /// Every one with its `event`, and whether it has all that its section tells.
 pub fn all() -> Vec<(Value, bool)> {
     let lines = events().into_iter().map(|event| (value(&event), true));
-    let documents = [statuses(), reports(), plans(), rest(), replicators()].concat();
+    let documents = [
+        statuses(),
+        vec![maps()],
+        reports(),
+        plans(),
+        rest(),
+        replicators(),
+    ]
+    .concat();
     let documents = documents.into_iter().map(|document| (document, false));
     lines
         .chain(documents)
@@ -279,6 +288,37 @@ fn status(is_full: bool) -> Value {
         }),
     };
     named("status", &status)
+}
+
+fn maps() -> Value {
+    let (topic, partition) = ("orders".to_owned(), 7);
+    let place = |is_known: bool| PlaceStatus {
+        topic: topic.clone(),
+        partition,
+        direction: "forward",
+        committed: 40,
+        offset: is_known.then_some(38),
+        repeats: is_known.then_some(0),
+        reason: (!is_known).then(|| "not copied yet: on record up to offset 12".into()),
+    };
+    let status = MapStatus {
+        v: 1,
+        migration: topic.clone(),
+        source_cluster: "Aaa".into(),
+        target_cluster: "Bbb".into(),
+        maps: vec![PartitionMap {
+            topic: topic.clone(),
+            partition,
+            direction: "forward",
+            seam: 0,
+            begin: 3,
+            passed: 50,
+            mapped_end: 47,
+            segments: 4,
+        }],
+        places: vec![place(true), place(false)],
+    };
+    named("map", &status)
 }
 
 fn reports() -> Vec<Value> {
