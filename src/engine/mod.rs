@@ -1,6 +1,7 @@
 //! The embedded replication engine: one direction, from one cluster to another, exactly once and in order.
 
 pub mod budget;
+pub mod groups;
 pub mod held;
 pub mod identity;
 pub mod lease;

@@ -5,13 +5,14 @@ use std::{collections::HashSet, time::Duration};
 use tokio::{
     sync::mpsc,
     task::JoinSet,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use uuid::Uuid;
 
 use super::{
     Settings, Stop, StopSignal, Summary, Until,
     budget::{Budget, Rate},
+    groups::{carry::Carrier, desk::Desk},
     held::Holds,
     ledger::record::{Header, Steer},
     manners::{Manners, Signs},
@@ -38,6 +39,8 @@ use crate::{
 const DISCOVER_EVERY: Duration = Duration::from_secs(2);
 /// How often the numbers are told.
 const BEAT: Duration = Duration::from_secs(1);
+/// How long a run that is to end waits for positions of groups that cannot be carried for the moment.
+const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 /// How often it is looked whether all is caught up.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -88,9 +91,9 @@ pub async fn run(
     // The first shard's ledger speaks for all; each shard heeds its own.
     if let Some(Steer::Throttle(limit)) = readers
         .first()
-        .and_then(|reader| Some(reader.state.throttle.as_ref()?.request.steer))
+        .and_then(|reader| Some(&reader.state.throttle.as_ref()?.request.steer))
     {
-        steering.throttle(limit);
+        steering.throttle(*limit);
     }
     let warmth = Warmth::of(&target).await;
     if warmth.is_unknown() {
@@ -110,6 +113,7 @@ pub async fn run(
         signs: Signs::default(),
         numbers: settings.numbers.clone(),
         holds: Holds::new(settings.shards),
+        desk: Desk::default(),
         warmth,
         stop: inner.listen(),
         patience: settings.request_timeout,
@@ -150,7 +154,8 @@ pub async fn run(
         };
         shards.spawn(shard.run());
     }
-    let summary = supervise(shards, scope, shared, &settings, &stop, &inner).await;
+    let carrier = None;
+    let summary = supervise(shards, scope, carrier, shared, &settings, &stop, &inner).await;
     drop(lock);
     summary
 }
@@ -159,6 +164,7 @@ pub async fn run(
 async fn supervise(
     mut shards: JoinSet<Result<bool, Failure>>,
     mut scope: Scope,
+    carrier: Option<Carrier>,
     shared: Shared,
     settings: &Settings,
     outer: &StopSignal,
@@ -178,6 +184,8 @@ async fn supervise(
             }
         }
     });
+    let carrying = carrier.map(|carrier| tokio::spawn(carrier.run()));
+    let mut caught_up = None;
     let (mut beat, mut look) = (interval(BEAT), interval(LOOK));
     for ticks in [&mut beat, &mut look] {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -246,6 +254,11 @@ async fn supervise(
             _ = look.tick(), if !ending && until == Until::CaughtUp => {
                 // What a topic keeps is put back before it ends.
                 if shared.numbers.caught_up() && !shared.holds.is_due() {
+                    // Positions too, if they can be had.
+                    let since: Instant = *caught_up.get_or_insert_with(Instant::now);
+                    if !shared.desk.is_settled(since) && since.elapsed() < SETTLED_WITHIN {
+                        continue;
+                    }
                     ending = true;
                     shared.events.send(Event::CaughtUp { records: shared.numbers.sum().records });
                     inner.drain();
@@ -254,6 +267,10 @@ async fn supervise(
         }
     }
     following.abort();
+    // What it was about to write is on record, and done or not: the next run finds out.
+    if let Some(carrying) = carrying {
+        carrying.abort();
+    }
     let sum = progress(&shared.numbers, &mut rates);
     shared.events.send(Event::Progress(sum.clone()));
     shared.events.send(Event::Stopped {

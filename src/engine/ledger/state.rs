@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{
     epochs::Epochs,
+    positions::Book,
     record::{
         Answer, At, Checkpoint, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record,
         Request, Retired, Run, Seam, Steer, Stopped,
@@ -58,6 +59,8 @@ pub struct State {
     pub unanswered: VecDeque<Wanted>,
     /// The last answers.
     pub answers: VecDeque<Answer>,
+    /// Groups and their positions.
+    pub book: Book,
 }
 
 /// A request, and where it stands in the ledger.
@@ -373,6 +376,11 @@ impl State {
                 number,
                 retired: None,
             } => drop(self.retired.remove(&number)),
+            Entry::Authority(_)
+            | Entry::Stood { .. }
+            | Entry::Written { .. }
+            | Entry::GroupStands { .. }
+            | Entry::GroupBeat(_) => self.book.take(&entry),
         }
     }
 
@@ -384,9 +392,12 @@ impl State {
 
     fn ask(&mut self, request: Request, offset: i64) {
         let id = request.id;
+        // What is asked once and then done stands nowhere but among the unanswered.
+        let mut passing = None;
         let slot = match request.steer {
             Steer::Pause | Steer::Resume => &mut self.pause,
             Steer::Throttle(_) => &mut self.throttle,
+            Steer::Authority { .. } => &mut passing,
         };
         let is_known = slot.as_ref().is_some_and(|last| last.request.id == id)
             || self.unanswered.iter().any(|one| one.request.id == id);
@@ -542,6 +553,7 @@ impl State {
                     .map(|stopped| Entry::Stopped { at, stopped }),
             );
         }
+        entries.extend(self.book.entries());
         entries
     }
 }
