@@ -27,8 +27,13 @@ pub struct Status {
     /// Look again and again until Ctrl-C: redrawn in place on a terminal, a line for each change elsewhere
     #[arg(short, long)]
     watch: bool,
+
+    /// Show every group that is carried, not only those whose position is not exact
+    #[arg(long)]
+    groups: bool,
 }
 
+mod groups;
 mod journal;
 #[cfg(feature = "aws")]
 mod replicators;
@@ -93,7 +98,8 @@ impl Status {
         if screen.is_json() {
             screen.document(&Document::of(&looked));
         } else {
-            screen.text(&picture(&looked, global));
+            let all = if self.groups { usize::MAX } else { 0 };
+            screen.text(&picture(&looked, all, global));
         }
         Ok(Exit::Ok)
     }
@@ -127,10 +133,11 @@ async fn look(
 }
 
 /// All of it, for people.
-fn picture(looked: &Looked, global: &Global) -> String {
+fn picture(looked: &Looked, groups: usize, global: &Global) -> String {
     format!(
-        "{}{}\nnext: {}\n",
+        "{}{}{}\nnext: {}\n",
         text(&looked.status, looked.at_ms),
+        groups::text(looked.status.groups.as_ref(), groups, looked.at_ms),
         looked.journal.text(),
         global.complete(&next(&looked.status))
     )
@@ -512,6 +519,7 @@ mod tests {
                 at_ms: 1_769_868_000_000,
             }),
             batches: Batches::default(),
+            groups: None,
         }
     }
 

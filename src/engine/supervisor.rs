@@ -29,7 +29,7 @@ use crate::{
     clock,
     cluster::{Source, Target},
     error::Failure,
-    events::{Event, Events},
+    events::{Event, Events, GroupsProgress},
     exit::Exit,
     lock::Lock,
     model::{names::TopicName, pace::Pace},
@@ -248,6 +248,7 @@ async fn supervise(
                         shared.signs.say(None);
                     }
                 }
+                sum.groups = groups(&shared.desk);
                 sum.throttled_by = shared.steering.reason().or(shared.signs.reason());
                 shared.events.send(Event::Progress(sum));
             }
@@ -287,6 +288,19 @@ async fn supervise(
             bytes: sum.bytes,
         }),
     }
+}
+
+fn groups(desk: &Desk) -> Option<GroupsProgress> {
+    let beat = desk.numbers()?;
+    let age = clock::unix_millis().saturating_sub(beat.synced_ms);
+    Some(GroupsProgress {
+        carried: beat.groups,
+        failures: beat.failures,
+        committed: beat.committed,
+        lag_source: beat.lag_here,
+        lag_target: beat.lag_there,
+        age_ms: u64::try_from(age).unwrap_or(0),
+    })
 }
 
 fn progress(numbers: &Numbers, rates: &mut Rates) -> crate::events::Progress {

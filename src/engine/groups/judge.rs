@@ -339,7 +339,7 @@ mod tests {
         let ours = kept(false, &[(-1, 7)]);
         assert_eq!(judged(9, Some(7), &ours, false), [9]);
         assert_eq!(judged(3, Some(7), &ours, false), [3]);
-        assert_eq!(judged(7, Some(7), &ours, false), []);
+        assert_eq!(judged(7, Some(7), &ours, false), [0; 0]);
         assert_eq!(judged(7, Some(7), &ours, true), [7], "kept alive");
         assert_eq!(judged(7, None, &ours, false), [7], "expired there");
         // A write on record that was never made: what was found before still stands there.

@@ -7,7 +7,9 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Batches, Closely, EngineState, OpenTransaction, Said, Status, steered, sums};
+use super::{
+    Batches, Closely, EngineState, OpenTransaction, Said, Status, positions, steered, sums,
+};
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
     engine::{
@@ -121,6 +123,7 @@ pub async fn look_closely(
         pause: steered::pause(&states),
         limit: steered::limit(&states),
         batches: Batches::of(beats()),
+        groups: positions::of(&states),
     };
     Ok((status, closely))
 }

@@ -2,6 +2,7 @@
 
 mod look;
 mod others;
+mod positions;
 mod steered;
 mod sums;
 
@@ -9,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use look::{look, look_closely, said};
 pub use others::{Other, others};
+pub use positions::{GroupStatus, GroupsStatus};
 use serde::Serialize;
 
 use crate::{engine::ledger::record::Heartbeat, events::Choice, model::names::TopicPartition};
@@ -67,6 +69,8 @@ pub struct Status {
     pub limit: Option<SteeredStatus>,
     /// Batches of the source that do not stand on the target as they came, since the engine last began to copy.
     pub batches: Batches,
+    /// Groups whose positions are carried; `None` where none ever were.
+    pub groups: Option<GroupsStatus>,
 }
 
 /// Batches that were not copied as they came, counted by reason.

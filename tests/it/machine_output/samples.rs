@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use kafka_migrate::{
     config::{Listed, Origin},
+    engine::ledger::positions::Holder,
     engine::status::{
-        Batches, Decided, EngineState, HeldStatus, OpenTransaction, SeamStatus, Status,
-        SteeredStatus, StoppedPartition, TopicStatus,
+        Batches, Decided, EngineState, GroupStatus, GroupsStatus, HeldStatus, OpenTransaction,
+        SeamStatus, Status, SteeredStatus, StoppedPartition, TopicStatus,
     },
-    events::{Choice, Event, Progress},
+    events::{Choice, Event, GroupsProgress, Progress},
     observe::Guess,
     run::{
         plan::Plan,
@@ -134,6 +135,10 @@ fn following(last: Option<&Event>) -> Option<Event> {
             slowest: Some((text(), 2)),
             records_per_second: 0.5,
             bytes_per_second: 0.5,
+            groups: Some(GroupsProgress {
+                lag_source: Some(1),
+                ..GroupsProgress::default()
+            }),
             ..Progress::default()
         }),
         Some(Event::Progress(_)) => Event::CaughtUp { records: 3 },
@@ -258,6 +263,23 @@ fn status(is_full: bool) -> Value {
         pause: steered(),
         limit: steered(),
         batches: Batches::default(),
+        groups: is_full.then(|| GroupsStatus {
+            synced_ms: 1,
+            consumer_group_count: 1,
+            consumer_group_offset_sync_failures: 0,
+            sum_offset_lag_source: Some(1),
+            sum_offset_lag_target: None,
+            each: vec![GroupStatus {
+                group: "billing".into(),
+                authority: Holder::Source,
+                position: "refused",
+                repeats: 0,
+                code: Some("K578".into()),
+                reason: Some("somebody else committed there".into()),
+                active_source: true,
+                active_target: false,
+            }],
+        }),
     };
     named("status", &status)
 }
