@@ -7,6 +7,7 @@ pub mod identity;
 pub mod lease;
 pub mod ledger;
 pub mod manners;
+pub mod maps;
 pub mod metrics;
 pub mod opening;
 pub mod owner;

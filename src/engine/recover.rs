@@ -34,6 +34,8 @@ pub struct Position {
     pub source_epoch: i32,
     /// Where records of ours were found that the ledger does not know to be on the target: sequence to target offset.
     pub target_runs: Vec<Run>,
+    /// Where the identities stand that wrote them, and write no more: the ledger has to know before it hears of another.
+    pub over: Vec<Checkpoint>,
 }
 
 /// Why nobody can say where a partition goes on.
@@ -65,12 +67,14 @@ pub fn known(partition: &Partition) -> Option<Position> {
             target,
             source_epoch,
             target_runs: Vec::new(),
+            over: Vec::new(),
         }),
         (None, Some(seam)) => Some(Position {
             source: seam.source_start,
             target: seam.target_end,
             source_epoch: -1,
             target_runs: Vec::new(),
+            over: Vec::new(),
         }),
         (None, None) => None,
     }
@@ -81,8 +85,8 @@ struct Tail<'a> {
     partition: &'a Partition,
     /// The predecessors that may have written here, and whether their marker was seen.
     fences: Vec<(&'a Fence, bool)>,
-    /// The last record of ours: identity, sequence.
-    last: Option<(u32, u64)>,
+    /// The last record of ours under each identity: identity, sequence, the target offset behind it.
+    last: Vec<(u32, u64, i64)>,
     /// Target runs of what is found.
     found: Vec<Run>,
     /// Offsets are missing behind the last record of ours (or the checkpoint).
@@ -114,7 +118,7 @@ pub async fn recover(
     let mut tail = Tail {
         partition,
         fences,
-        last: None,
+        last: Vec::new(),
         found: Vec::new(),
         gap: None,
         next: known.target,
@@ -197,8 +201,19 @@ impl Tail<'_> {
         let sequence = count_of(base, header.last_sequence());
         // Counted from the end: the first sequence of a batch tells the same, but for one that wraps.
         let first = sequence.saturating_sub(header.last_offset_delta.unsigned_abs().into());
+        let before = self.last.last().filter(|(known, ..)| *known == identity);
+        let expected = before.map_or(base, |(_, last, _)| last + 1);
+        if first > expected {
+            // Compaction left nothing of them.
+            self.found.push(Run {
+                identity,
+                sequence: expected,
+                offset: -1,
+            });
+        }
         let continues = self.found.last().is_some_and(|run| {
             run.identity == identity
+                && run.offset >= 0
                 && first >= run.sequence
                 && run.offset + (first - run.sequence) as i64 == header.base_offset
         });
@@ -209,7 +224,10 @@ impl Tail<'_> {
                 offset: header.base_offset,
             });
         }
-        self.last = Some((identity, sequence));
+        if before.is_some() {
+            self.last.pop();
+        }
+        self.last.push((identity, sequence, self.next));
         self.gap = None;
         Ok(())
     }
@@ -221,26 +239,40 @@ impl Tail<'_> {
                 to - 1
             )));
         }
-        let mut source_epoch = known.source_epoch;
-        let source = match self.last {
-            None => known.source,
-            Some((identity, sequence)) => {
-                let last = self.partition.source_of(identity, sequence).ok_or_else(|| {
-                    Unclear::Ambiguous(format!(
-                        "the target holds sequence {sequence} of identity {identity}, for which the ledger has no run"
-                    ))
-                })?;
-                if last >= known.source {
-                    source_epoch = self.partition.epochs.below(last + 1).unwrap_or(-1);
-                }
-                (last + 1).max(known.source)
-            }
+        let mut over = Vec::with_capacity(self.last.len());
+        for &(identity, sequence, target) in &self.last {
+            let last = self.partition.source_of(identity, sequence).ok_or_else(|| {
+                Unclear::Ambiguous(format!(
+                    "the target holds sequence {sequence} of identity {identity}, for which the ledger has no run"
+                ))
+            })?;
+            let source_epoch = if last >= known.source {
+                self.partition.epochs.below(last + 1).unwrap_or(-1)
+            } else {
+                known.source_epoch
+            };
+            over.push(Checkpoint {
+                identity,
+                next_sequence: sequence + 1,
+                source: (last + 1).max(known.source),
+                target,
+                source_epoch,
+            });
+        }
+        let Some(last) = over.last_mut() else {
+            return Ok(Position {
+                target: self.next,
+                target_runs: self.found,
+                ..known
+            });
         };
+        last.target = self.next;
         Ok(Position {
-            source,
+            source: last.source,
             target: self.next,
-            source_epoch,
+            source_epoch: last.source_epoch,
             target_runs: self.found,
+            over,
         })
     }
 }

@@ -69,6 +69,7 @@ impl Shard {
                 Err(LedgerLost::Fenced) if claims < CLAIMS => continue,
                 Err(lost) => return Err(lost.failure()),
             };
+            ledger.tell(self.shared.maps.clone());
             match self.decide(&mut ledger).await {
                 Ok(()) => {}
                 Err(LedgerLost::Fenced) if claims < CLAIMS => continue,

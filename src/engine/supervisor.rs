@@ -12,10 +12,14 @@ use uuid::Uuid;
 use super::{
     Settings, Stop, StopSignal, Summary, Until,
     budget::{Budget, Rate},
-    groups::{carry::Carrier, desk::Desk},
+    groups::{carry::Carrier, desk::Desk, ways::Ways},
     held::Holds,
-    ledger::record::{Header, Steer},
+    ledger::{
+        positions::Holder,
+        record::{Header, Steer},
+    },
     manners::{Manners, Signs},
+    maps::Maps,
     metrics::{Numbers, Rates},
     opening::{check_headers, has_ledger, lost_ledger, nobody_else, open_ledger},
     owner,
@@ -114,6 +118,7 @@ pub async fn run(
         numbers: settings.numbers.clone(),
         holds: Holds::new(settings.shards),
         desk: Desk::default(),
+        maps: Maps::default(),
         warmth,
         stop: inner.listen(),
         patience: settings.request_timeout,
@@ -154,7 +159,7 @@ pub async fn run(
         };
         shards.spawn(shard.run());
     }
-    let carrier = None;
+    let carrier = carrier(&shared, &settings, Holder::Source);
     let summary = supervise(shards, scope, carrier, shared, &settings, &stop, &inner).await;
     drop(lock);
     summary
@@ -288,6 +293,27 @@ async fn supervise(
             bytes: sum.bytes,
         }),
     }
+}
+
+/// Who carries positions of groups, if any are wanted.
+fn carrier(shared: &Shared, settings: &Settings, side: Holder) -> Option<Carrier> {
+    if settings.groups.groups.is_empty() {
+        return None;
+    }
+    shared.desk.attend();
+    Some(Carrier {
+        from: (*shared.source).clone(),
+        to: shared.target.clone(),
+        side,
+        wanted: settings.groups.clone(),
+        scope: settings.scope.clone(),
+        maps: Box::new(Ways {
+            here: shared.maps.clone(),
+            there: None,
+        }),
+        desk: shared.desk.clone(),
+        events: shared.events.clone(),
+    })
 }
 
 fn groups(desk: &Desk) -> Option<GroupsProgress> {

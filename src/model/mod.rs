@@ -4,6 +4,7 @@ pub mod application;
 pub mod backend;
 pub mod connection;
 pub mod limits;
+pub mod map;
 pub mod msk;
 pub mod names;
 pub mod numbers;

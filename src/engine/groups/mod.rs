@@ -8,6 +8,7 @@
 pub mod carry;
 pub mod desk;
 mod judge;
+pub mod ways;
 
 use std::time::Duration;
 

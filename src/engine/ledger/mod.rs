@@ -3,6 +3,7 @@
 use crate::{error::Failure, exit::Exit};
 
 pub mod epochs;
+pub mod mapped;
 pub mod positions;
 pub mod read;
 pub mod record;

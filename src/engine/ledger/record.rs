@@ -100,7 +100,8 @@ pub enum Entry {
         /// The run.
         run: Run,
     },
-    /// From this sequence on, sequence and target offset advance together.
+    /// From this sequence on, sequence and target offset advance together; with a negative offset, compaction removed what was written
+    /// before anybody saw where.
     TargetRun {
         /// The partition.
         at: At,
@@ -220,6 +221,13 @@ pub enum Entry {
     },
     /// The numbers of all groups.
     GroupBeat(GroupBeat),
+    /// What checkpoints have said of where records are on the target; a snapshot says it where the runs are long gone.
+    Mapped {
+        /// The partition.
+        at: At,
+        /// All of it.
+        mapped: Mapped,
+    },
 }
 
 /// Settings of a topic on the target that are not as they were.
@@ -412,6 +420,19 @@ pub struct Checkpoint {
     /// Leader epoch of the last source batch below `source`, -1 if unknown: asked with the next fetch, so that a source whose log was cut
     /// off and grew again meanwhile says so (KIP-320, KIP-595).
     pub source_epoch: i32,
+}
+
+/// Which source offset became which target offset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mapped {
+    /// Number of the identity that the last was written under.
+    pub identity: u32,
+    /// Records under it that are in the map.
+    pub sequence: u64,
+    /// Where the map begins, on the source and on the target, if older records were let go of.
+    pub begin: Option<(i64, i64)>,
+    /// Stretches of records: how far source and target are behind the end of the stretch before, and how many records there are.
+    pub steps: Vec<[u64; 3]>,
 }
 
 /// Where a leader epoch of the source begins.

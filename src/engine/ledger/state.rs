@@ -7,7 +7,8 @@
 //! 4. A gap that a person gave up moves the checkpoint that stands at its beginning, once; a snapshot that repeats it moves nothing.
 //! 5. A request counts whoever wrote it, in the ledger's order, and is nobody's sign of life: `apply` does not count it. Once appended twice it
 //!    is one.
-//! 6. Runs are kept from the one that holds the checkpoint's sequence on; older ones only up to a bound.
+//! 6. Runs are kept from the one that holds the checkpoint's sequence on; older ones only up to a bound. What they said of positions
+//!    has become part of the map by then.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -15,16 +16,22 @@ use uuid::Uuid;
 
 use super::{
     epochs::Epochs,
+    mapped::Mapped,
     positions::Book,
     record::{
         Answer, At, Checkpoint, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record,
         Request, Retired, Run, Seam, Steer, Stopped,
     },
 };
-use crate::model::names::{TopicName, TopicPartition};
+use crate::model::{
+    map::Way,
+    names::{TopicName, TopicPartition},
+};
 
 /// Runs kept of one partition beside those that recovery needs.
 const RUNS_KEPT: usize = 64;
+/// Segments of maps kept of all partitions of a shard.
+const SEGMENTS_KEPT: usize = 1 << 17;
 /// Requests and answers that are remembered.
 const REQUESTS_KEPT: usize = 64;
 
@@ -61,6 +68,8 @@ pub struct State {
     pub answers: VecDeque<Answer>,
     /// Groups and their positions.
     pub book: Book,
+    /// Segments of all partitions' maps.
+    pub segments: usize,
 }
 
 /// A request, and where it stands in the ledger.
@@ -127,6 +136,8 @@ pub struct Partition {
     pub runs: VecDeque<Run>,
     /// Sequence to target offset.
     pub target_runs: VecDeque<Run>,
+    /// What is on record as copied.
+    pub map: Mapped,
     /// Under which leader epochs of the source it was read.
     pub epochs: Epochs,
     /// Where it stands.
@@ -154,6 +165,22 @@ impl Partition {
         self.runs.iter().any(|run| run.identity == identity)
     }
 
+    /// What is on record of it, for positions; `None` before first contact, and where it is about to be copied anew.
+    pub fn way(&self) -> Option<Way> {
+        let seam = self.seam.filter(|_| !self.recopying)?;
+        let (begin, mapped_begin) = self.map.begin.unwrap_or((seam.source_start, 0));
+        let told = self.checkpoint.as_ref();
+        Some(Way {
+            seam: seam.source_start,
+            begin,
+            mapped_begin,
+            segments: self.map.segments.clone(),
+            passed: told.map_or(seam.source_start, |checkpoint| checkpoint.source),
+            echo_end: 0,
+            mapped_end: told.map_or(seam.target_end, |checkpoint| checkpoint.target),
+        })
+    }
+
     /// How often a person has decided how it goes on from this source offset.
     pub fn decisions(&self, offset: i64) -> usize {
         let gaps = self.gaps.iter().filter(|gap| gap.from == offset);
@@ -171,6 +198,7 @@ impl Partition {
             checkpoint.source = gap.to.source;
             checkpoint.source_epoch = gap.to.epoch;
             self.epochs.cut_off(gap.to.source);
+            self.map.cut_off(gap.to.source);
         }
         self.stopped = None;
         self.gaps.push(gap);
@@ -338,14 +366,21 @@ impl State {
             Entry::Run { at, run } => push(&mut self.at(at).runs, run),
             Entry::TargetRun { at, run } => push(&mut self.at(at).target_runs, run),
             Entry::Checkpoint { at, checkpoint } => {
+                self.map_of(at, |partition| {
+                    let runs = [&partition.runs, &partition.target_runs];
+                    partition.map.extend(runs, &checkpoint);
+                });
                 let partition = self.at(at);
                 partition.checkpoint = Some(checkpoint);
                 partition.trim();
             }
+            Entry::Mapped { at, mapped } => {
+                self.map_of(at, |partition| partition.map = Mapped::from(mapped));
+            }
             Entry::Current { at, at_ms } => self.at(at).current = Some(at_ms),
             Entry::Stopped { at, stopped } => self.at(at).stopped = Some(stopped),
             Entry::Resumed { at } => self.at(at).stopped = None,
-            Entry::Gap { at, gap } => self.at(at).give_up(gap),
+            Entry::Gap { at, gap } => self.map_of(at, |partition| partition.give_up(gap)),
             Entry::Recopy { at, recopy } => self.at(at).copy_again(recopy),
             Entry::Recopied {
                 at,
@@ -357,12 +392,15 @@ impl State {
                 if !std::mem::take(&mut partition.recopying) {
                     return;
                 }
+                let segments = partition.map.segments.len();
+                partition.map = Mapped::starting(&checkpoint);
                 // What was said of the old copy is over.
                 partition.runs.clear();
                 partition.target_runs.clear();
                 partition.epochs = Epochs::default();
                 partition.seam = Some(seam);
                 partition.checkpoint = Some(checkpoint);
+                self.segments -= segments;
             }
             Entry::Epoch { at, epoch } => self.at(at).epochs.push(epoch),
             Entry::Held { topic, held } => drop(self.held.insert(topic, held)),
@@ -430,6 +468,22 @@ impl State {
 
     fn at(&mut self, at: At) -> &mut Partition {
         self.partitions.entry(at).or_default()
+    }
+
+    /// Changes a partition's map, and lets go of the oldest parts of the longest ones if all of them together are too long.
+    fn map_of(&mut self, at: At, change: impl FnOnce(&mut Partition)) {
+        let partition = self.partitions.entry(at).or_default();
+        let before = partition.map.segments.len();
+        change(partition);
+        self.segments = self.segments - before + partition.map.segments.len();
+        while self.segments > SEGMENTS_KEPT {
+            let maps = self.partitions.values_mut().map(|one| &mut one.map);
+            let longest = maps.max_by_key(|map| map.segments.len());
+            match longest.map_or(0, Mapped::drop_oldest) {
+                0 => return,
+                dropped => self.segments -= dropped,
+            }
+        }
     }
 
     fn stand(&mut self, number: u32, standing: Standing) {
@@ -519,6 +573,7 @@ impl State {
                 seam,
                 runs,
                 target_runs,
+                map,
                 epochs,
                 checkpoint,
                 stopped,
@@ -545,6 +600,11 @@ impl State {
             entries.extend(epochs.iter().map(|&epoch| Entry::Epoch { at, epoch }));
             entries.extend(runs.iter().map(|&run| Entry::Run { at, run }));
             entries.extend(target_runs.iter().map(|&run| Entry::TargetRun { at, run }));
+            if *map != Mapped::default() {
+                // Before the checkpoint, which finds nothing new to take in.
+                let mapped = map.entry();
+                entries.push(Entry::Mapped { at, mapped });
+            }
             entries.extend(checkpoint.map(|checkpoint| Entry::Checkpoint { at, checkpoint }));
             entries.extend(current.map(|at_ms| Entry::Current { at, at_ms }));
             entries.extend(

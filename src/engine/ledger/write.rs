@@ -13,7 +13,11 @@ use super::{
 use crate::{
     clock::{self, BootInstant},
     cluster::{self, End, ProducePart, Producer, ProducerIdentity, Target},
-    engine::{lease::Lease, steps},
+    engine::{
+        lease::Lease,
+        maps::{self, Maps},
+        steps,
+    },
     error::Failure,
     exit::Exit,
     model::names::TopicPartition,
@@ -50,6 +54,7 @@ pub struct Ledger {
     sequence: i32,
     producer: Option<(i32, Producer)>,
     lease: Lease,
+    maps: Maps,
     since_snapshot: usize,
     last_snapshot: Instant,
     last_kept_alive: Instant,
@@ -146,6 +151,7 @@ impl Ledger {
             sequence: 0,
             producer: None,
             lease,
+            maps: Maps::default(),
             since_snapshot: usize::MAX,
             last_snapshot: Instant::now(),
             last_kept_alive: Instant::now(),
@@ -177,6 +183,12 @@ impl Ledger {
     /// What the ledger says.
     pub fn state(&self) -> &State {
         &self.reader.state
+    }
+
+    /// Says from now on in these maps what is on record.
+    pub fn tell(&mut self, maps: Maps) {
+        maps.fill(self.state());
+        self.maps = maps;
     }
 
     /// Which shard's it is.
@@ -240,6 +252,7 @@ impl Ledger {
     async fn append_record(&mut self, record: Record) -> Result<(), LedgerLost> {
         let begun = BootInstant::now();
         let expected = self.reader.next;
+        let touched = maps::touched(&record);
         let offset = self.send(&record).await?;
         if offset == expected {
             self.reader.next = offset + 1;
@@ -259,6 +272,7 @@ impl Ledger {
             }
             self.check_owner()?;
         }
+        self.maps.publish(&self.reader.state, touched);
         self.lease.renew(begun);
         Ok(())
     }

@@ -71,6 +71,7 @@ impl Session {
             target: seam.target_end,
             source_epoch: -1,
             target_runs: Vec::new(),
+            over: Vec::new(),
         };
         partition.origin = seam.source_start;
         partition.kept = seam.kept();

@@ -65,6 +65,7 @@ use super::{
         write::{Ledger, LedgerLost},
     },
     manners::Signs,
+    maps::Maps,
     metrics::{self, Numbers, Rates},
     recopy::NotEmptied,
     recover::{Position, Unclear},
@@ -109,6 +110,8 @@ pub struct Shared {
     pub numbers: Numbers,
     /// Topics whose retention is held open.
     pub holds: Holds,
+    /// What is on record as copied.
+    pub maps: Maps,
     /// Whether to stop.
     pub stop: watch::Receiver<Stop>,
     /// The longest a request may stay unanswered.

@@ -282,7 +282,6 @@ impl Partition {
         self.next_sequence = sequence;
         self.acknowledged = sequence;
         self.highest_sent = sequence;
-        self.new_target_runs.extend(position.target_runs);
         self.phase = Phase::Copying;
         self.is_placed = true;
     }

@@ -78,6 +78,7 @@ impl Session {
                     target: seam.target_end,
                     source_epoch: -1,
                     target_runs: Vec::new(),
+                    over: Vec::new(),
                 };
                 partition.begin(position, 0);
                 self.entries.push(Entry::Recopied {

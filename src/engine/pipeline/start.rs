@@ -264,7 +264,14 @@ impl Session {
 
     pub(super) fn recovered(&mut self, index: usize, position: Result<Position, Unclear>) {
         match position {
-            Ok(position) => {
+            Ok(mut position) => {
+                let at = self.partitions[index].at;
+                let runs = position.target_runs.drain(..);
+                self.entries
+                    .extend(runs.map(|run| Entry::TargetRun { at, run }));
+                let over = position.over.drain(..);
+                self.entries
+                    .extend(over.map(|checkpoint| Entry::Checkpoint { at, checkpoint }));
                 self.partitions[index].begin(position, 0);
                 if self.left.contains(&index) {
                     self.partitions[index].phase = Phase::Left;

@@ -21,6 +21,7 @@ fn partition(timestamps: &[i64]) -> Partition {
         target: 500,
         source_epoch: -1,
         target_runs: Vec::new(),
+        over: Vec::new(),
     };
     partition.begin(position, 0);
     for (sequence, &max_timestamp) in (0..).zip(timestamps) {

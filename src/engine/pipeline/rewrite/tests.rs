@@ -39,6 +39,7 @@ fn partition(from: i64, sequence: u64) -> Partition {
         target: 500,
         source_epoch: -1,
         target_runs: Vec::new(),
+        over: Vec::new(),
     };
     partition.begin(position, sequence);
     partition
