@@ -126,7 +126,11 @@ pub async fn ask(
     }
     let topics = target.topics(Some(std::slice::from_ref(&name))).await;
     let topics = topics.map_err(|error| error.failure())?;
-    let shards = topics.first().map_or(0, |topic| topic.partitions.len());
+    let mut shards = topics.first().map_or(0, |topic| topic.partitions.len());
+    if matches!(steer, Steer::Authority { .. }) {
+        // Groups stand in the first shard's ledger.
+        shards = shards.min(1);
+    }
     let request = Request {
         id: Uuid::new_v4(),
         steer,

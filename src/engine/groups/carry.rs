@@ -265,7 +265,7 @@ impl Carrying {
             }
         }
         let mut judged = self.judge(&here, &there, &theirs, again);
-        self.write(&mut judged).await;
+        failed |= !self.write(&mut judged).await;
         let is_waiting = self.stand(judged);
         if is_audit {
             self.last_audit = Some(Instant::now());
@@ -353,8 +353,8 @@ impl Carrying {
         all
     }
 
-    /// On record first, then committed.
-    async fn write(&mut self, judged: &mut [(String, Judged)]) {
+    /// On record first, then committed. Answers whether nothing is left that another try may bring.
+    async fn write(&mut self, judged: &mut [(String, Judged)]) -> bool {
         let mut entries = Vec::new();
         let mut commits = Vec::new();
         for (name, one) in judged.iter_mut() {
@@ -374,10 +374,10 @@ impl Carrying {
             commits.push((name.clone(), std::mem::take(&mut one.commits)));
         }
         if commits.is_empty() {
-            return;
+            return true;
         }
         if !self.carrier.desk.record(entries.clone()).await {
-            return;
+            return false;
         }
         steps::reached("positions-recorded");
         for entry in &entries {
@@ -386,12 +386,13 @@ impl Carrying {
         // Whoever took the ledger over writes for itself.
         let is_held = self.opened.borrow().as_ref().map(|one| one.lease.holds());
         if is_held != Some(true) {
-            return;
+            return false;
         }
         let wanted: HashMap<String, Commits> = commits.iter().cloned().collect();
         let outcomes = self.carrier.to.commit(commits).await;
         steps::reached("positions-committed");
         let mut failed = HashMap::new();
+        let mut is_done = true;
         for (name, outcome) in outcomes {
             let (group, mut commits) = match (self.groups.get_mut(&name), wanted.get(&name)) {
                 (Some(group), Some(commits)) => (group, commits.clone()),
@@ -401,6 +402,7 @@ impl Carrying {
                 Ok(outcome) => outcome,
                 Err(error) => {
                     self.beat.failures += 1;
+                    is_done &= !error.is_passing();
                     failed.insert(name, (judge::NOT_TAKEN, error.to_string()));
                     continue;
                 }
@@ -437,6 +439,7 @@ impl Carrying {
             }
             self.fail(&name, code, reason);
         }
+        is_done
     }
 
     fn fail(&mut self, name: &str, code: &str, reason: String) {
@@ -451,7 +454,8 @@ impl Carrying {
         let mut entries = Vec::new();
         let mut is_waiting = false;
         let mut told = 0;
-        self.beat.groups = u32::try_from(judged.len()).unwrap_or(u32::MAX);
+        let carried = self.groups.values().filter(|one| !one.placed.is_empty());
+        self.beat.groups = u32::try_from(carried.count()).unwrap_or(u32::MAX);
         for (name, judged) in judged {
             let group = self.groups.entry(name.clone()).or_default();
             group.is_foreign = !judged.foreign.is_empty();

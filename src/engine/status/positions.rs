@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::engine::ledger::{
-    positions::{Holder, Kept, Position},
+    positions::{GroupStanding, Holder, Kept, Position},
     state::State,
 };
 
@@ -64,7 +64,14 @@ pub(super) fn of(states: &[State]) -> Option<GroupsStatus> {
 }
 
 fn one(name: &str, kept: &Kept) -> Option<GroupStatus> {
-    let standing = kept.standing.as_ref()?;
+    let none = GroupStanding {
+        position: Position::Waiting(format!("the {} has authority over it", kept.holder())),
+        active_here: false,
+        active_there: false,
+    };
+    // A group over which authority was declared is not carried by this direction any more, or not yet.
+    let declared = kept.authority.as_ref().map(|_| &none);
+    let standing = kept.standing.as_ref().or(declared)?;
     let mut status = GroupStatus {
         group: name.to_owned(),
         authority: kept.holder(),

@@ -463,9 +463,10 @@ fn help_of_status() {
     Usage: kafka-migrate status [OPTIONS]
 
     Options:
-      -w, --watch  Look again and again until Ctrl-C: redrawn in place on a terminal, a line for each
-                   change elsewhere
-      -h, --help   Print help (see more with '--help')
+      -w, --watch   Look again and again until Ctrl-C: redrawn in place on a terminal, a line for each
+                    change elsewhere
+          --groups  Show every group that is carried, not only those whose position is not exact
+      -h, --help    Print help (see more with '--help')
 
     Options of every command:
       -c, --config <FILE>  The migration file [default: migration.toml; variable: KAFKA_MIGRATE_CONFIG]

@@ -83,3 +83,44 @@ fn what_is_not_in_scope_stays_here() {
     let found = names.map(|name| committed(target, &name, &topic).is_some());
     assert_eq!(found, [true, false, false]);
 }
+
+#[test]
+fn a_position_before_what_was_copied_has_no_place() {
+    let (source, target) = shared_pair();
+    let topic = unique("before");
+    source.create_topic(&topic, 1, &[]);
+    load::write_transactions(source, &topic, 4, 4);
+    let deleted = source.wire_to_leader(&topic, 0).expect("it has a leader");
+    let deleted = { deleted }.delete_records(&topic, 0, 2);
+    deleted.expect("it answers").expect("they are deleted");
+    let names = ["early", "late"].map(|name| format!("{topic}-{name}"));
+    commit(source, &names[0], &topic, 1, "");
+    commit(source, &names[1], &topic, 3, "");
+    let migration = migration(source, target, &topic, &format!("{topic}-*"));
+    catch_up(&migration).assert_says("K579");
+    let found = names.clone().map(|name| committed(target, &name, &topic));
+    assert_eq!(found, [None, Some((1, String::new()))]);
+    let status = migration.run(&["status", "--json"]);
+    let said: serde_json::Value = serde_json::from_str(&status.stdout).expect("it is JSON");
+    let groups = &said["groups"];
+    assert_eq!(groups["consumer_group_count"], 2, "{groups}");
+    let each = |index: usize, field: &str| groups["each"][index][field].clone();
+    assert_eq!(
+        (each(0, "position"), each(0, "code")),
+        ("refused".into(), "K579".into())
+    );
+    assert_eq!(
+        (each(1, "position"), each(1, "group")),
+        ("exact".into(), names[1].as_str().into())
+    );
+    assert_eq!(
+        (each(1, "authority"), each(1, "active_target")),
+        ("source".into(), false.into())
+    );
+    // What a person reads.
+    let text = migration.run(&["status"]).stdout;
+    assert!(text.contains("groups     1 exact, 1 refused"), "{text}");
+    assert!(text.contains("K579") && !text.contains(&names[1]), "{text}");
+    let text = migration.run(&["status", "--groups"]).stdout;
+    assert!(text.contains(&names[1]), "{text}");
+}
