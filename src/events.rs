@@ -6,18 +6,77 @@ use crate::model::names::TopicPartition;
 
 /// Where events go. Cloned freely; sending never blocks and never fails.
 #[derive(Debug, Clone)]
-pub struct Events(mpsc::UnboundedSender<Event>);
+pub struct Events {
+    sender: mpsc::UnboundedSender<Event>,
+    is_of_way_back: bool,
+}
 
 impl Events {
     /// A sender and the end that `ui` reads.
     pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
+        let is_of_way_back = false;
+        (
+            Self {
+                sender,
+                is_of_way_back,
+            },
+            receiver,
+        )
+    }
+
+    /// For the direction back, which runs beside the other: what goes without saying is not said, and what it says is told apart.
+    pub fn of_the_way_back(&self) -> Self {
+        Self {
+            is_of_way_back: true,
+            ..self.clone()
+        }
     }
 
     /// Says something. If nobody listens any more it is lost, which is right at shutdown.
     pub fn send(&self, event: Event) {
-        drop(self.0.send(event));
+        let event = match self.is_of_way_back {
+            true => of_the_way_back(event),
+            false => Some(event),
+        };
+        if let Some(event) = event {
+            drop(self.sender.send(event));
+        }
+    }
+}
+
+/// What is left to be said of the direction back.
+fn of_the_way_back(event: Event) -> Option<Event> {
+    let back = |text: String| format!("on the way back: {text}");
+    match event {
+        Event::Progress(progress) => Some(Event::WayBack(progress)),
+        Event::Trouble { text } => Some(Event::Trouble { text: back(text) }),
+        Event::ShardRestarted { shard, reason } => Some(Event::ShardRestarted {
+            shard,
+            reason: back(reason),
+        }),
+        Event::PartitionStopped {
+            topic,
+            partition,
+            code,
+            reason,
+            source_offset,
+            goes_on_at,
+            since_ms,
+            choices,
+        } => Some(Event::PartitionStopped {
+            topic,
+            partition,
+            code,
+            reason: back(reason),
+            source_offset,
+            goes_on_at,
+            since_ms,
+            choices,
+        }),
+        Event::Decided { .. } => Some(event),
+        // The direction there says the same.
+        _ => None,
     }
 }
 
@@ -118,6 +177,8 @@ pub enum Event {
     },
     /// The beat: where we are. At most once a second.
     Progress(Progress),
+    /// The beat of the direction back, where it runs.
+    WayBack(Progress),
     /// Every partition reached the end offsets seen when the command began, and positions are durable.
     CaughtUp {
         /// Records copied by this run.

@@ -94,9 +94,19 @@ impl Source {
     pub async fn connect(settings: &Connection) -> Result<Self> {
         Cluster::connect(settings).await.map(Self)
     }
+
+    /// The same cluster as the one that is written where records also go back. Nobody else may ask for it.
+    pub fn for_the_way_back(&self) -> Target {
+        Target(self.0.clone())
+    }
 }
 
 impl Target {
+    /// The same cluster as the one that is read where records also go back.
+    pub fn for_the_way_back(&self) -> Source {
+        Source(self.0.clone())
+    }
+
     /// Connects to the first server that answers, logs in and learns who the brokers are.
     pub async fn connect(settings: &Connection) -> Result<Self> {
         Cluster::connect(settings).await.map(Self)

@@ -285,7 +285,7 @@ pub const FIELDS: &[Field] = &[
         "replication.two_way",
         Kind::Flag,
         Value("false"),
-        Embedded(&["false"]),
+        Used,
         "copy back, too; always true with MSK Replicator",
     ),
     field(

@@ -15,7 +15,6 @@ use tokio::time::sleep;
 use super::{
     lease,
     ledger::{
-        data_id,
         record::{At, Entry},
         state::{Identity, Standing},
         write::{Ledger, LedgerLost},
@@ -173,7 +172,7 @@ async fn bump(
     patience: Duration,
 ) -> Result<Fence, NotEstablished> {
     let identity = ledger.state().identities[&number];
-    let id = data_id(ledger.migration(), ledger.shard(), number);
+    let id = ledger.data_id(number);
     let partitions: Vec<At> = ledger
         .state()
         .partitions
@@ -222,7 +221,7 @@ async fn mark(
     fence: &mut Fence,
     patience: Duration,
 ) -> Result<(), NotEstablished> {
-    let id = data_id(ledger.migration(), ledger.shard(), fence.number);
+    let id = ledger.data_id(fence.number);
     for attempt in 0.. {
         let Some(epoch) = fence.marker_epoch else {
             return Ok(());
@@ -322,7 +321,7 @@ async fn fresh(
     let highest = ledger.state().identities.keys().next_back();
     let first = highest.map_or(0, |number| number + 1);
     for number in first..first + COLLISIONS {
-        let id = data_id(ledger.migration(), ledger.shard(), number);
+        let id = ledger.data_id(number);
         let mut identity = target.init_producer(&id).await?;
         if taken.contains(&identity.producer_id) {
             continue;

@@ -54,6 +54,7 @@ pub fn touched(record: &Record) -> Vec<At> {
     let at = |entry: &Entry| match entry {
         Entry::Seam { at, .. }
         | Entry::Checkpoint { at, .. }
+        | Entry::Echo { at, .. }
         | Entry::Gap { at, .. }
         | Entry::Recopy { at, .. }
         | Entry::Recopied { at, .. }

@@ -1,15 +1,18 @@
-//! The embedded replication engine: one direction, from one cluster to another, exactly once and in order.
+//! The embedded replication engine: from one cluster to another, and back where that is wanted, exactly once and in order.
 
+mod back;
 pub mod budget;
 pub mod groups;
 pub mod held;
 pub mod identity;
+pub mod lanes;
 pub mod lease;
 pub mod ledger;
 pub mod manners;
 pub mod maps;
 pub mod metrics;
 pub mod opening;
+pub mod other;
 pub mod owner;
 pub mod pipeline;
 pub mod recopy;

@@ -17,10 +17,13 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    cluster::{NewTopic, Target},
+    cluster::{Cluster, NewTopic, Target},
     error::Failure,
     exit::Exit,
-    model::names::{TopicName, TopicPartition},
+    model::{
+        direction::Direction,
+        names::{TopicName, TopicPartition},
+    },
 };
 
 /// How long a silent owner's ledger is watched: two heartbeats and what a busy machine adds.
@@ -35,19 +38,27 @@ const SEGMENT_BYTES: usize = 16 << 20;
 const REPLICAS: usize = 3;
 
 /// Is there a ledger of this migration?
-pub async fn has_ledger(target: &Target, migration: &str) -> Result<bool, Failure> {
-    let name: TopicName = ledger::topic(migration).into();
-    let there = target.topics(Some(std::slice::from_ref(&name))).await;
+pub async fn has_ledger(
+    on: &Cluster,
+    migration: &str,
+    direction: Direction,
+) -> Result<bool, Failure> {
+    let name: TopicName = ledger::topic(migration, direction).into();
+    let there = on.topics(Some(std::slice::from_ref(&name))).await;
     Ok(!there.map_err(|error| error.failure())?.is_empty())
 }
 
 /// What the ledger of this migration says it is, if there is one: its first records are read, and nothing is made.
-pub async fn header(target: &Target, migration: &str) -> Result<Option<Header>, Failure> {
-    if !has_ledger(target, migration).await? {
+pub async fn header(
+    on: &Cluster,
+    migration: &str,
+    direction: Direction,
+) -> Result<Option<Header>, Failure> {
+    if !has_ledger(on, migration, direction).await? {
         return Ok(None);
     }
-    let at = TopicPartition::new(ledger::topic(migration), 0);
-    let header = Reader::header(target, at).await;
+    let at = TopicPartition::new(ledger::topic(migration, direction), 0);
+    let header = Reader::header(on, at).await;
     header.map_err(|error| error.failure())
 }
 
@@ -69,7 +80,7 @@ pub fn check_header(
     };
     if found.shards != wanted.shards {
         return Err(other_shards(
-            &ledger::topic(&settings.migration),
+            &ledger::topic(&settings.migration, found.direction()),
             found.shards,
             wanted.shards,
         ));
@@ -79,7 +90,7 @@ pub fn check_header(
 
 /// Makes the ledger's topic if it is not there, and reads every shard of it.
 pub async fn open_ledger(target: &Target, wanted: &Header) -> Result<Vec<Reader>, Failure> {
-    let name: TopicName = ledger::topic(&wanted.migration).into();
+    let name: TopicName = ledger::topic(&wanted.migration, wanted.direction()).into();
     let failed = |error: crate::cluster::Error| {
         error
             .failure()
@@ -204,7 +215,7 @@ pub async fn lost_ledger(
         if reader.state.claim.is_some() {
             continue;
         }
-        let (target, id) = (target.clone(), ledger::data_id(&wanted.migration, shard, 0));
+        let (target, id) = (target.clone(), wanted.data_id(shard, 0));
         asking.spawn(async move { target.knows_transactional_id(&id).await });
     }
     let mut lost = false;

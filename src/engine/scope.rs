@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::{
-    Settings, Until,
+    Settings, Until, back,
     ledger::state::State,
     pipeline::{Assignment, MADE_ANEW, Reason, Shared, made_anew},
     seam::Existing,
@@ -16,7 +16,10 @@ use crate::{
     cluster::{OffsetSpec, TopicInfo},
     error::Failure,
     events::Event,
-    model::names::{TopicName, TopicPartition},
+    model::{
+        direction::Direction,
+        names::{TopicName, TopicPartition},
+    },
 };
 
 /// What is in scope, and which shard has it.
@@ -30,6 +33,8 @@ pub struct Scope {
     trouble: Option<String>,
     /// This migration had a ledger before, which is gone.
     lost_ledger: bool,
+    /// Partitions on the way back that were handed out.
+    back: HashSet<TopicPartition>,
 }
 
 impl Scope {
@@ -42,6 +47,7 @@ impl Scope {
             senders: Vec::new(),
             trouble: None,
             lost_ledger,
+            back: HashSet::new(),
         }
     }
 
@@ -114,6 +120,7 @@ impl Scope {
                 };
                 sorted[shard_of(&name, shards)].push(Assignment {
                     wanted_end: ends.get(&name).copied(),
+                    begin_at: None,
                     name,
                     source_id: topic.id,
                     target_id: prepared.target_id,
@@ -167,6 +174,7 @@ impl Scope {
                     takes: Takes::default(),
                     tombstones_ms: None,
                     wanted_end: None,
+                    begin_at: None,
                     existing: Existing::Undecided,
                     refused: Some(Reason {
                         code: MADE_ANEW,
@@ -198,9 +206,49 @@ impl Scope {
         }
     }
 
+    /// Partitions that the direction there has met since the last look, by shard: what it does not copy does not come back. They begin
+    /// where its copies begin.
+    pub async fn take_back(&mut self, until: Until) -> Result<Vec<Vec<Assignment>>, Failure> {
+        let shards = self.settings.shards.max(1) as usize;
+        let mut sorted = vec![Vec::new(); shards];
+        let Some(there) = self.shared.other.clone() else {
+            return Ok(sorted);
+        };
+        there.catch_up().await.map_err(|error| error.failure())?;
+        let mut met = there.with(|states| back::met(states)).await;
+        met.retain(|one| !self.back.contains(&one.name));
+        if met.is_empty() {
+            return Ok(sorted);
+        }
+        let (source, target) = (&self.shared.source, &self.shared.target);
+        let topics = back::look(source, target, &met).await?;
+        let names: Vec<TopicPartition> = met.iter().map(|one| one.name.clone()).collect();
+        let mut ends = HashMap::new();
+        if until == Until::CaughtUp {
+            for (name, end) in source.offsets(&names, OffsetSpec::Stable).await {
+                ends.insert(name, end.map_err(|error| error.failure())?);
+            }
+        }
+        for one in met {
+            let Some(topic) = topics.get(&one.name.topic) else {
+                continue;
+            };
+            self.known
+                .insert(one.name.topic.clone(), (topic.partitions, one.target_id));
+            self.back.insert(one.name.clone());
+            let shard = shard_of(&one.name, shards);
+            let wanted_end = ends.get(&one.name).copied();
+            sorted[shard].push(topic.assignment(one, wanted_end));
+        }
+        Ok(sorted)
+    }
+
     /// Looks for new topics and partitions, and hands them to their shards.
     pub async fn follow(&mut self) {
         let looked = async {
+            if self.shared.direction == Direction::Reverse {
+                return self.take_back(Until::Stopped).await;
+            }
             let found = topics::found(&self.shared.source, &self.settings.scope).await?;
             let mut sorted = self.made_anew(&found);
             for (all, more) in sorted
@@ -245,6 +293,7 @@ pub fn gone(topics: &HashSet<TopicName>, state: &State) -> Vec<Assignment> {
             takes: Takes::default(),
             tombstones_ms: None,
             wanted_end: None,
+            begin_at: None,
             existing: Existing::Undecided,
             refused: Some(Reason {
                 code: "K525",

@@ -17,6 +17,8 @@ pub struct Settings {
     pub scope: Scope,
     /// Topics whose records on the target stay there, and are copied behind.
     pub keep: GlobSet,
+    /// Whether what applications write on the target comes back.
+    pub two_way: bool,
     /// Ledger partitions; fixed when the ledger is created.
     pub shards: u32,
     /// Groups whose positions are carried.

@@ -19,6 +19,7 @@ use super::{
     },
     opening,
 };
+use crate::model::direction::Direction;
 use crate::{
     clock,
     cluster::{OffsetSpec, Target},
@@ -109,9 +110,20 @@ pub async fn ask(
     steer: Steer,
     by: &str,
 ) -> Result<Answered, Failure> {
-    let name: TopicName = ledger::topic(migration).into();
+    ask_direction(target, migration, Direction::Forward, steer, by).await
+}
+
+/// The same of one direction, through its ledger on the cluster that it writes.
+pub async fn ask_direction(
+    target: &Target,
+    migration: &str,
+    direction: Direction,
+    steer: Steer,
+    by: &str,
+) -> Result<Answered, Failure> {
+    let name: TopicName = ledger::topic(migration, direction).into();
     // Whatever else stands there is not written to.
-    let header = opening::header(target, migration).await?;
+    let header = opening::header(target, migration, direction).await?;
     let is_ours = header.is_some_and(|header| {
         header.migration == migration && header.target_cluster == target.id()
     });

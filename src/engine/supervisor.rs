@@ -1,4 +1,4 @@
-//! One run: locks, reads every shard's ledger, makes sure that nobody else copies, starts the shards, follows the scope.
+//! One run: reads every shard's ledger, makes sure that nobody else copies, starts the shards of both directions, follows the scope.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -14,20 +14,25 @@ use super::{
     budget::{Budget, Rate},
     groups::{carry::Carrier, desk::Desk, ways::Ways},
     held::Holds,
+    lanes::Lanes,
     ledger::{
         positions::Holder,
-        record::{Header, Steer},
+        read::Reader,
+        record::{Header, Owner, Steer},
+        state::State,
     },
     manners::{Manners, Signs},
     maps::Maps,
     metrics::{Numbers, Rates},
     opening::{check_headers, has_ledger, lost_ledger, nobody_else, open_ledger},
+    other::{self, Other},
     owner,
-    pipeline::{Shared, Warmth},
+    pipeline::{Assignment, Shared, Warmth},
     scope::{self, Scope},
     shard::Shard,
     steer::Steering,
-    topics, ways,
+    topics,
+    ways::{self, Decision},
 };
 use crate::{
     clock,
@@ -36,7 +41,7 @@ use crate::{
     events::{Event, Events, GroupsProgress},
     exit::Exit,
     lock::Lock,
-    model::{names::TopicName, pace::Pace},
+    model::{direction::Direction, names::TopicName, pace::Pace},
 };
 
 /// How often the source is asked for new topics and partitions.
@@ -48,7 +53,7 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 /// How often it is looked whether all is caught up.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Copies until stopped, or until caught up. `lock` is that of the state directory, held to the end.
+/// Copies until stopped, or until caught up; both ways, where that is wanted. `lock` is that of the state directory, held to the end.
 pub async fn run(
     settings: Settings,
     lock: Lock,
@@ -63,7 +68,9 @@ pub async fn run(
         .into_iter()
         .collect();
     // A ledger is not made for a word that was mistyped.
-    if (found.is_empty() || !gone.is_empty()) && !has_ledger(&target, &settings.migration).await? {
+    if (found.is_empty() || !gone.is_empty())
+        && !has_ledger(&target, &settings.migration, Direction::Forward).await?
+    {
         topics::check_scope(&found, &settings.scope, &HashSet::new())?;
     }
     let wanted = Header {
@@ -71,25 +78,39 @@ pub async fn run(
         migration: settings.migration.clone(),
         source_cluster: source.id().to_owned(),
         target_cluster: target.id().to_owned(),
-        direction: "forward".to_owned(),
+        direction: Direction::Forward.word().to_owned(),
         shards: settings.shards,
         after_loss: false,
     };
-    let readers = open_ledger(&target, &wanted).await?;
-    let mut header = check_headers(&readers, &wanted)?;
-    header.after_loss = lost_ledger(&target, &readers, &wanted).await?;
-    let readers = nobody_else(&target, readers, &us).await?;
+    let ledger = open(&target, wanted, &us).await?;
+    let readers = &ledger.readers;
     gone.retain(|name| {
         readers
             .iter()
             .any(|one| one.state.numbers.contains_key(name))
     });
     topics::check_scope(&found, &settings.scope, &gone)?;
-    let states: Vec<_> = readers.iter().map(|reader| &reader.state).collect();
+    let wanted_back = other::wanted(&ledger.header);
+    let ledger_back = match settings.two_way {
+        true => Some(open(&source.for_the_way_back(), wanted_back.clone(), &us).await?),
+        false => None,
+    };
+    // Also where nothing comes back any more: what came back before stands on the source.
+    let other = Other::open(&source, &wanted_back).await?;
+
     let by = format!("{} on {}", settings.asked_by, us.host);
     let now_ms = clock::unix_millis();
-    let mut decisions = ways::decide(&settings.asked, &by, now_ms, &states, &settings.keep)?;
+    let there = states(readers);
+    let back = ledger_back.as_ref().map(|ledger| states(&ledger.readers));
+    let (asked, asked_back) = ways::of_each(&settings.asked, &there, back.as_deref());
+    if other.is_some() {
+        ways::check_two_way(&settings.asked)?;
+    }
+    let mut decisions = ways::decide(&asked, &by, now_ms, &there, &settings.keep)?;
     ways::renew(&mut decisions, &source).await?;
+    let back = back.unwrap_or_default();
+    let mut decisions_back = ways::decide(&asked_back, &by, now_ms, &back, &settings.keep)?;
+    ways::renew(&mut decisions_back, &target.for_the_way_back()).await?;
 
     let steering = Steering::new(settings.pace);
     // The first shard's ledger speaks for all; each shard heeds its own.
@@ -99,18 +120,24 @@ pub async fn run(
     {
         steering.throttle(*limit);
     }
-    let warmth = Warmth::of(&target).await;
-    if warmth.is_unknown() {
-        events.send(Event::Trouble {
-            text: "the target does not tell after how long it forgets producers: one batch at a time is written to each partition".to_owned(),
-        });
-    }
     let inner = StopSignal::default();
+    let lanes = settings
+        .two_way
+        .then(|| (Lanes::default(), Lanes::default()));
+    let ways = if settings.two_way { 2 } else { 1 };
+    let budget = |brokers: usize, memory: usize| {
+        let fetches = settings.shards as usize * brokers.max(1);
+        Budget::new(memory, fetches, settings.pace.fixed())
+    };
     let shared = Shared {
-        budget: Budget::new(
-            settings.memory,
-            settings.shards as usize * source.brokers().len().max(1),
-            settings.pace.fixed(),
+        direction: Direction::Forward,
+        other,
+        our_lanes: lanes.as_ref().map(|(there, _)| there.clone()),
+        their_lanes: lanes.as_ref().map(|(_, back)| back.clone()),
+        // Most of it is for the way there, on which the backlog is.
+        budget: budget(
+            source.brokers().len(),
+            settings.memory - (ways - 1) * settings.memory / 4,
         ),
         rate: Rate::new(steering.pace().fixed()),
         steering,
@@ -119,64 +146,194 @@ pub async fn run(
         holds: Holds::new(settings.shards),
         desk: Desk::default(),
         maps: Maps::default(),
-        warmth,
+        warmth: warmth_of(&target, &events).await,
         stop: inner.listen(),
         patience: settings.request_timeout,
         source,
         target,
         events,
     };
-    for text in std::mem::take(&mut decisions.notes) {
+    for text in decisions.notes.drain(..).chain(decisions_back.notes) {
         shared.events.send(Event::Trouble { text });
     }
-    let mut scope = Scope::new(shared.clone(), settings.clone(), header.after_loss);
-    let mut first = scope.take_on(found, settings.until).await?;
-    for (assigned, reader) in first.iter_mut().zip(&readers) {
+    let mut there = Way {
+        scope: Scope::new(shared.clone(), settings.clone(), ledger.header.after_loss),
+        carrier: None,
+        shards: JoinSet::new(),
+        shared,
+    };
+    let mut first = there.scope.take_on(found, settings.until).await?;
+    for (assigned, reader) in first.iter_mut().zip(&ledger.readers) {
         assigned.extend(scope::gone(&gone, &reader.state));
     }
-    shared.events.send(Event::Started {
-        source_cluster: shared.source.id().to_owned(),
-        target_cluster: shared.target.id().to_owned(),
-        topics: scope.topics(),
+    there.shared.events.send(Event::Started {
+        source_cluster: there.shared.source.id().to_owned(),
+        target_cluster: there.shared.target.id().to_owned(),
+        topics: there.scope.topics(),
         partitions: first.iter().map(Vec::len).sum(),
-        shards: readers.len(),
+        shards: ledger.readers.len(),
     });
-    let mut shards = JoinSet::new();
-    for (index, (reader, assigned)) in readers.into_iter().zip(first).enumerate() {
-        let (sender, incoming) = mpsc::unbounded_channel();
-        scope.hand_to(sender);
-        let shard = Shard {
-            shared: shared.clone(),
-            reader,
-            owner: us.clone(),
-            header: header.clone(),
-            assigned,
-            incoming,
-            decisions: decisions
-                .all
-                .extract_if(.., |decision| decision.shard == index)
-                .collect(),
-        };
-        shards.spawn(shard.run());
-    }
-    let carrier = carrier(&shared, &settings, Holder::Source);
-    let summary = supervise(shards, scope, carrier, shared, &settings, &stop, &inner).await;
+    let back = match ledger_back {
+        None => None,
+        Some(ledger_back) => {
+            let shared = &there.shared;
+            let events = shared.events.of_the_way_back();
+            let (read, written) = (
+                shared.target.for_the_way_back(),
+                shared.source.for_the_way_back(),
+            );
+            let numbers = Numbers::new(settings.shards as usize, false);
+            let shared = Shared {
+                direction: Direction::Reverse,
+                other: Other::open(&read, &ledger.header).await?,
+                our_lanes: shared.their_lanes.clone(),
+                their_lanes: shared.our_lanes.clone(),
+                budget: budget(read.brokers().len(), settings.memory / 4),
+                rate: Rate::new(shared.steering.pace().fixed()),
+                signs: Signs::default(),
+                numbers,
+                holds: Holds::new(settings.shards),
+                maps: Maps::default(),
+                desk: Desk::default(),
+                warmth: warmth_of(&written, &events).await,
+                source: read,
+                target: written,
+                events,
+                ..shared.clone()
+            };
+            let mut back = Way {
+                scope: Scope::new(shared.clone(), settings.clone(), false),
+                carrier: carrier(&shared, Some(&there.shared), &settings),
+                shards: JoinSet::new(),
+                shared,
+            };
+            let first = back.scope.take_back(settings.until).await?;
+            back.begin(ledger_back, first, decisions_back.all, &us);
+            Some(back)
+        }
+    };
+    let beside = back.as_ref().map(|back| &back.shared);
+    there.carrier = carrier(&there.shared, beside, &settings);
+    there.begin(ledger, first, decisions.all, &us);
+    let summary = both(there, back, &settings, &stop, &inner).await;
     drop(lock);
     summary
 }
 
-/// Waits for the shards, and meanwhile says where we are, follows the scope, and passes on what the user wants.
-async fn supervise(
-    mut shards: JoinSet<Result<bool, Failure>>,
-    mut scope: Scope,
-    carrier: Option<Carrier>,
+/// A ledger that is ours to claim.
+struct Opened {
+    header: Header,
+    readers: Vec<Reader>,
+}
+
+fn states(readers: &[Reader]) -> Vec<&State> {
+    readers.iter().map(|reader| &reader.state).collect()
+}
+
+/// Makes and reads a ledger, and makes sure that it is of this migration and nobody else is at work.
+async fn open(on: &Target, wanted: Header, us: &Owner) -> Result<Opened, Failure> {
+    let readers = open_ledger(on, &wanted).await?;
+    let mut header = check_headers(&readers, &wanted)?;
+    header.after_loss = lost_ledger(on, &readers, &wanted).await?;
+    let readers = nobody_else(on, readers, us).await?;
+    Ok(Opened { header, readers })
+}
+
+async fn warmth_of(target: &Target, events: &Events) -> Warmth {
+    let warmth = Warmth::of(target).await;
+    if warmth.is_unknown() {
+        events.send(Event::Trouble {
+            text: format!(
+                "the {} does not tell after how long it forgets producers: one batch at a time is written to each partition",
+                target.side()
+            ),
+        });
+    }
+    warmth
+}
+
+/// One direction at work.
+struct Way {
     shared: Shared,
+    scope: Scope,
+    carrier: Option<Carrier>,
+    shards: JoinSet<Result<bool, Failure>>,
+}
+
+impl Way {
+    fn begin(
+        &mut self,
+        ledger: Opened,
+        first: Vec<Vec<Assignment>>,
+        mut decisions: Vec<Decision>,
+        us: &Owner,
+    ) {
+        for (index, (reader, assigned)) in ledger.readers.into_iter().zip(first).enumerate() {
+            let (sender, incoming) = mpsc::unbounded_channel();
+            self.scope.hand_to(sender);
+            let shard = Shard {
+                shared: self.shared.clone(),
+                reader,
+                owner: us.clone(),
+                header: ledger.header.clone(),
+                assigned,
+                incoming,
+                decisions: decisions
+                    .extract_if(.., |decision| decision.shard == index)
+                    .collect(),
+            };
+            self.shards.spawn(shard.run());
+        }
+    }
+
+    /// Did everything reach the ends of then?
+    fn caught_up(shared: &Shared) -> bool {
+        // What a topic keeps is put back before it ends.
+        shared.numbers.caught_up() && !shared.holds.is_due()
+    }
+}
+
+/// Both directions to their end; what ends one ends the other.
+async fn both(
+    there: Way,
+    back: Option<Way>,
     settings: &Settings,
     outer: &StopSignal,
     inner: &StopSignal,
 ) -> Result<Summary, Failure> {
+    let Some(back) = back else {
+        return supervise(there, None, settings.until, outer, inner).await;
+    };
+    let beside = Some(back.shared.clone());
+    let (there, back) = tokio::join!(
+        supervise(there, beside, settings.until, outer, inner),
+        supervise(back, None, Until::Stopped, outer, inner),
+    );
+    let (there, back) = (there?, back?);
+    Ok(Summary {
+        sealed: there.sealed && back.sealed,
+        stopped_partitions: there.stopped_partitions + back.stopped_partitions,
+        records: there.records + back.records,
+        bytes: there.bytes + back.bytes,
+    })
+}
+
+/// Waits for the shards of a direction, and meanwhile says where we are, follows the scope, and passes on what the user wants. `beside`: the
+/// other one, which has to have caught up too.
+async fn supervise(
+    way: Way,
+    beside: Option<Shared>,
+    until: Until,
+    outer: &StopSignal,
+    inner: &StopSignal,
+) -> Result<Summary, Failure> {
+    let Way {
+        shared,
+        mut scope,
+        carrier,
+        mut shards,
+    } = way;
     let mut wanted = outer.listen();
-    let until = settings.until;
     let mut manners = Manners::default();
     // Beside everything else: a source that does not answer must not keep anybody waiting.
     let steering = shared.steering.clone();
@@ -253,16 +410,17 @@ async fn supervise(
                         shared.signs.say(None);
                     }
                 }
-                sum.groups = groups(&shared.desk);
+                sum.groups = groups(&shared);
                 sum.throttled_by = shared.steering.reason().or(shared.signs.reason());
                 shared.events.send(Event::Progress(sum));
             }
             _ = look.tick(), if !ending && until == Until::CaughtUp => {
-                // What a topic keeps is put back before it ends.
-                if shared.numbers.caught_up() && !shared.holds.is_due() {
+                if Way::caught_up(&shared) && beside.as_ref().is_none_or(Way::caught_up) {
                     // Positions too, if they can be had.
                     let since: Instant = *caught_up.get_or_insert_with(Instant::now);
-                    if !shared.desk.is_settled(since) && since.elapsed() < SETTLED_WITHIN {
+                    let settled = |shared: &Shared| shared.desk.is_settled(since);
+                    let is_settled = settled(&shared) && beside.as_ref().is_none_or(settled);
+                    if !is_settled && since.elapsed() < SETTLED_WITHIN {
                         continue;
                     }
                     ending = true;
@@ -296,7 +454,7 @@ async fn supervise(
 }
 
 /// Who carries positions of groups, if any are wanted.
-fn carrier(shared: &Shared, settings: &Settings, side: Holder) -> Option<Carrier> {
+fn carrier(shared: &Shared, beside: Option<&Shared>, settings: &Settings) -> Option<Carrier> {
     if settings.groups.groups.is_empty() {
         return None;
     }
@@ -304,27 +462,34 @@ fn carrier(shared: &Shared, settings: &Settings, side: Holder) -> Option<Carrier
     Some(Carrier {
         from: (*shared.source).clone(),
         to: shared.target.clone(),
-        side,
+        side: match shared.direction {
+            Direction::Forward => Holder::Source,
+            Direction::Reverse => Holder::Target,
+        },
         wanted: settings.groups.clone(),
         scope: settings.scope.clone(),
         maps: Box::new(Ways {
             here: shared.maps.clone(),
-            there: None,
+            there: beside.map(|beside| beside.maps.clone()),
         }),
         desk: shared.desk.clone(),
         events: shared.events.clone(),
     })
 }
 
-fn groups(desk: &Desk) -> Option<GroupsProgress> {
-    let beat = desk.numbers()?;
+fn groups(shared: &Shared) -> Option<GroupsProgress> {
+    let beat = shared.desk.numbers()?;
+    let (source, target) = match shared.direction {
+        Direction::Forward => (beat.lag_here, beat.lag_there),
+        Direction::Reverse => (beat.lag_there, beat.lag_here),
+    };
     let age = clock::unix_millis().saturating_sub(beat.synced_ms);
     Some(GroupsProgress {
         carried: beat.groups,
         failures: beat.failures,
         committed: beat.committed,
-        lag_source: beat.lag_here,
-        lag_target: beat.lag_there,
+        lag_source: source,
+        lag_target: target,
         age_ms: u64::try_from(age).unwrap_or(0),
     })
 }

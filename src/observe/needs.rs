@@ -10,7 +10,10 @@ use super::{
 use crate::{
     cluster::{Cluster, NewTopic, Probe, Source, Target},
     engine::{ledger, status},
-    model::names::{Side, TopicName},
+    model::{
+        direction::Direction,
+        names::{Side, TopicName},
+    },
 };
 
 /// Topics sampled at the same time.
@@ -22,13 +25,13 @@ pub(super) const NOT_ASKED: &str = "not asked by this command";
 /// Nothing of it was asked.
 pub(super) fn nothing(migration: &str) -> EngineRights {
     EngineRights {
-        ledger: ledger::topic(migration),
+        ledger: ledger::topic(migration, Direction::Forward),
         creation: Known::unknown(NOT_ASKED),
         write: Known::unknown(NOT_ASKED),
         read: Known::unknown(NOT_ASKED),
         delete: Known::unknown(NOT_ASKED),
         operations: Known::unknown(NOT_ASKED),
-        transactional_ids: format!("{}.", ledger::topic(migration)),
+        transactional_ids: format!("{}.", ledger::topic(migration, Direction::Forward)),
         transactions: Known::unknown(NOT_ASKED),
     }
 }

@@ -237,6 +237,7 @@ impl News {
             Event::TopicAdded { .. }
             | Event::Draining { .. }
             | Event::Progress(_)
+            | Event::WayBack(_)
             | Event::Verifying { .. }
             // The last line of the command says it.
             | Event::Stopped { .. } => return None,

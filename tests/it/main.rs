@@ -18,3 +18,4 @@ mod msk;
 mod phases;
 mod run;
 mod support;
+mod two_way;

@@ -12,6 +12,7 @@ use tokio::{
 };
 
 use super::wishes::Wishes;
+use crate::model::direction::Direction;
 use crate::{
     clock,
     cluster::{Source, Target, TopicInfo},
@@ -53,7 +54,7 @@ pub async fn see(
     target: &Target,
 ) -> Result<Seen, Failure> {
     let found = topics::found(source, &told.scope).await?;
-    let ledger = opening::header(target, &told.migration).await?;
+    let ledger = opening::header(target, &told.migration, Direction::Forward).await?;
     match &ledger {
         Some(header) => opening::check_header(header, told, source.id(), target.id())?,
         None => topics::check_scope(&found, &told.scope, &HashSet::new())?,

@@ -278,7 +278,7 @@ fn with_our_own_engine_it_says_nothing() {
         .iter()
         .filter(|listed| listed.path.starts_with("msk."));
     assert!(unused.clone().count() == 5 && unused.clone().all(|listed| !listed.used));
-    for only_msk in ["start = \"latest\"", "two_way = true"] {
+    for only_msk in ["start = \"latest\""] {
         let text = text.replace("[scope]", &format!("[replication]\n{only_msk}\n[scope]"));
         let said = faults(&text);
         assert!(

@@ -1,6 +1,6 @@
 //! The shard's durable record in Kafka: claims, identities, runs, checkpoints.
 
-use crate::{error::Failure, exit::Exit};
+use crate::{error::Failure, exit::Exit, model::direction::Direction};
 
 pub mod epochs;
 pub mod mapped;
@@ -10,19 +10,19 @@ pub mod record;
 pub mod state;
 pub mod write;
 
-/// Name of the ledger topic of a migration; its partitions are the shards.
-pub fn topic(migration: &str) -> String {
-    format!("kafka-migrate.{migration}.forward")
+/// Name of the ledger topic of a migration's direction; its partitions are the shards. It stands on the cluster that is written.
+pub fn topic(migration: &str, direction: Direction) -> String {
+    format!("kafka-migrate.{migration}.{direction}")
 }
 
 /// Transactional id under which a shard's ledger is written.
-pub fn ledger_id(migration: &str, shard: u32) -> String {
-    format!("kafka-migrate.{migration}.forward.{shard}.ledger")
+pub fn ledger_id(migration: &str, direction: Direction, shard: u32) -> String {
+    format!("kafka-migrate.{migration}.{direction}.{shard}.ledger")
 }
 
 /// Transactional id of the n-th data identity of a shard.
-pub fn data_id(migration: &str, shard: u32, number: u32) -> String {
-    format!("kafka-migrate.{migration}.forward.{shard}.data.{number}")
+pub fn data_id(migration: &str, direction: Direction, shard: u32, number: u32) -> String {
+    format!("kafka-migrate.{migration}.{direction}.{shard}.data.{number}")
 }
 
 /// Is a ledger the one that is wanted? The id given when it was made is not compared.
@@ -48,11 +48,15 @@ pub fn check_header(found: &record::Header, wanted: &record::Header) -> Result<(
     if differs.is_empty() && found.shards == wanted.shards {
         return Ok(());
     }
-    let name = topic(&wanted.migration);
+    let direction = wanted.direction();
+    let name = topic(&wanted.migration, direction);
     let mut failure = Failure::new(
         Exit::Refused,
         "K410",
-        format!("the ledger {name} on the target belongs to another migration"),
+        format!(
+            "the ledger {name} on the {} belongs to another migration",
+            direction.written()
+        ),
     )
     .hint("give this migration another name, or point it at the clusters the ledger names")
     .next("kafka-migrate config");

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::positions::{Authority, GroupBeat, GroupStanding, Holder, StoodAt, WrittenAt};
-use crate::model::numbers;
+use crate::model::{direction::Direction, numbers};
 
 /// The version that this program writes, and the highest it reads.
 pub const FORMAT: u8 = 1;
@@ -221,6 +221,13 @@ pub enum Entry {
     },
     /// The numbers of all groups.
     GroupBeat(GroupBeat),
+    /// Copies that the other direction made were passed over.
+    Echo {
+        /// The partition.
+        at: At,
+        /// How far, and whose.
+        echo: Echo,
+    },
     /// What checkpoints have said of where records are on the target; a snapshot says it where the runs are long gone.
     Mapped {
         /// The partition.
@@ -228,6 +235,23 @@ pub enum Entry {
         /// All of it.
         mapped: Mapped,
     },
+}
+
+/// The last copy of the other direction that was passed over. Goes with the checkpoint before which it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Echo {
+    /// Its producer id.
+    pub producer_id: i64,
+    /// Its producer epoch.
+    pub epoch: i16,
+    /// The sequence behind its last record, as on the wire: what comes later under this identity does not begin below.
+    pub next_sequence: i32,
+    /// The source offset behind it.
+    pub end: i64,
+    /// The source offset behind the last record that was copied: should the source lose what lies behind, nothing of it stands anywhere else.
+    pub copied_to: i64,
+    /// Leader epoch of the last batch below `copied_to`, -1 if unknown.
+    pub copied_epoch: i32,
 }
 
 /// Settings of a topic on the target that are not as they were.
@@ -358,6 +382,22 @@ pub struct Header {
     /// When it was made, the target still knew writers of an earlier ledger of this migration, which is gone: what the target holds may be
     /// what that one had copied.
     pub after_loss: bool,
+}
+
+impl Header {
+    /// Which way its records go.
+    pub fn direction(&self) -> Direction {
+        if self.direction == Direction::Reverse.word() {
+            Direction::Reverse
+        } else {
+            Direction::Forward
+        }
+    }
+
+    /// Transactional id of the n-th data identity of a shard.
+    pub fn data_id(&self, shard: u32, number: u32) -> String {
+        super::data_id(&self.migration, self.direction(), shard, number)
+    }
 }
 
 /// Who claims a ledger.

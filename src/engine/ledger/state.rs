@@ -19,7 +19,7 @@ use super::{
     mapped::Mapped,
     positions::Book,
     record::{
-        Answer, At, Checkpoint, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record,
+        Answer, At, Checkpoint, Echo, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record,
         Request, Retired, Run, Seam, Steer, Stopped,
     },
 };
@@ -152,6 +152,8 @@ pub struct Partition {
     pub recopying: bool,
     /// When it last stood at the source's end, in milliseconds since the epoch, where that matters.
     pub current: Option<i64>,
+    /// The other direction's last copy that was passed over.
+    pub echo: Option<Echo>,
 }
 
 impl Partition {
@@ -176,7 +178,7 @@ impl Partition {
             mapped_begin,
             segments: self.map.segments.clone(),
             passed: told.map_or(seam.source_start, |checkpoint| checkpoint.source),
-            echo_end: 0,
+            echo_end: self.echo.map_or(0, |echo| echo.end),
             mapped_end: told.map_or(seam.target_end, |checkpoint| checkpoint.target),
         })
     }
@@ -378,6 +380,7 @@ impl State {
                 self.map_of(at, |partition| partition.map = Mapped::from(mapped));
             }
             Entry::Current { at, at_ms } => self.at(at).current = Some(at_ms),
+            Entry::Echo { at, echo } => self.at(at).echo = Some(echo),
             Entry::Stopped { at, stopped } => self.at(at).stopped = Some(stopped),
             Entry::Resumed { at } => self.at(at).stopped = None,
             Entry::Gap { at, gap } => self.map_of(at, |partition| partition.give_up(gap)),
@@ -398,6 +401,7 @@ impl State {
                 partition.runs.clear();
                 partition.target_runs.clear();
                 partition.epochs = Epochs::default();
+                partition.echo = None;
                 partition.seam = Some(seam);
                 partition.checkpoint = Some(checkpoint);
                 self.segments -= segments;
@@ -581,6 +585,7 @@ impl State {
                 recopies,
                 recopying,
                 current,
+                echo,
             } = partition;
             let gaps = gaps.iter().cloned();
             entries.extend(gaps.map(|gap| Entry::Gap { at, gap }));
@@ -607,6 +612,7 @@ impl State {
             }
             entries.extend(checkpoint.map(|checkpoint| Entry::Checkpoint { at, checkpoint }));
             entries.extend(current.map(|at_ms| Entry::Current { at, at_ms }));
+            entries.extend(echo.map(|echo| Entry::Echo { at, echo }));
             entries.extend(
                 stopped
                     .clone()

@@ -10,6 +10,7 @@ use super::{
     record::{Entry, Header, Owner, Record},
     state::State,
 };
+use crate::model::direction::Direction;
 use crate::{
     clock::{self, BootInstant},
     cluster::{self, End, ProducePart, Producer, ProducerIdentity, Target},
@@ -46,6 +47,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 pub struct Ledger {
     target: Target,
     migration: String,
+    direction: Direction,
     shard: u32,
     reader: Reader,
     generation: u64,
@@ -136,14 +138,16 @@ impl Ledger {
     ) -> Result<Self, LedgerLost> {
         let shard = u32::try_from(reader.at.partition).unwrap_or(0);
         let migration = header.migration.clone();
+        let direction = header.direction();
         let identity = target
-            .init_producer(&ledger_id(&migration, shard))
+            .init_producer(&ledger_id(&migration, direction, shard))
             .await
             .map_err(LedgerLost::Refused)?;
         let before = reader.state.claim.as_ref();
         let mut ledger = Self {
             target: target.clone(),
             migration,
+            direction,
             shard,
             generation: before.map_or(1, |claim| claim.generation + 1),
             run: random(),
@@ -199,6 +203,16 @@ impl Ledger {
     /// The migration's name.
     pub fn migration(&self) -> &str {
         &self.migration
+    }
+
+    /// Which way its records go.
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    /// Transactional id of the n-th data identity of the shard.
+    pub fn data_id(&self, number: u32) -> String {
+        super::data_id(&self.migration, self.direction, self.shard, number)
     }
 
     /// The generation of our claim.
@@ -434,7 +448,8 @@ impl Ledger {
             return Ok(());
         }
         self.last_kept_alive = Instant::now();
-        let own = (ledger_id(&self.migration, self.shard), self.identity);
+        let own_id = ledger_id(&self.migration, self.direction, self.shard);
+        let own = (own_id, self.identity);
         let at = self.reader.at.clone();
         for (id, identity) in [own, (data_id.to_owned(), data)] {
             self.reader.markers.clear();

@@ -81,6 +81,8 @@ impl Session {
                     .drain(..)
                     .map(|run| Entry::TargetRun { at, run }),
             );
+            let echo = partition.echoes.tell(checkpoint.source, partition.copied);
+            entries.extend(echo.map(|echo| Entry::Echo { at, echo }));
             entries.push(Entry::Checkpoint { at, checkpoint });
             partition.checkpoint = Some(checkpoint);
             told.push((index, checkpoint.source));

@@ -8,11 +8,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Done, Phase, Reason, Session, beyond, rewrite};
+use super::{Done, Phase, Reason, Session, beyond, hear, rewrite};
 use crate::{
     clock,
     cluster::{self, FetchAnswer, FetchPosition, FetchedPartition, Fetcher, Isolation, OffsetSpec},
-    engine::{budget::Held, ledger::record::Beyond},
+    engine::{budget::Held, lanes::Lane, ledger::record::Beyond, steps},
     wire::retry::{self, ReadVerdict},
 };
 
@@ -66,7 +66,7 @@ impl Session {
             return;
         }
         let now = Instant::now();
-        let mut wanted: HashMap<i32, (Vec<(usize, i64)>, bool)> = HashMap::new();
+        let mut wanted: HashMap<i32, (Vec<(usize, i64)>, Duration)> = HashMap::new();
         let mut leaderless = false;
         let mut gone = Vec::new();
         self.fetches.hold_partition.retain(|_, until| *until > now);
@@ -85,14 +85,22 @@ impl Session {
                 }
                 continue;
             };
-            let of_broker = wanted.entry(broker).or_default();
-            if partition.buffered >= ENOUGH {
-                of_broker.1 |= partition.blocked_since.is_none();
+            let (of_broker, wait) = wanted.entry(broker).or_insert((Vec::new(), LONG_POLL));
+            let (lane, looked) = (partition.their_lane.as_ref(), partition.looked);
+            let offset = partition.fetch_offset;
+            if partition.waits_to_hear {
+                *wait = SHORT_POLL;
+            } else if partition.buffered >= ENOUGH {
+                if partition.blocked_since.is_none() {
+                    *wait = SHORT_POLL;
+                }
+            } else if hear::asks_for(lane, looked, offset, now, 1).is_none() {
+                *wait = hear::LOOK_EVERY.min(*wait);
             } else if !partition.is_blocked(now)
                 && !self.fetches.hold_partition.contains_key(&index)
             {
                 // In the order of indices: `fetched` looks them up.
-                of_broker.0.push((index, partition.fetch_offset));
+                of_broker.push((index, offset));
             }
         }
         for index in gone {
@@ -107,14 +115,13 @@ impl Session {
             self.fetches.asked_leaders = Some(now);
             self.refresh(true);
         }
-        for (broker, (asked, some_full)) in wanted {
+        for (broker, (asked, wait)) in wanted {
             let held = self
                 .fetches
                 .hold
                 .get(&broker)
                 .is_some_and(|until| *until > now);
             if !asked.is_empty() && !held && self.fetches.busy.insert(broker) {
-                let wait = if some_full { SHORT_POLL } else { LONG_POLL };
                 self.fetch(broker, asked, wait);
             }
         }
@@ -125,17 +132,19 @@ impl Session {
         // A few partitions share an answer, so that a request to the target has several to carry.
         let sharing = i32::try_from(asked.len().clamp(1, SHARING)).unwrap_or(1);
         let each = (chunk / sharing).max(LEAST);
+        let now = Instant::now();
         let positions: Vec<FetchPosition> = asked
             .iter()
             .map(|&(index, offset)| {
                 let partition = &self.partitions[index];
+                let (lane, looked) = (partition.their_lane.as_ref(), partition.looked);
                 FetchPosition {
                     at: partition.name.clone(),
                     topic_id: partition.topic_id,
                     offset,
                     last_epoch: partition.last_epoch,
                     leader_epoch: -1,
-                    max_bytes: each,
+                    max_bytes: hear::asks_for(lane, looked, offset, now, each).unwrap_or(each),
                 }
             })
             .collect();
@@ -218,6 +227,9 @@ impl Session {
 
     fn take(&mut self, index: usize, fetched: FetchedPartition, held: &Arc<Held>) {
         if let Some((epoch, end)) = fetched.diverging {
+            if self.reads_copies_again(index) {
+                return;
+            }
             let text = format!(
                 "the source's log was cut off: leader epoch {epoch} ends at offset {end} there, and offsets up to {} had been read",
                 self.partitions[index].fetch_offset - 1
@@ -235,8 +247,12 @@ impl Session {
         if fetched.last_stable >= 0 {
             partition.last_stable = Some(fetched.last_stable);
         }
-        if fetched.records.is_empty() || self.draining.is_some() || self.stops_for_tombstones(index)
-        {
+        if fetched.records.is_empty() {
+            let looks = partition.their_lane.as_ref().is_some_and(Lane::is_at_work);
+            partition.looked = looks.then(|| (Instant::now(), partition.fetch_offset));
+            return;
+        }
+        if self.draining.is_some() || self.stops_for_tombstones(index) {
             return;
         }
         let partition = &mut self.partitions[index];
@@ -247,11 +263,20 @@ impl Session {
             fetched.records,
             fetched.aborted,
             held,
+            &self.judge,
             self.writer,
             &mut self.entries,
         );
         match taken {
-            Ok(taken) => self.dropped.add(taken),
+            Ok(taken) => {
+                let looks =
+                    taken.kept == 0 && partition.their_lane.as_ref().is_some_and(Lane::is_at_work);
+                partition.looked = looks.then(|| (Instant::now(), partition.fetch_offset));
+                self.dropped.add(taken.dropped);
+                if let Some(producer_id) = taken.unknown {
+                    self.ask_about(index, producer_id);
+                }
+            }
             Err(reason) => {
                 partition.beyond = beyond::batch(&served, partition.fetch_offset);
                 self.stop_partition(index, reason);
@@ -323,6 +348,9 @@ impl Session {
             self.goes_on_at(index, start);
             self.stop_partition(index, Reason { code: "K501", text });
         } else if end < wanted {
+            if self.reads_copies_again(index) {
+                return;
+            }
             let text = format!(
                 "the source's log ends at offset {end}, and everything below {wanted} had been read: it was cut off"
             );
@@ -342,6 +370,17 @@ impl Session {
                 self.stop_partition(index, Reason { code: "K502", text });
             }
         }
+    }
+
+    /// Copies of the other direction that were passed and are lost are no loss of ours: what stands there now is read.
+    fn reads_copies_again(&mut self, index: usize) -> bool {
+        let partition = &mut self.partitions[index];
+        if self.shared.other.is_none() || !partition.read_again() {
+            return false;
+        }
+        partition.their_lane.as_ref().inspect(|lane| lane.forget());
+        steps::reached("read-again");
+        true
     }
 
     fn goes_on_at(&mut self, index: usize, source: i64) {

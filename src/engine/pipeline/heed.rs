@@ -8,6 +8,7 @@ use crate::{
         ledger::record::{Answer, Entry, Limit, Request, Steer},
     },
     events::Event,
+    model::direction::Direction,
 };
 
 /// The shard whose ledger decides what all shards of a process share, and that tells.
@@ -20,6 +21,11 @@ impl Session {
             return;
         };
         let state = ledger.state();
+        // The forward direction's ledger is the one through which the engine is steered.
+        if self.shared.direction == Direction::Reverse {
+            self.paused = self.shared.steering.reason().is_some();
+            return;
+        }
         let is_paused = state.is_paused();
         let by = state.pause.as_ref().map(|last| last.request.by.clone());
         let limit = match state.throttle.as_ref().map(|last| &last.request.steer) {

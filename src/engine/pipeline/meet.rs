@@ -56,7 +56,14 @@ impl Session {
                     continue;
                 }
             };
-            match seam::begin(found, self.partitions[index].existing) {
+            let partition = &self.partitions[index];
+            let found = Seam {
+                source_start: partition
+                    .begin_at
+                    .map_or(found.source_start, |at| at.max(found.source_start)),
+                ..found
+            };
+            match seam::begin(found, partition.existing) {
                 Ok(seam) => self.begin_at_seam(index, seam),
                 Err(text) => self.stop_partition(index, Reason { code: "K520", text }),
             }

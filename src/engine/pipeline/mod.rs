@@ -9,8 +9,10 @@
 mod beyond;
 mod checkpoint;
 mod current;
+mod echo;
 mod fetch;
 mod filter;
+mod hear;
 mod heed;
 mod hold;
 mod meet;
@@ -41,7 +43,9 @@ use tokio::{
 use uuid::Uuid;
 
 use self::{
+    echo::Judge,
     fetch::Fetches,
+    hear::Hearing,
     hold::Holding,
     partition::{Partition, Phase},
     produce::Lines,
@@ -58,8 +62,10 @@ use super::{
     groups::desk::{Desk, KEEPER},
     held::Holds,
     identity::{Established, Fence},
+    lanes::Lanes,
     lease::Lease,
     ledger::{
+        read::LedgerError,
         record::{At, Entry, HeldStage, Limit, Request, Seam},
         state,
         write::{Ledger, LedgerLost},
@@ -67,6 +73,7 @@ use super::{
     manners::Signs,
     maps::Maps,
     metrics::{self, Numbers, Rates},
+    other::Other,
     recopy::NotEmptied,
     recover::{Position, Unclear},
     seam::Existing,
@@ -79,7 +86,10 @@ use crate::{
     cluster::{self, FetchAnswer, Fetcher, ProduceAnswer, Producer, Source, Target},
     error::Failure,
     events::{Event, Events},
-    model::names::{TopicName, TopicPartition},
+    model::{
+        direction::Direction,
+        names::{TopicName, TopicPartition},
+    },
 };
 
 /// How often time alone is a reason to look.
@@ -88,6 +98,14 @@ const TICK: Duration = Duration::from_millis(50);
 /// What all shards of a run share.
 #[derive(Clone)]
 pub struct Shared {
+    /// Which way records go.
+    pub direction: Direction,
+    /// The other direction, if it has a ledger: what it wrote to the cluster that is read is not copied back.
+    pub other: Option<Other>,
+    /// What we write, for the other direction in this process, if it runs.
+    pub our_lanes: Option<Lanes>,
+    /// What it writes.
+    pub their_lanes: Option<Lanes>,
     /// The cluster that is read.
     pub source: Source,
     /// The cluster that is written.
@@ -133,6 +151,8 @@ pub struct Assignment {
     pub tombstones_ms: Option<i64>,
     /// The end offset to reach for `--until caught-up`.
     pub wanted_end: Option<i64>,
+    /// The source offset to begin at, where it is not the first.
+    pub begin_at: Option<i64>,
     /// What is to become of records that it already holds.
     pub existing: Existing,
     /// Why it cannot be copied at all.
@@ -197,6 +217,10 @@ enum Done {
     Refreshed {
         source: bool,
     },
+    Heard {
+        of: Vec<(usize, i64)>,
+        read: Result<(), LedgerError>,
+    },
     MarkedAgain {
         number: u32,
         marked: Result<bool, cluster::Error>,
@@ -229,7 +253,8 @@ pub struct Session {
     appending: Option<Appending>,
     data_id: String,
     writer: Writer,
-    migration: String,
+    /// The migration's name and the direction: parts of transactional ids.
+    name_of_id: (String, Direction),
     /// Producer ids of every identity before this one.
     fenced_ids: HashMap<u32, i64>,
     retirees: Retirees,
@@ -253,6 +278,8 @@ pub struct Session {
     last_heartbeat: Option<Instant>,
     last_published: Option<Instant>,
     fetches: Fetches,
+    judge: Judge,
+    hearing: Hearing,
     lines: Lines,
     beside: Beside,
     count: metrics::Shard,
@@ -297,9 +324,10 @@ impl Session {
             .iter()
             .map(|(&number, identity)| (number, identity.producer_id))
             .collect();
-        let migration = ledger.migration().to_owned();
+        let name_of_id = (ledger.migration().to_owned(), ledger.direction());
         let shard = ledger.shard();
-        let data_id = super::ledger::data_id(ledger.migration(), shard, established.number);
+        let judge = Judge::new(shared.other.clone());
+        let data_id = ledger.data_id(established.number);
         Self {
             shared,
             shard,
@@ -313,7 +341,7 @@ impl Session {
                 producer_epoch: established.identity.producer_epoch,
                 mark: 1,
             },
-            migration,
+            name_of_id,
             fenced_ids,
             retirees,
             holding,
@@ -332,6 +360,8 @@ impl Session {
             last_heartbeat: None,
             last_published: None,
             fetches: Fetches::default(),
+            judge,
+            hearing: Hearing::default(),
             lines: Lines::default(),
             beside: Beside::default(),
             count: before,
@@ -448,6 +478,7 @@ impl Session {
         if let Some(ended) = self.settle_unsent() {
             return Some(ended);
         }
+        self.jump();
         self.ask();
         self.keep_out();
         self.tend_holds();
@@ -498,6 +529,7 @@ impl Session {
             Done::Emptied { index, seam } => self.emptied(index, seam),
             Done::Met { met } => self.met(met),
             Done::Ranged { index, range } => self.ranged(index, range),
+            Done::Heard { of, read } => self.heard(of, read),
             Done::MarkedAgain { number, marked } => self.marked_again(number, marked),
             Done::Settings { found } => self.settings_found(found),
             Done::Changed { to, outcomes } => self.changed(to, outcomes),

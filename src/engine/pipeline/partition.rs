@@ -9,14 +9,21 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{current::Current, repack::Origin, rewrite, warmth::Warmth};
+use super::{
+    current::Current,
+    echo::Echoes,
+    repack::Origin,
+    rewrite::{self, Writer},
+    warmth::Warmth,
+};
 use crate::{
     clock,
     engine::{
         budget::Held,
+        lanes::{Lane, Range},
         ledger::{
             epochs::Epochs,
-            record::{At, Beyond, Checkpoint, Run, Stopped},
+            record::{At, Beyond, Checkpoint, Echo, Run, Stopped},
         },
         recover::Position,
         seam::Existing,
@@ -47,10 +54,21 @@ pub struct Item {
     pub max_timestamp: i64,
     /// Leader epoch of the last source batch below `source_next`.
     pub leader_epoch: i32,
+    /// Leader epoch of its last source batch.
+    pub record_epoch: i32,
     /// It may be sent when the ledger has this flush.
     pub mark: u64,
+    /// Leader epoch of the target's leader that it was sent to last, -1 if unknown.
+    pub sent_epoch: i32,
     /// Keeps the memory of its fetch answer accounted for until it is dropped.
     pub _held: Arc<Held>,
+}
+
+impl Item {
+    /// The source offset behind its last record.
+    pub fn behind(&self) -> i64 {
+        self.origin.offset(self.count.saturating_sub(1)) + 1
+    }
 }
 
 /// What is known of a batch that was sent.
@@ -134,6 +152,18 @@ pub struct Partition {
     pub last_epoch: i32,
     /// Leader epochs under which it was read.
     pub epochs: Epochs,
+    /// What was passed of the other direction's copies.
+    pub echoes: Echoes,
+    /// What the ledger knew of that.
+    pub told_echo: Option<Echo>,
+    /// What the other direction writes to the partition that is read.
+    pub their_lane: Option<Lane>,
+    /// What we write.
+    pub our_lane: Option<Lane>,
+    /// Somebody unknown wrote what comes next: it waits until the other direction's ledger was read.
+    pub waits_to_hear: bool,
+    /// The last answer had nothing to copy, while the other direction was at work: since when, and what was asked for then.
+    pub looked: Option<(Instant, i64)>,
     /// The ledger may know later ones, of what was given up.
     pub epochs_differ: bool,
     /// The source's last stable offset, as last seen.
@@ -156,6 +186,8 @@ pub struct Partition {
     pub backlog_end: Option<i64>,
     /// When it last stood at the source's end, where tombstones may be missed.
     pub(super) current: Option<Current>,
+    /// The source offset to begin at at first contact, where it is not the first.
+    pub begin_at: Option<i64>,
     /// What is to become of records that the target holds at first contact.
     pub existing: Existing,
     /// Target offsets in front of ours that were there before, from and to.
@@ -195,6 +227,8 @@ pub struct Partition {
     pub source: i64,
     /// Leader epoch of the last source batch below.
     pub source_epoch: i32,
+    /// The source offset behind the last record that the target holds, and the leader epoch there.
+    pub copied: (i64, i32),
     /// The target offset behind our last record.
     pub target: i64,
     /// The last target run, told or to be told.
@@ -229,6 +263,12 @@ impl Partition {
             fetch_offset: 0,
             last_epoch: -1,
             epochs: Epochs::default(),
+            echoes: Echoes::default(),
+            told_echo: None,
+            their_lane: None,
+            our_lane: None,
+            waits_to_hear: false,
+            looked: None,
             epochs_differ: false,
             last_stable: None,
             origin: 0,
@@ -240,6 +280,7 @@ impl Partition {
             takes_old: false,
             backlog_end: None,
             current: None,
+            begin_at: None,
             existing: Existing::Undecided,
             kept: None,
             next_sequence: 0,
@@ -258,6 +299,7 @@ impl Partition {
             acknowledged: 0,
             source: 0,
             source_epoch: -1,
+            copied: (0, -1),
             target: 0,
             target_run: None,
             new_target_runs: Vec::new(),
@@ -278,6 +320,14 @@ impl Partition {
         self.source_epoch = position.source_epoch;
         self.last_epoch = position.source_epoch;
         self.epochs_differ |= self.epochs.cut_off(position.source);
+        self.echoes.back_to(position.source);
+        // What was passed behind the last record that was copied need not be there any more.
+        self.copied = self
+            .told_echo
+            .filter(|echo| echo.end == position.source)
+            .map_or((position.source, position.source_epoch), |echo| {
+                (echo.copied_to, echo.copied_epoch)
+            });
         self.target = position.target;
         self.next_sequence = sequence;
         self.acknowledged = sequence;
@@ -336,7 +386,48 @@ impl Partition {
                 .or(self.in_flight.back().map(|(item, _)| item))
                 .map_or(self.source_epoch, |item| item.leader_epoch);
             self.epochs_differ |= self.epochs.cut_off(self.fetch_offset);
+            self.echoes.back_to(self.fetch_offset);
         }
+    }
+
+    /// Jumps over what the other direction was told stands there.
+    pub fn jump(&mut self, range: Range) {
+        self.echoes.jumped(range, self.fetch_offset);
+        self.last_epoch = range.leader_epoch;
+        self.skip_to(range.to);
+    }
+
+    /// The source offset behind the last record that was taken in to be copied, and its leader epoch.
+    pub fn copied_to(&self) -> (i64, i32) {
+        let last = self
+            .queue
+            .back()
+            .or(self.in_flight.back().map(|(item, _)| item));
+        last.map_or(self.copied, |item| (item.behind(), item.record_epoch))
+    }
+
+    /// The source lost something of what was read: what lies behind the last record taken in is read again, whatever it is now; whether that one
+    /// is still there, the next fetch says. `false` if this was tried, or nothing lies behind it.
+    pub fn read_again(&mut self) -> bool {
+        let (offset, epoch) = self.copied_to();
+        if offset >= self.fetch_offset {
+            return false;
+        }
+        let waiting = self
+            .queue
+            .back_mut()
+            .or(self.in_flight.back_mut().map(|(item, _)| item));
+        if let Some(last) = waiting {
+            last.source_next = offset;
+            last.leader_epoch = epoch;
+        } else {
+            self.source = offset;
+            self.source_epoch = epoch;
+        }
+        self.fetch_offset = offset;
+        self.last_epoch = epoch;
+        self.echoes.back_to(offset);
+        true
     }
 
     /// Batches at the front of the queue that were sent before.
@@ -397,9 +488,13 @@ impl Partition {
                     .is_some_and(|next| !warmth.is_warm(next.max_timestamp, now_ms)))
     }
 
-    /// Hands out the next batch for sending.
-    pub fn take_next(&mut self) -> Option<Stamped> {
-        let item = self.queue.pop_front()?;
+    /// Hands out the next batch for sending, to the leader of this epoch.
+    pub fn take_next(&mut self, leader_epoch: i32) -> Option<Stamped> {
+        let mut item = self.queue.pop_front()?;
+        item.sent_epoch = leader_epoch;
+        if let Some(lane) = &self.our_lane {
+            lane.sent();
+        }
         self.blocked_since = None;
         self.highest_sent = self.highest_sent.max(item.sequence + u64::from(item.count));
         let batch = item.batch.clone();
@@ -440,7 +535,8 @@ impl Partition {
     }
 
     /// Moves acknowledged batches out, in order. Answers records and bytes.
-    pub fn acknowledge(&mut self, identity: u32) -> (u64, u64) {
+    pub fn acknowledge(&mut self, writer: Writer) -> (u64, u64) {
+        let identity = writer.number;
         let (mut records, mut bytes) = (0, 0);
         while let Some((item, Fate::Appended(offset))) = self.in_flight.front() {
             let offset = *offset;
@@ -461,6 +557,19 @@ impl Partition {
             self.source = item.source_next;
             self.source_epoch = item.leader_epoch;
             self.target = offset + i64::from(item.count);
+            self.copied = (item.behind(), item.record_epoch);
+            if let Some(lane) = &self.our_lane
+                && item.sent_epoch >= 0
+            {
+                lane.acknowledged(Range {
+                    from: offset,
+                    to: self.target,
+                    leader_epoch: item.sent_epoch,
+                    producer_id: writer.producer_id,
+                    epoch: writer.producer_epoch,
+                    next_sequence: rewrite::wire_sequence(self.acknowledged),
+                });
+            }
             self.last_acknowledged = item.max_timestamp;
             self.remembered = true;
             self.tries = 0;
@@ -608,6 +717,7 @@ impl Partition {
         self.fetch_offset = self.source;
         self.last_epoch = self.source_epoch;
         self.epochs_differ |= self.epochs.cut_off(self.source);
+        self.echoes.back_to(self.source);
         self.run = None;
     }
 

@@ -202,10 +202,14 @@ impl Session {
         let mut sent = Vec::with_capacity(indices.len());
         for index in indices {
             let partition = &mut self.partitions[index];
+            let leader = self.shared.target.cached_leader(&partition.name);
+            let epoch = leader
+                .filter(|(leader, _)| *leader == broker)
+                .map_or(-1, |(_, epoch)| epoch);
             let Some(sequence) = partition.queue.front().map(|item| item.sequence) else {
                 continue;
             };
-            if let Some(batch) = partition.take_next() {
+            if let Some(batch) = partition.take_next(epoch) {
                 let at = partition.name.clone();
                 parts.push(ProducePart { at, batch });
                 sent.push((index, sequence));
@@ -326,7 +330,7 @@ impl Session {
     fn settle(&mut self, index: usize) -> Option<Ended> {
         let now_ms = clock::unix_millis();
         let partition = &mut self.partitions[index];
-        let (records, bytes) = partition.acknowledge(self.writer.number);
+        let (records, bytes) = partition.acknowledge(self.writer);
         self.count.records += records;
         self.count.bytes += bytes;
         let first = partition.in_flight.front().map(|(item, _)| Beyond {

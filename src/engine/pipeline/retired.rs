@@ -103,7 +103,7 @@ impl Session {
         };
         self.retirees.is_marking = true;
         let target = self.shared.target.clone();
-        let id = data_id(&self.migration, self.shard, number);
+        let id = data_id(&self.name_of_id.0, self.name_of_id.1, self.shard, number);
         self.beside.push(Box::pin(async move {
             let marked = mark_again(&target, &id, producer_id, &names).await;
             Done::MarkedAgain { number, marked }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    echo::{Judge, Whose},
     filter::{Transactions, Verdict},
     partition::{Item, Partition, Reason},
     repack::{Origin, Repacked, Unfit, Wanted, repack},
@@ -45,6 +46,8 @@ pub struct Dropped {
     pub aborted: u64,
     /// Batches without records.
     pub empty: u64,
+    /// Batches that the other direction had copied.
+    pub echoes: u64,
     /// Batches whose records went into the batch before: copied, though not as they were.
     pub merged: u64,
 }
@@ -55,6 +58,7 @@ impl Dropped {
         self.control += more.control;
         self.aborted += more.aborted;
         self.empty += more.empty;
+        self.echoes += more.echoes;
         self.merged += more.merged;
     }
 }
@@ -64,6 +68,17 @@ struct Kept {
     batch: Batch,
     next: i64,
     epoch: i32,
+}
+
+/// What came of an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// What was not copied as it was.
+    pub dropped: Dropped,
+    /// Batches that are copied.
+    pub kept: usize,
+    /// Of what comes next nobody knows yet whether this producer is the other direction. It was not taken in.
+    pub unknown: Option<i64>,
 }
 
 /// Where what is taken in goes, besides the partition.
@@ -81,18 +96,37 @@ pub fn take_in(
     records: bytes::Bytes,
     aborted: Vec<(i64, i64)>,
     held: &Arc<Held>,
+    judge: &Judge,
     writer: Writer,
     entries: &mut Vec<Entry>,
-) -> Result<Dropped, Reason> {
+) -> Result<Taken, Reason> {
     let mut dropped = Dropped::default();
     let mut kept = Vec::new();
-    let sorted = sort(partition, records, aborted, &mut kept, &mut dropped);
+    let sorted = sort(partition, records, aborted, judge, &mut kept, &mut dropped);
     let mut sink = Sink {
         held,
         writer,
         entries,
     };
-    let mut rest = &kept[..];
+    let pushed = push_all(partition, &kept, &mut sink, &mut dropped);
+    // What was passed behind a batch that could not be taken in is passed again.
+    partition.echoes.back_to(partition.fetch_offset);
+    pushed?;
+    sorted.map(|unknown| Taken {
+        dropped,
+        kept: kept.len(),
+        unknown,
+    })
+}
+
+/// Takes in what is copied, in order.
+fn push_all(
+    partition: &mut Partition,
+    kept: &[Kept],
+    sink: &mut Sink<'_>,
+    dropped: &mut Dropped,
+) -> Result<(), Reason> {
+    let mut rest = kept;
     while !rest.is_empty() {
         let together = if rest[0].batch.header.base_offset < partition.apart_until {
             1
@@ -100,17 +134,17 @@ pub fn take_in(
             mergeable(rest, partition.largest)
         };
         let (group, behind) = rest.split_at(together);
-        if group.len() == 1 || push(partition, group, &mut sink).is_err() {
+        if group.len() == 1 || push(partition, group, sink).is_err() {
             // Whatever is wrong with one of them is that one's alone.
             for one in group {
-                push(partition, std::slice::from_ref(one), &mut sink)?;
+                push(partition, std::slice::from_ref(one), sink)?;
             }
         } else {
             dropped.merged += group.len() as u64 - 1;
         }
         rest = behind;
     }
-    sorted.map(|()| dropped)
+    Ok(())
 }
 
 /// How many batches at the front become one: a broker's work for a batch is the same whatever its size, and much more than ours to
@@ -151,9 +185,10 @@ fn sort(
     partition: &mut Partition,
     records: bytes::Bytes,
     aborted: Vec<(i64, i64)>,
+    judge: &Judge,
     kept: &mut Vec<Kept>,
     dropped: &mut Dropped,
-) -> Result<(), Reason> {
+) -> Result<Option<i64>, Reason> {
     let mut transactions = Transactions::new(aborted);
     let wanted = partition.fetch_offset;
     let mut at = wanted;
@@ -167,17 +202,29 @@ fn sort(
             continue;
         }
         let (next, epoch) = (header.next_offset(), header.leader_epoch);
-        at = next;
         match verdict {
             Verdict::Keep => {
-                has_known_codec(header)?;
-                kept.push(Kept { batch, next, epoch });
-                continue;
+                let before = partition.echoes.last();
+                match judge.whose(&partition.name, header, before) {
+                    Whose::Native => {
+                        at = next;
+                        has_known_codec(header)?;
+                        kept.push(Kept { batch, next, epoch });
+                        continue;
+                    }
+                    Whose::Echo(echo) => {
+                        partition.echoes.passed(echo, header.base_offset);
+                        dropped.echoes += 1;
+                    }
+                    Whose::Unknown => return Ok(Some(header.producer_id)),
+                    Whose::Neither(reason) => return Err(reason),
+                }
             }
             Verdict::Control => dropped.control += 1,
             Verdict::Aborted => dropped.aborted += 1,
             Verdict::Empty => dropped.empty += 1,
         }
+        at = next;
         // What goes on is checked by the target, or where it is repacked; what ends here, here.
         batch
             .verify()
@@ -189,7 +236,7 @@ fn sort(
             partition.skip_to(next);
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Takes in neighbouring batches: one as it is, where it can travel so.
@@ -236,7 +283,14 @@ fn push(partition: &mut Partition, kept: &[Kept], sink: &mut Sink<'_>) -> Result
             new.next_offset()
         };
         let merged = kept.len() > 1;
-        enqueue(partition, new, merged, (next, last.epoch), sink);
+        let record_epoch = last.batch.header.leader_epoch;
+        enqueue(
+            partition,
+            new,
+            merged,
+            (next, last.epoch, record_epoch),
+            sink,
+        );
     }
     Ok(())
 }
@@ -246,7 +300,7 @@ fn enqueue(
     partition: &mut Partition,
     new: Repacked,
     merged: bool,
-    (source_next, leader_epoch): (i64, i32),
+    (source_next, leader_epoch, record_epoch): (i64, i32, i32),
     sink: &mut Sink<'_>,
 ) {
     let identity = sink.writer.number;
@@ -287,6 +341,8 @@ fn enqueue(
         max_timestamp: new.max_timestamp,
         leader_epoch,
         mark,
+        record_epoch,
+        sent_epoch: -1,
         _held: sink.held.clone(),
     });
 }

@@ -34,6 +34,9 @@ impl Session {
                 let runs = partition.new_target_runs.drain(..);
                 self.entries
                     .extend(runs.map(|run| Entry::TargetRun { at, run }));
+                let echo = partition.echoes.tell(checkpoint.source, partition.copied);
+                self.entries
+                    .extend(echo.map(|echo| Entry::Echo { at, echo }));
                 self.entries.push(Entry::Checkpoint { at, checkpoint });
                 partition.checkpoint = Some(checkpoint);
             }
@@ -44,6 +47,10 @@ impl Session {
                 recopies: partition.recopies,
                 kept: partition.kept,
             };
+            let mut choices = ways::choices(&partition.name, &stopped, before);
+            if self.shared.other.is_some() {
+                ways::without_recopy(&mut choices);
+            }
             self.shared.events.send(Event::PartitionStopped {
                 topic: partition.name.topic.to_string(),
                 partition: partition.name.partition,
@@ -52,7 +59,7 @@ impl Session {
                 source_offset: stopped.source,
                 goes_on_at: stopped.beyond.map(|beyond| beyond.source),
                 since_ms: stopped.since_ms,
-                choices: ways::choices(&partition.name, &stopped, before),
+                choices,
             });
             self.entries.push(Entry::Stopped {
                 at: partition.at,

@@ -7,10 +7,14 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-use super::{Assignment, Done, Partition, Phase, Reason, Session, current::Current, still_there};
+use super::{
+    Assignment, Done, Partition, Phase, Reason, Session, current::Current, echo::Echoes,
+    still_there,
+};
 use crate::{
     clock,
     engine::{
+        lanes::Lanes,
         ledger::{
             record::{At, Entry, Seam},
             state,
@@ -65,6 +69,10 @@ impl Session {
             partition.codec = assignment.takes.codec;
             partition.largest = assignment.takes.largest.unwrap_or(usize::MAX);
             partition.existing = assignment.existing;
+            partition.begin_at = assignment.begin_at;
+            let lane = |lanes: &Option<Lanes>| Some(lanes.as_ref()?.lane(&assignment.name));
+            partition.our_lane = lane(&self.shared.our_lanes);
+            partition.their_lane = lane(&self.shared.their_lanes);
             partition.too_old_ms = assignment.takes.too_old_ms;
             self.index.insert(assignment.name.clone(), index);
             let known = self.known.remove(&at);
@@ -93,6 +101,8 @@ impl Session {
                 let recopies = known.recopies.iter().map(|recopy| recopy.from);
                 partition.recopies = known.recopies.len();
                 partition.epochs = known.epochs.clone();
+                partition.echoes = Echoes::new(known.echo);
+                partition.told_echo = known.echo;
                 partition.decided = gaps.chain(recopies).collect();
             }
             partition.stopped_before = known.as_ref().and_then(|known| known.stopped.clone());

@@ -10,6 +10,7 @@ use tokio::{
 use super::{
     Batches, Closely, EngineState, OpenTransaction, Said, Status, positions, steered, sums,
 };
+use crate::model::direction::Direction;
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
     engine::{
@@ -53,7 +54,7 @@ pub async fn look_closely(
     source: &Source,
     target: &Target,
 ) -> Result<(Status, Closely), Failure> {
-    let ledger: TopicName = ledger::topic(&settings.migration).into();
+    let ledger: TopicName = ledger::topic(&settings.migration, Direction::Forward).into();
     let (here, shards) = tokio::join!(source.topics(None), shards(target, &ledger));
     let here = here.map_err(|error| error.failure())?;
     let readers = open(target, &ledger, shards?).await?;
@@ -62,7 +63,7 @@ pub async fn look_closely(
         migration: settings.migration.clone(),
         source_cluster: source.id().to_owned(),
         target_cluster: target.id().to_owned(),
-        direction: "forward".to_owned(),
+        direction: Direction::Forward.word().to_owned(),
         shards: settings.shards,
         after_loss: false,
     };
@@ -130,7 +131,7 @@ pub async fn look_closely(
 
 /// What the ledger says of partitions in scope, without looking at either cluster's records.
 pub async fn said(settings: &Settings, target: &Target) -> Result<Said, Failure> {
-    let ledger: TopicName = ledger::topic(&settings.migration).into();
+    let ledger: TopicName = ledger::topic(&settings.migration, Direction::Forward).into();
     let shards = shards(target, &ledger).await?;
     let readers = open(target, &ledger, shards).await?;
     let states: Vec<State> = readers.into_iter().map(|reader| reader.state).collect();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::look::{open, shards};
+use crate::model::direction::Direction;
 use crate::{cluster::Cluster, engine::ledger, error::Failure, model::names::TopicName};
 
 const PREFIX: &str = "kafka-migrate.";
@@ -30,11 +31,11 @@ pub async fn others(
         .topics(None)
         .await
         .map_err(|error| error.failure())?;
-    let own = ledger::topic(ours);
+    let own = [Direction::Forward, Direction::Reverse].map(|way| ledger::topic(ours, way));
     let ledgers = all.iter().map(|topic| &topic.name).filter(|name| {
         let inner = name.strip_prefix(PREFIX);
         inner.is_some_and(|rest| rest.ends_with(".forward") || rest.ends_with(".reverse"))
-            && ***name != *own
+            && !own.iter().any(|own| own == &***name)
     });
     let mut found = Vec::new();
     for name in ledgers {

@@ -160,6 +160,28 @@ pub async fn prepare(
     Ok(all)
 }
 
+/// Learns of topics what [`prepare`] learns, and makes or changes nothing: what is not there is refused.
+pub async fn see(
+    source: &Source,
+    target: &Target,
+    topics: &[TopicInfo],
+) -> Result<Vec<Prepared>, Failure> {
+    let mut all: Vec<Prepared> = topics.iter().map(Prepared::new).collect();
+    if all.is_empty() {
+        return Ok(all);
+    }
+    look(target, &mut all).await?;
+    for prepared in &mut all {
+        if !prepared.is_seen() && prepared.refused.is_none() {
+            let reason = format!("topic {} is not there to be written to", prepared.name);
+            prepared.refuse("K561", reason);
+        }
+    }
+    ask_settings(target, &mut all).await?;
+    ask_tombstones(source, &mut all).await?;
+    Ok(all)
+}
+
 /// Asks once what the target has.
 async fn look(target: &Target, all: &mut [Prepared]) -> Result<(), Failure> {
     let names: Vec<TopicName> = all.iter().map(|prepared| prepared.name.clone()).collect();

@@ -2,9 +2,11 @@
 
 mod asked;
 mod decide;
+mod two_way;
 
 pub use asked::{Asked, Malformed};
 pub use decide::{Decision, Decisions, decide, renew, still_holds};
+pub use two_way::{check_two_way, of_each, without_recopy};
 
 use super::ledger::record::{Gap, Stopped};
 use crate::{events::Choice, model::names::TopicPartition};
@@ -119,6 +121,13 @@ pub fn of(code: &str) -> Ways {
             false,
             false,
             "start again: a topic that is gone on the target is made then",
+        ),
+        // Whose it is cannot be known.
+        560 => ways(true, false, ""),
+        561 => ways(
+            false,
+            false,
+            "make the topic again on the source, or leave it out with `scope.exclude_topics`",
         ),
         _ => ways(false, false, "remove what the reason names"),
     }

@@ -7,6 +7,7 @@ use kafka_migrate::engine::ledger::{
     record::{Checkpoint, Entry, Record as LedgerRecord, Run},
     state::State,
 };
+use kafka_migrate::model::direction::Direction;
 
 use crate::support::{
     codecs::{self, Batch, Envelope, Record},
@@ -80,7 +81,7 @@ fn now() -> i64 {
 
 /// The state of shard 0 of a migration's ledger.
 fn ledger_of(target: &Kafka, migration: &str) -> (State, LedgerRecord) {
-    let topic = ledger::topic(migration);
+    let topic = ledger::topic(migration, Direction::Forward);
     let mut state = State::default();
     let mut last = None;
     for record in read::partition(target, &topic, 0, View::Uncommitted) {
@@ -112,7 +113,10 @@ fn a_producer_id_without_another_epoch_is_followed_by_a_fresh_one() {
     let target = Kafka::spec("worn-target").start();
     let topic = unique("worn");
     source.create_topic(&topic, 1, &[]);
-    let (ledger_id, first_id) = (ledger::ledger_id(&topic, 0), ledger::data_id(&topic, 0, 0));
+    let (ledger_id, first_id) = (
+        ledger::ledger_id(&topic, Direction::Forward, 0),
+        ledger::data_id(&topic, Direction::Forward, 0, 0),
+    );
     // The first start takes the last epoch of both; whoever bumps after it is given other producer ids.
     let ledger_producer = wear_out(&target, &ledger_id, LAST_EPOCH - 1);
     let first_producer = wear_out(&target, &first_id, LAST_EPOCH - 1);
@@ -131,7 +135,7 @@ fn a_producer_id_without_another_epoch_is_followed_by_a_fresh_one() {
         (first_producer, LAST_EPOCH),
         "the test did not bring it to its last epoch"
     );
-    let of_ledger = batches(&target, &ledger::topic(&topic));
+    let of_ledger = batches(&target, &ledger::topic(&topic, Direction::Forward));
     let last = of_ledger.last().expect("a ledger has records");
     assert_eq!(
         (last.producer_id, last.producer_epoch),
@@ -147,7 +151,7 @@ fn a_producer_id_without_another_epoch_is_followed_by_a_fresh_one() {
     });
     loader.stop();
     tool.kill();
-    let of_ledger = batches(&target, &ledger::topic(&topic));
+    let of_ledger = batches(&target, &ledger::topic(&topic, Direction::Forward));
     assert_ne!(
         of_ledger.last().map(|batch| batch.producer_id),
         Some(ledger_producer)
@@ -211,7 +215,13 @@ fn sequences_begin_anew_behind_the_last_also_where_the_run_is_killed_there() {
         value: Some(said.encode()),
         headers: Vec::new(),
     };
-    super::holes::write(target, &ledger::topic(&topic), 0, 0, &[record]);
+    super::holes::write(
+        target,
+        &ledger::topic(&topic, Direction::Forward),
+        0,
+        0,
+        &[record],
+    );
     // The seal is forgotten too.
     wait::elapse(super::cold::EXPIRY + Duration::from_secs(2));
 

@@ -21,6 +21,7 @@ fn told(settings: &Settings, until: Until) -> engine::Settings {
         scope: settings.scope.clone(),
         keep: settings.keep.clone(),
         groups: engine::groups::Wanted::default(),
+        two_way: settings.two_way,
         shards: settings.shards,
         pace: settings.pace,
         memory: settings.memory,

@@ -141,7 +141,14 @@ fn following(last: Option<&Event>) -> Option<Event> {
             }),
             ..Progress::default()
         }),
-        Some(Event::Progress(_)) => Event::CaughtUp { records: 3 },
+        Some(Event::Progress(_)) => Event::WayBack(Progress {
+            throttled_by: Some(text()),
+            slowest: Some((text(), 2)),
+            records_per_second: 0.5,
+            bytes_per_second: 0.5,
+            ..Progress::default()
+        }),
+        Some(Event::WayBack(_)) => Event::CaughtUp { records: 3 },
         Some(Event::CaughtUp { .. }) => Event::Draining { in_flight: 1 },
         Some(Event::Draining { .. }) => Event::Stopped {
             sealed: true,

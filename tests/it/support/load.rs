@@ -38,6 +38,8 @@ pub struct Load {
     age: Duration,
     /// Header names that are not UTF-8 too; not for compacted topics, whose cleaner rewrites names through strings.
     raw_headers: bool,
+    /// What every key begins with, or every value where there is no key.
+    mark: &'static str,
 }
 
 impl Load {
@@ -52,6 +54,7 @@ impl Load {
             filling: 100,
             age: Duration::ZERO,
             raw_headers: true,
+            mark: "",
         }
     }
 
@@ -66,6 +69,13 @@ impl Load {
     #[must_use]
     pub fn age(mut self, age: Duration) -> Self {
         self.age = age;
+        self
+    }
+
+    /// What every key begins with, or every value where there is no key: who wrote it.
+    #[must_use]
+    pub fn marked(mut self, mark: &'static str) -> Self {
+        self.mark = mark;
         self
     }
 
@@ -220,12 +230,16 @@ impl Writer {
         let (topic, partitions) = self.load.topics[run % self.load.topics.len()].clone();
         let partition = i32::try_from(self.dice.bits() % partitions.unsigned_abs() as u64)
             .expect("few partitions");
-        let key = format!("key-{}", counter % 1000);
+        let key = format!("{}key-{}", self.load.mark, counter % 1000);
         // The filling is random hexadecimal digits, so that codecs have something to do and cannot do too much.
         let filling: String = (0..self.load.filling.div_ceil(16))
             .map(|_| format!("{:016x}", self.dice.bits()))
             .collect();
-        let value = format!("{partition}/{counter}/{}", &filling[..self.load.filling]);
+        let value = format!(
+            "{}{partition}/{counter}/{}",
+            self.load.mark,
+            &filling[..self.load.filling]
+        );
         let headers = OwnedHeaders::new()
             .insert(Header {
                 key: "trace",
@@ -311,7 +325,7 @@ impl Writer {
             .map(|index| Record {
                 offset: 0,
                 timestamp: timestamp + i64::from(index),
-                key: Some(format!("raw-{counter}-{index}").into_bytes()),
+                key: Some(format!("{}raw-{counter}-{index}", self.load.mark).into_bytes()),
                 value: Some(format!("{partition}/raw-{counter}-{index}").into_bytes()),
                 headers: vec![
                     (b"\xff\xfe not utf-8".to_vec(), Some(vec![index, 0, 0xff])),
@@ -341,6 +355,18 @@ impl Writer {
 
 /// Writes transactions to partition 0 of a topic, every second one aborted, of that many records each.
 pub fn write_transactions(kafka: &Kafka, topic: &str, transactions: usize, records_each: usize) {
+    write_marked_transactions(kafka, topic, "", transactions, records_each);
+}
+
+/// The same, with keys that begin with a mark.
+pub fn write_marked_transactions(
+    kafka: &Kafka,
+    topic: &str,
+    mark: &str,
+    transactions: usize,
+    records_each: usize,
+) {
+    let key = format!("{mark}transaction");
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", kafka.bootstrap().join(","))
         .set("transactional.id", format!("load-{topic}"))
@@ -355,10 +381,7 @@ pub fn write_transactions(kafka: &Kafka, topic: &str, transactions: usize, recor
         producer.begin_transaction().expect("a transaction begins");
         for record in 0..records_each {
             let value = format!("0/transaction-{transaction}-{record}");
-            let record = BaseRecord::to(topic)
-                .partition(0)
-                .key("transaction")
-                .payload(&value);
+            let record = BaseRecord::to(topic).partition(0).key(&key).payload(&value);
             producer
                 .send(record)
                 .map_err(|(error, _)| error)

@@ -10,6 +10,13 @@ const WARMTH: Warmth = Warmth::window(Duration::from_secs(10));
 const OK: fn(i64) -> Fate = Fate::Appended;
 
 /// A copying partition with so many batches of one record taken in, and all flushes recorded.
+const WRITER: Writer = Writer {
+    number: 7,
+    producer_id: 70,
+    producer_epoch: 3,
+    mark: 1,
+};
+
 fn partition(timestamps: &[i64]) -> Partition {
     let at = At {
         topic: 0,
@@ -32,6 +39,8 @@ fn partition(timestamps: &[i64]) -> Partition {
         };
         let sequence = u64::try_from(sequence).expect("not negative");
         partition.push(Item {
+            record_epoch: 0,
+            sent_epoch: -1,
             batch: batch_of_one(&[sequence as u8], max_timestamp, stamp),
             sequence,
             count: 1,
@@ -52,7 +61,7 @@ fn send(partition: &mut Partition) -> usize {
     let mut sent = 0;
     while partition.may_send(Instant::now(), NOW, WARMTH, 0) {
         partition.hold_until = None;
-        partition.take_next().expect("it may be sent");
+        partition.take_next(-1).expect("it may be sent");
         sent += 1;
     }
     sent
@@ -60,7 +69,7 @@ fn send(partition: &mut Partition) -> usize {
 
 fn answer(partition: &mut Partition, sequence: u64, fate: Fate) -> Settled {
     partition.answered(sequence, fate);
-    partition.acknowledge(7);
+    partition.acknowledge(WRITER);
     partition.settle(NOW, WARMTH)
 }
 
@@ -221,7 +230,7 @@ fn only_what_was_never_sent_is_given_up() {
     let mut partition = partition(&[WARM; 4]);
     send(&mut partition);
     answer(&mut partition, 0, OK(500));
-    partition.take_next().expect("the second");
+    partition.take_next(-1).expect("the second");
     answer(&mut partition, 1, Fate::Unknown);
     partition.drop_unsent();
     let sequences: Vec<u64> = partition.queue.iter().map(|item| item.sequence).collect();
@@ -245,7 +254,7 @@ fn offsets_that_hold_nothing_are_passed_with_the_batch_before_them() {
 fn target_runs_are_told_where_others_wrote_in_between() {
     let mut partition = partition(&[WARM; 3]);
     for (sequence, offset) in [(0, 500), (1, 501), (2, 510)] {
-        partition.take_next().expect("one more");
+        partition.take_next(-1).expect("one more");
         answer(&mut partition, sequence, OK(offset));
     }
     let runs: Vec<_> = partition

@@ -51,7 +51,17 @@ fn take(partition: &mut Partition, batches: &[Batch], entries: &mut Vec<Entry>) 
         .flat_map(|batch| batch.bytes.to_vec())
         .collect();
     let held = Arc::new(Held::nothing());
-    take_in(partition, bytes.into(), Vec::new(), &held, WRITER, entries).expect("it can travel")
+    let judge = Judge::default();
+    let taken = take_in(
+        partition,
+        bytes.into(),
+        Vec::new(),
+        &held,
+        &judge,
+        WRITER,
+        entries,
+    );
+    taken.expect("it can travel").dropped
 }
 
 /// One batch after the other, with holes between records, some compressed, some stamped by a broker, some without records.
@@ -231,7 +241,7 @@ fn refused(code: i16, records: usize) -> (Partition, Vec<Record>, Vec<Entry>) {
     let mut partition = partition(0, 0);
     let mut entries = Vec::new();
     take(&mut partition, &batches, &mut entries);
-    partition.take_next().expect("something waits");
+    partition.take_next(-1).expect("something waits");
     partition.answered(0, Fate::Forbidden(code, None));
     (partition, records, entries)
 }
@@ -319,7 +329,7 @@ fn under_which_leader_epoch_it_was_read_is_told_and_taken_back_where_it_is_given
     take(&mut partition, &[], &mut entries);
     assert_eq!(entries.len(), before);
     // The source lost what was read last and not copied.
-    partition.take_next().expect("something waits");
+    partition.take_next(-1).expect("something waits");
     partition.drop_unsent();
     take(&mut partition, &batches([4, 4, 4])[1..], &mut entries);
     assert_eq!(partition.epochs, [(4, 0)].into_iter().collect());
@@ -340,7 +350,7 @@ fn a_refused_batch_of_several_is_fetched_again_to_go_one_by_one() {
         let mut partition = partition(0, 0);
         take(&mut partition, &batches[..6], &mut entries);
         assert_eq!(partition.queue.len(), 1, "they are merged");
-        partition.take_next().expect("something waits");
+        partition.take_next(-1).expect("something waits");
         partition.dirty = dirty;
         partition.answered(0, Fate::Forbidden(87, None));
         let settled = partition.settle(1_000, WARMTH);
@@ -356,7 +366,7 @@ fn a_refused_batch_of_several_is_fetched_again_to_go_one_by_one() {
     let firsts: Vec<u64> = partition.queue.iter().map(|item| item.sequence).collect();
     assert_eq!(firsts, [0, 10, 20, 30, 40, 50, 60], "behind them as before");
     assert_eq!(waiting(&partition, &entries), naive(&batches, 0));
-    partition.take_next().expect("something waits");
+    partition.take_next(-1).expect("something waits");
     partition.answered(0, Fate::Forbidden(87, None));
     let settled = partition.settle(1_000, WARMTH);
     assert_eq!(settled, Settled::Forbidden(87, None), "that one alone");

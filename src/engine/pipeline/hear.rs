@@ -1,0 +1,121 @@
+//! What the other direction does to the partitions that are read: its ledger is asked who a stranger is, and what it has written is jumped over.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{Done, Phase, Session};
+use crate::engine::{lanes::Lane, ledger::read::LedgerError, steps};
+
+/// Pause before a ledger that could not be read is read again.
+const PAUSE: Duration = Duration::from_millis(500);
+/// While the other direction writes to a partition, and nobody else does, it is looked at so often.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How much is asked for at such a look, in bytes: what is there is most likely a copy whose acknowledgement is on its way.
+pub(super) const LOOK_BYTES: i32 = 4 << 10;
+
+/// Strangers that are asked about.
+#[derive(Default)]
+pub(super) struct Hearing {
+    waiting: Vec<(usize, i64)>,
+    is_reading: bool,
+}
+
+impl Session {
+    /// Asks who wrote what comes next in a partition. It waits until the ledger was read from now on.
+    pub(super) fn ask_about(&mut self, index: usize, producer_id: i64) {
+        self.partitions[index].waits_to_hear = true;
+        self.hearing.waiting.push((index, producer_id));
+        self.read_other(Duration::ZERO);
+    }
+
+    /// One reading answers everything that was asked before it began.
+    fn read_other(&mut self, pause: Duration) {
+        let Some(other) = self.judge.other().cloned() else {
+            return;
+        };
+        if self.hearing.is_reading || self.hearing.waiting.is_empty() {
+            return;
+        }
+        self.hearing.is_reading = true;
+        let of = std::mem::take(&mut self.hearing.waiting);
+        self.beside.push(Box::pin(async move {
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
+            let read = other.catch_up().await;
+            Done::Heard { of, read }
+        }));
+    }
+
+    pub(super) fn heard(&mut self, of: Vec<(usize, i64)>, read: Result<(), LedgerError>) {
+        self.hearing.is_reading = false;
+        match read {
+            Ok(()) => {
+                steps::reached("other-ledger-read");
+                self.judge.heard_of(of.iter().map(|(_, id)| *id));
+                for (index, _) in of {
+                    self.partitions[index].waits_to_hear = false;
+                }
+                self.read_other(Duration::ZERO);
+            }
+            Err(error) => {
+                self.trouble(format!(
+                    "whose records are new cannot be learnt for the moment: {error}"
+                ));
+                self.hearing.waiting.extend(of);
+                self.read_other(PAUSE);
+            }
+        }
+    }
+
+    /// Jumps over what the other direction was told stands next, where the leader is still the one that told.
+    pub(super) fn jump(&mut self) {
+        if self.shared.their_lanes.is_none() || self.draining.is_some() || self.paused {
+            return;
+        }
+        for partition in &mut self.partitions {
+            if partition.phase != Phase::Copying {
+                continue;
+            }
+            let Some(lane) = partition.their_lane.clone() else {
+                continue;
+            };
+            while let Some(range) = lane.at(partition.fetch_offset) {
+                let leader = self.shared.source.cached_leader(&partition.name);
+                if leader.is_none_or(|(_, epoch)| epoch != range.leader_epoch)
+                    || range.leader_epoch < partition.last_epoch
+                {
+                    break;
+                }
+                partition.jump(range);
+                steps::reached("jumped");
+            }
+        }
+    }
+}
+
+/// May a partition be asked for records now, and how many bytes? `None`: the other direction writes to it, and it was looked at a moment ago.
+pub(super) fn asks_for(
+    lane: Option<&Lane>,
+    looked: Option<(Instant, i64)>,
+    offset: i64,
+    now: Instant,
+    each: i32,
+) -> Option<i32> {
+    let (Some(lane), Some((since, at))) = (lane, looked) else {
+        return Some(each);
+    };
+    if !lane.is_at_work() {
+        return Some(each);
+    }
+    if now < since + LOOK_EVERY {
+        return None;
+    }
+    // What was not seen in a little is looked at in full.
+    Some(if at == offset {
+        each
+    } else {
+        each.min(LOOK_BYTES)
+    })
+}
