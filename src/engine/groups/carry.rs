@@ -45,6 +45,7 @@ const BEAT: Duration = Duration::from_secs(1);
 /// Unchanged positions are committed again after this part of what the broker keeps them for, or after this long where it does not tell.
 const KEPT_PART: u32 = 4;
 const AGAIN: Duration = Duration::from_hours(1);
+const UNSTABLE_OFFSET_COMMIT: i16 = 88;
 /// Troubles told in one look.
 const TOLD: usize = 5;
 
@@ -232,6 +233,8 @@ impl Carrying {
             let group = self.groups.entry(name).or_default();
             match commits {
                 Ok(commits) => group.read(commits, &self.carrier.scope),
+                // A transaction is about to move it: until it has ended, the position is what it was.
+                Err(error) if error.code() == Some(UNSTABLE_OFFSET_COMMIT) => {}
                 Err(error) => {
                     failed = true;
                     self.beat.failures += 1;
