@@ -447,12 +447,12 @@ impl Target {
     async fn commit_once(
         &self,
         lane: Lane,
-        name: &String,
+        name: &str,
         commits: &Commits,
         request: &OffsetCommitRequest,
     ) -> Result<Vec<(TopicPartition, Committed)>> {
         let api = OffsetCommitRequest::API.name;
-        let (found, failed) = self.coordinated(vec![name.clone()]).await;
+        let (found, failed) = self.coordinated(vec![name.to_owned()]).await;
         let Some(&broker) = found.keys().next() else {
             let error = failed.into_iter().next().map(|(_, error)| error);
             let (side, broker) = (self.side(), -1);

@@ -79,7 +79,7 @@ fn table(groups: &[&GroupStatus]) -> String {
             let code = group.code.iter().map(String::as_str);
             let why: Vec<&str> = code.chain(group.reason.as_deref()).collect();
             [
-                printable(&group.group).to_string(),
+                printable(&group.group),
                 group.authority.to_string(),
                 members.to_owned(),
                 position,
