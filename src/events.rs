@@ -302,4 +302,23 @@ pub struct Progress {
     pub throttled_by: Option<String>,
     /// Partition furthest behind, and by how many offsets.
     pub slowest: Option<(String, u64)>,
+    /// Groups whose positions are carried, if any are.
+    pub groups: Option<GroupsProgress>,
+}
+
+/// Numbers of groups whose positions are carried.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct GroupsProgress {
+    /// How many.
+    pub carried: u32,
+    /// Positions that could not be read or written, in this run.
+    pub failures: u64,
+    /// Positions written in this run.
+    pub committed: u64,
+    /// Offsets that they are behind on the source; `None` if it could not be asked.
+    pub lag_source: Option<u64>,
+    /// The same on the target.
+    pub lag_target: Option<u64>,
+    /// Milliseconds since all of them were last looked at.
+    pub age_ms: u64,
 }

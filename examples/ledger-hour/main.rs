@@ -118,7 +118,10 @@ fn main() -> ExitCode {
         per_second: line.per_second,
     };
     let writers = Writers::start(&source.address(0), TOPIC, load);
-    let ledger = kafka_migrate::engine::ledger::topic(&migration.name);
+    let ledger = kafka_migrate::engine::ledger::topic(
+        &migration.name,
+        kafka_migrate::model::direction::Direction::Forward,
+    );
     let shards = i32::try_from(line.shards).expect("few shards");
     let follower = Follower::start(&target.address(0), &ledger, shards);
     let began = Instant::now();

@@ -17,6 +17,7 @@ use crate::{
     error::Failure,
     events::Events,
     exit::Exit,
+    model::patterns::Patterns,
     run::{
         confirm::{self, Question},
         signals::Signals,
@@ -278,6 +279,7 @@ pub fn engine_settings(settings: &config::Settings, until: engine::Until) -> eng
         keep: settings.keep.clone(),
         two_way: settings.two_way,
         shards: settings.shards,
+        groups: groups(settings),
         pace: settings.pace,
         memory: settings.memory,
         replication_factor: settings.replication_factor,
@@ -287,6 +289,27 @@ pub fn engine_settings(settings: &config::Settings, until: engine::Until) -> eng
         asked: Vec::new(),
         asked_by: String::new(),
         numbers: Numbers::new(settings.shards as usize, false),
+    }
+}
+
+/// Groups that our own engine carries. Those of applications belong to the migration whether `scope.groups` names them or not.
+fn groups(settings: &config::Settings) -> engine::groups::Wanted {
+    if !settings.carries_groups {
+        return engine::groups::Wanted::default();
+    }
+    let applications = settings.applications.iter();
+    let theirs = applications.flat_map(|application| application.groups.texts());
+    let all: Vec<String> = settings
+        .groups
+        .texts()
+        .iter()
+        .chain(theirs)
+        .cloned()
+        .collect();
+    engine::groups::Wanted {
+        groups: Patterns::of(&all).unwrap_or_default(),
+        exclude: settings.exclude_groups.clone(),
+        every: settings.groups_every,
     }
 }
 

@@ -39,8 +39,12 @@ pub struct Status {
         conflicts_with = "watch"
     )]
     map: Option<map::Wanted>,
+    /// Show every group that is carried, not only those whose position is not exact
+    #[arg(long)]
+    groups: bool,
 }
 
+mod groups;
 mod journal;
 mod map;
 #[cfg(feature = "aws")]
@@ -117,7 +121,8 @@ impl Status {
         if screen.is_json() {
             screen.document(&Document::of(&looked));
         } else {
-            screen.text(&picture(&looked, global));
+            let all = if self.groups { usize::MAX } else { 0 };
+            screen.text(&picture(&looked, all, global));
         }
         Ok(Exit::Ok)
     }
@@ -151,10 +156,11 @@ async fn look(
 }
 
 /// All of it, for people.
-fn picture(looked: &Looked, global: &Global) -> String {
+fn picture(looked: &Looked, groups: usize, global: &Global) -> String {
     format!(
-        "{}{}\nnext: {}\n",
+        "{}{}{}\nnext: {}\n",
         text(&looked.status, looked.at_ms),
+        groups::text(looked.status.groups.as_ref(), groups, looked.at_ms),
         looked.journal.text(),
         global.complete(&next(&looked.status))
     )
@@ -569,6 +575,7 @@ mod tests {
             }),
             batches: Batches::default(),
             way_back: None,
+            groups: None,
         }
     }
 

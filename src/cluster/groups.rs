@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kafka_protocol::{
     messages::{
         ConsumerGroupDescribeRequest, ConsumerProtocolSubscription, DescribeGroupsRequest, GroupId,
-        ListGroupsRequest, OffsetFetchRequest,
+        ListGroupsRequest,
     },
     protocol::Decodable,
 };
@@ -172,31 +172,19 @@ impl Cluster {
                 });
             }
         }
+        let names: Vec<String> = groups
+            .iter()
+            .filter(|group| !group.denied)
+            .map(|group| group.name.clone())
+            .collect();
+        let mut positions = self.positions(&names).await;
         for group in groups.iter_mut().filter(|group| !group.denied) {
-            group.committed = self.committed(conn, &group.name).await?;
-        }
-        Ok(groups)
-    }
-
-    /// Everything that a group has committed.
-    async fn committed(&self, conn: &Conn, group: &str) -> Result<BTreeMap<TopicPartition, i64>> {
-        let api = OffsetFetchRequest::API.name;
-        let request = OffsetFetchRequest::default()
-            .with_group_id(GroupId(text(group)))
-            .with_topics(None);
-        let answer = self.ask(conn, &request).await?;
-        self.check_group(conn, api, answer.error_code)?;
-        let mut committed = BTreeMap::new();
-        for topic in answer.topics {
-            for partition in topic.partitions {
-                self.check_group(conn, api, partition.error_code)?;
-                if partition.committed_offset >= 0 {
-                    let at = TopicPartition::new(&*topic.name.0, partition.partition_index);
-                    committed.insert(at, partition.committed_offset);
-                }
+            if let Some(commits) = positions.remove(&group.name) {
+                let commits = commits?.into_iter();
+                group.committed = commits.map(|(at, commit)| (at, commit.offset)).collect();
             }
         }
-        Ok(committed)
+        Ok(groups)
     }
 
     fn check_group(&self, conn: &Conn, api: &'static str, code: i16) -> Result<()> {

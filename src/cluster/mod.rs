@@ -2,6 +2,7 @@
 
 mod attempts;
 mod clock;
+mod commits;
 mod configs;
 mod describe;
 mod error;
@@ -30,6 +31,7 @@ use std::{ops::Deref, sync::Arc};
 
 pub use self::{
     clock::ClockReading,
+    commits::{Commit, Commits, Committed, ListedGroup},
     configs::ConfigEntry,
     describe::{ActiveProducer, PartitionInfo, TopicInfo},
     error::{Error, Result},

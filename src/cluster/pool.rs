@@ -47,6 +47,10 @@ pub(super) enum Lane {
     Transact,
     /// Appends to topics of our own, which wait for replicas.
     Own,
+    /// Lists and positions of groups.
+    Groups(u8),
+    /// Commits for groups, which wait for replicas.
+    Commit(u8),
     /// One-shot reads; a partition always takes the same of four lines.
     Read(u8),
 }
@@ -58,6 +62,8 @@ pub(super) struct Inner {
     pub(super) leaders: Leaders,
     /// Transactional id to the broker that coordinates it.
     pub(super) coordinators: Mutex<HashMap<String, i32>>,
+    /// Group to the broker that coordinates it.
+    pub(super) group_coordinators: Mutex<HashMap<String, i32>>,
     id: String,
     lanes: Mutex<HashMap<(i32, Lane), Slot>>,
     any: Slot,
@@ -76,6 +82,7 @@ impl Cluster {
             dialer,
             leaders: Leaders::default(),
             coordinators: Mutex::default(),
+            group_coordinators: Mutex::default(),
             id: String::new(),
             lanes: Mutex::default(),
             any: Slot::default(),

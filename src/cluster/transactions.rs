@@ -2,13 +2,9 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use kafka_protocol::{
-    messages::{
-        AddPartitionsToTxnRequest, DescribeTransactionsRequest, EndTxnRequest,
-        FindCoordinatorRequest, InitProducerIdRequest, ProducerId, TransactionalId,
-        add_partitions_to_txn_request::AddPartitionsToTxnTopic,
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::{
+    AddPartitionsToTxnRequest, DescribeTransactionsRequest, EndTxnRequest, InitProducerIdRequest,
+    ProducerId, TransactionalId, add_partitions_to_txn_request::AddPartitionsToTxnTopic,
 };
 
 use super::{
@@ -244,16 +240,15 @@ impl Target {
         let broker = match known {
             Some(broker) => broker,
             None => {
-                let find = FindCoordinatorRequest::API.name;
-                let conn = self.any().await?;
-                let request = FindCoordinatorRequest::default()
-                    .with_key(StrBytes::from_string(transactional_id.to_owned()))
-                    .with_key_type(TRANSACTION);
-                let answer = self.ask(&conn, &request).await?;
-                self.check(&conn, find, answer.error_code)?;
+                let key = [transactional_id.to_owned()];
+                let found = self.find_coordinators(TRANSACTION, &key).await?;
+                let broker = match found.into_iter().next() {
+                    Some((_, broker)) => broker?,
+                    None => -1,
+                };
                 self.coordinators()
-                    .insert(transactional_id.to_owned(), answer.node_id.0);
-                answer.node_id.0
+                    .insert(transactional_id.to_owned(), broker);
+                broker
             }
         };
         self.conn(broker, Lane::Transact, api).await

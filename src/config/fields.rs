@@ -358,8 +358,8 @@ pub const FIELDS: &[Field] = &[
         "replication.sync.groups",
         Kind::Sync,
         Absent,
-        Only(&["false"]),
-        "carry group positions",
+        Used,
+        "carry group positions, and how long to rest in between",
     ),
     field("ready", Kind::Table, Absent, Later, "limits of the gates"),
     field(

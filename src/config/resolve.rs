@@ -65,6 +65,10 @@ pub struct Settings {
     pub groups: Patterns,
     /// Groups to leave out all the same.
     pub exclude_groups: Patterns,
+    /// Whether our own engine carries positions of groups.
+    pub carries_groups: bool,
+    /// How long it rests in between; `None` leaves it to how long it takes.
+    pub groups_every: Option<Duration>,
     /// Limits of the gates.
     pub ready: Limits,
     /// Applications that move as one.
@@ -585,6 +589,11 @@ impl Resolving<'_> {
             exclude_topics: self.patterns("scope.exclude_topics")?,
             groups: self.patterns("scope.groups")?,
             exclude_groups: self.patterns("scope.exclude_groups")?,
+            carries_groups: !matches!(
+                self.value("replication.sync.groups"),
+                Some(Value::Flag(false))
+            ),
+            groups_every: self.duration("replication.sync.groups"),
             ready: self.limits()?,
             applications,
             msk,

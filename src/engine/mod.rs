@@ -2,6 +2,7 @@
 
 mod back;
 pub mod budget;
+pub mod groups;
 pub mod held;
 pub mod identity;
 pub mod lanes;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use globset::GlobSet;
 use tokio::sync::watch;
 
-use super::{metrics::Numbers, ways::Asked};
+use super::{groups::Wanted, metrics::Numbers, ways::Asked};
 use crate::model::{pace::Pace, scope::Scope};
 
 /// The settings of one `replicate`.
@@ -21,6 +21,8 @@ pub struct Settings {
     pub two_way: bool,
     /// Ledger partitions; fixed when the ledger is created.
     pub shards: u32,
+    /// Groups whose positions are carried.
+    pub groups: Wanted,
     /// Bytes per second read from the source.
     pub pace: Pace,
     /// Bytes of records held in memory at once, all partitions together.

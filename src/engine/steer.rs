@@ -110,9 +110,20 @@ pub async fn ask(
     steer: Steer,
     by: &str,
 ) -> Result<Answered, Failure> {
-    let name: TopicName = ledger::topic(migration, Direction::Forward).into();
+    ask_direction(target, migration, Direction::Forward, steer, by).await
+}
+
+/// The same of one direction, through its ledger on the cluster that it writes.
+pub async fn ask_direction(
+    target: &Target,
+    migration: &str,
+    direction: Direction,
+    steer: Steer,
+    by: &str,
+) -> Result<Answered, Failure> {
+    let name: TopicName = ledger::topic(migration, direction).into();
     // Whatever else stands there is not written to.
-    let header = opening::header(target, migration, Direction::Forward).await?;
+    let header = opening::header(target, migration, direction).await?;
     let is_ours = header.is_some_and(|header| {
         header.migration == migration && header.target_cluster == target.id()
     });
@@ -127,7 +138,11 @@ pub async fn ask(
     }
     let topics = target.topics(Some(std::slice::from_ref(&name))).await;
     let topics = topics.map_err(|error| error.failure())?;
-    let shards = topics.first().map_or(0, |topic| topic.partitions.len());
+    let mut shards = topics.first().map_or(0, |topic| topic.partitions.len());
+    if matches!(steer, Steer::Authority { .. }) {
+        // Groups stand in the first shard's ledger.
+        shards = shards.min(1);
+    }
     let request = Request {
         id: Uuid::new_v4(),
         steer,

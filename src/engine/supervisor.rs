@@ -5,16 +5,18 @@ use std::{collections::HashSet, time::Duration};
 use tokio::{
     sync::mpsc,
     task::JoinSet,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use uuid::Uuid;
 
 use super::{
     Settings, Stop, StopSignal, Summary, Until,
     budget::{Budget, Rate},
+    groups::{carry::Carrier, desk::Desk, ways::Ways},
     held::Holds,
     lanes::Lanes,
     ledger::{
+        positions::Holder,
         read::Reader,
         record::{Header, Owner, Steer},
         state::State,
@@ -36,7 +38,7 @@ use crate::{
     clock,
     cluster::{Source, Target},
     error::Failure,
-    events::{Event, Events},
+    events::{Event, Events, GroupsProgress},
     exit::Exit,
     lock::Lock,
     model::{
@@ -50,6 +52,8 @@ use crate::{
 const DISCOVER_EVERY: Duration = Duration::from_secs(2);
 /// How often the numbers are told.
 const BEAT: Duration = Duration::from_secs(1);
+/// How long a run that is to end waits for positions of groups that cannot be carried for the moment.
+const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 /// How often it is looked whether all is caught up.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -119,9 +123,9 @@ pub async fn run(
     // The first shard's ledger speaks for all; each shard heeds its own.
     if let Some(Steer::Throttle(limit)) = readers
         .first()
-        .and_then(|reader| Some(reader.state.throttle.as_ref()?.request.steer))
+        .and_then(|reader| Some(&reader.state.throttle.as_ref()?.request.steer))
     {
-        steering.throttle(limit);
+        steering.throttle(*limit);
     }
     let inner = StopSignal::default();
     let lanes = settings
@@ -147,6 +151,7 @@ pub async fn run(
         signs: Signs::default(),
         numbers: settings.numbers.clone(),
         holds: Holds::new(settings.shards),
+        desk: Desk::default(),
         maps: Maps::default(),
         warmth: warmth_of(&target, &events).await,
         stop: inner.listen(),
@@ -160,6 +165,7 @@ pub async fn run(
     }
     let mut there = Way {
         scope: Scope::new(shared.clone(), settings.clone(), ledger.header.after_loss),
+        carrier: None,
         shards: JoinSet::new(),
         shared,
     };
@@ -195,6 +201,7 @@ pub async fn run(
                 numbers,
                 holds: Holds::new(settings.shards),
                 maps: Maps::default(),
+                desk: Desk::default(),
                 warmth: warmth_of(&written, &events).await,
                 source: read,
                 target: written,
@@ -203,6 +210,7 @@ pub async fn run(
             };
             let mut back = Way {
                 scope: Scope::new(shared.clone(), settings.clone(), false),
+                carrier: carrier(&shared, Some(&there.shared), &settings),
                 shards: JoinSet::new(),
                 shared,
             };
@@ -211,6 +219,8 @@ pub async fn run(
             Some(back)
         }
     };
+    let beside = back.as_ref().map(|back| &back.shared);
+    there.carrier = carrier(&there.shared, beside, &settings);
     there.begin(ledger, first, decisions.all, &us);
     let summary = both(there, back, &settings, &stop, &inner).await;
     drop(lock);
@@ -253,6 +263,7 @@ async fn warmth_of(target: &Target, events: &Events) -> Warmth {
 struct Way {
     shared: Shared,
     scope: Scope,
+    carrier: Option<Carrier>,
     shards: JoinSet<Result<bool, Failure>>,
 }
 
@@ -343,6 +354,7 @@ async fn supervise(
     let Way {
         shared,
         mut scope,
+        carrier,
         mut shards,
     } = way;
     let mut wanted = outer.listen();
@@ -358,6 +370,8 @@ async fn supervise(
             }
         }
     });
+    let carrying = carrier.map(|carrier| tokio::spawn(carrier.run()));
+    let mut caught_up = None;
     let (mut beat, mut look) = (interval(BEAT), interval(LOOK));
     for ticks in [&mut beat, &mut look] {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -420,11 +434,19 @@ async fn supervise(
                         shared.signs.say(None);
                     }
                 }
+                sum.groups = groups(&shared);
                 sum.throttled_by = shared.steering.reason().or(shared.signs.reason());
                 shared.events.send(Event::Progress(sum));
             }
             _ = look.tick(), if !ending && until == Until::CaughtUp => {
                 if Way::caught_up(&shared) && beside.as_ref().is_none_or(Way::caught_up) {
+                    // Positions too, if they can be had.
+                    let since: Instant = *caught_up.get_or_insert_with(Instant::now);
+                    let settled = |shared: &Shared| shared.desk.is_settled(since);
+                    let is_settled = settled(&shared) && beside.as_ref().is_none_or(settled);
+                    if !is_settled && since.elapsed() < SETTLED_WITHIN {
+                        continue;
+                    }
                     ending = true;
                     shared.events.send(Event::CaughtUp { records: shared.numbers.sum().records });
                     inner.drain();
@@ -433,6 +455,10 @@ async fn supervise(
         }
     }
     following.abort();
+    // What it was about to write is on record, and done or not: the next run finds out.
+    if let Some(carrying) = carrying {
+        carrying.abort();
+    }
     let sum = progress(&shared.numbers, &mut rates);
     shared.events.send(Event::Progress(sum.clone()));
     shared.events.send(Event::Stopped {
@@ -449,6 +475,47 @@ async fn supervise(
             bytes: sum.bytes,
         }),
     }
+}
+
+/// Who carries positions of groups, if any are wanted.
+fn carrier(shared: &Shared, beside: Option<&Shared>, settings: &Settings) -> Option<Carrier> {
+    if settings.groups.groups.is_empty() {
+        return None;
+    }
+    shared.desk.attend();
+    Some(Carrier {
+        from: (*shared.source).clone(),
+        to: shared.target.clone(),
+        side: match shared.direction {
+            Direction::Forward => Holder::Source,
+            Direction::Reverse => Holder::Target,
+        },
+        wanted: settings.groups.clone(),
+        scope: settings.scope.clone(),
+        maps: Box::new(Ways {
+            here: shared.maps.clone(),
+            there: beside.map(|beside| beside.maps.clone()),
+        }),
+        desk: shared.desk.clone(),
+        events: shared.events.clone(),
+    })
+}
+
+fn groups(shared: &Shared) -> Option<GroupsProgress> {
+    let beat = shared.desk.numbers()?;
+    let (source, target) = match shared.direction {
+        Direction::Forward => (beat.lag_here, beat.lag_there),
+        Direction::Reverse => (beat.lag_there, beat.lag_here),
+    };
+    let age = clock::unix_millis().saturating_sub(beat.synced_ms);
+    Some(GroupsProgress {
+        carried: beat.groups,
+        failures: beat.failures,
+        committed: beat.committed,
+        lag_source: source,
+        lag_target: target,
+        age_ms: u64::try_from(age).unwrap_or(0),
+    })
 }
 
 fn progress(numbers: &Numbers, rates: &mut Rates) -> crate::events::Progress {

@@ -75,6 +75,7 @@ impl Copying {
             bytes: _,
             throttled_by,
             slowest,
+            groups: _,
         } = progress;
         self.lag.note(now, *lag);
         // `partitions` are those that copy; those that stopped stand beside them.

@@ -20,7 +20,7 @@ use tokio::{
 use crate::{
     clock::BootInstant,
     error::Failure,
-    events::{Event, PartitionProgress, Progress},
+    events::{Event, GroupsProgress, PartitionProgress, Progress},
     exit::Exit,
 };
 
@@ -131,6 +131,36 @@ const NUMBERS: &[(&str, Kind, Unit, &str)] = &[
         Kind::Gauge,
         Unit::Count,
         "the same by what stopped them",
+    ),
+    (
+        "kafka_migrate_consumer_groups",
+        Kind::Gauge,
+        Unit::Count,
+        "groups whose positions are carried",
+    ),
+    (
+        "kafka_migrate_group_sync_failures_total",
+        Kind::Counter,
+        Unit::Count,
+        "positions that could not be read or written",
+    ),
+    (
+        "kafka_migrate_group_commits_total",
+        Kind::Counter,
+        Unit::Count,
+        "positions written",
+    ),
+    (
+        "kafka_migrate_group_lag_offsets",
+        Kind::Gauge,
+        Unit::Count,
+        "offsets that the groups are behind, all together",
+    ),
+    (
+        "kafka_migrate_group_sync_age_seconds",
+        Kind::Gauge,
+        Unit::Seconds,
+        "time since all groups were last looked at",
     ),
 ];
 
@@ -306,6 +336,9 @@ fn text(now: &Now) -> String {
         if let Some((at, progress)) = &now.progress {
             gauge!("kafka_migrate_numbers_age_seconds").set(at.elapsed().as_secs_f64());
             note(progress);
+            if let Some(groups) = &progress.groups {
+                note_groups(groups);
+            }
         }
         note_each(&now.partitions);
     });
@@ -336,6 +369,18 @@ fn note(progress: &Progress) {
     ] {
         gauge!(name).set(value);
     }
+}
+
+fn note_groups(groups: &GroupsProgress) {
+    gauge!("kafka_migrate_consumer_groups").set(f64::from(groups.carried));
+    counter!("kafka_migrate_group_sync_failures_total").absolute(groups.failures);
+    counter!("kafka_migrate_group_commits_total").absolute(groups.committed);
+    for (cluster, lag) in [("source", groups.lag_source), ("target", groups.lag_target)] {
+        if let Some(lag) = lag {
+            gauge!("kafka_migrate_group_lag_offsets", "cluster" => cluster).set(lag as f64);
+        }
+    }
+    gauge!("kafka_migrate_group_sync_age_seconds").set(groups.age_ms as f64 / 1000.0);
 }
 
 fn note_each(partitions: &[PartitionProgress]) {
@@ -381,6 +426,12 @@ mod tests {
                     bytes: 1_258_291,
                     lag: 47,
                     throttled_by: Some("paused by ann".into()),
+                    groups: Some(GroupsProgress {
+                        carried: 1000,
+                        lag_source: Some(12),
+                        age_ms: 1500,
+                        ..GroupsProgress::default()
+                    }),
                     ..Progress::default()
                 },
             )),
@@ -405,6 +456,9 @@ mod tests {
             "kafka_migrate_lag_offsets{migration=\"orders\"} 47",
             "kafka_migrate_partition_lag_offsets{migration=\"orders\",topic=\"ord\\\"ers\",partition=\"0\"} 40",
             "kafka_migrate_partitions_stopped_by_code{migration=\"orders\",code=\"K501\"} 2",
+            "kafka_migrate_consumer_groups{migration=\"orders\"} 1000",
+            "kafka_migrate_group_lag_offsets{migration=\"orders\",cluster=\"source\"} 12",
+            "kafka_migrate_group_sync_age_seconds{migration=\"orders\"} 1.5",
         ] {
             assert!(text.lines().any(|there| there == line), "{line} in\n{text}");
         }

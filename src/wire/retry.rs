@@ -97,6 +97,37 @@ pub fn read_verdict(code: i16) -> ReadVerdict {
     }
 }
 
+/// What a broker's error code means for the commit of a position by who is no member of the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitVerdict {
+    /// It stands.
+    Committed,
+    /// The group has members, and takes commits from them alone.
+    Active,
+    /// Commit again after a pause, and first ask who coordinates.
+    Retry,
+    /// Committing again gives the same answer.
+    Refused,
+}
+
+/// Reads a code in the answer to a commit without a member.
+///
+/// Sources: `OffsetMetadataManager.validateOffsetCommit`, `ClassicGroup.validateOffsetCommit`, `ConsumerGroup.validateOffsetCommit`.
+pub fn commit_verdict(code: i16) -> CommitVerdict {
+    match code {
+        // ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS, FENCED_INSTANCE_ID, FENCED_MEMBER_EPOCH, STALE_MEMBER_EPOCH: whatever is
+        // wrong with a member that we are not, there are some.
+        22 | 25 | 27 | 82 | 110 | 113 => CommitVerdict::Active,
+        // A read that was refused so while a transaction is open; a commit is not.
+        88 => CommitVerdict::Refused,
+        _ => match read_verdict(code) {
+            ReadVerdict::Fine => CommitVerdict::Committed,
+            ReadVerdict::Retry { .. } => CommitVerdict::Retry,
+            ReadVerdict::OutOfRange | ReadVerdict::Fatal => CommitVerdict::Refused,
+        },
+    }
+}
+
 /// Is this code an answer about rights (authorisation of a topic, group, cluster or transactional id)?
 pub fn is_authorization(code: i16) -> bool {
     matches!(code, 29 | 30 | 31 | 53 | 65)
@@ -167,6 +198,24 @@ mod tests {
             of(ReadVerdict::Retry { refresh: false }),
             [2, 7, 14, 19, 20, 51, 55, 60, 70, 71, 78, 80, 88, 89, 106]
         );
+    }
+
+    #[test]
+    fn a_commit_into_a_group_with_members_is_told_from_trouble() {
+        let of = |wanted: CommitVerdict| {
+            (-1..=130)
+                .filter(|&code| commit_verdict(code) == wanted)
+                .collect::<Vec<i16>>()
+        };
+        assert_eq!(of(CommitVerdict::Committed), [0]);
+        assert_eq!(of(CommitVerdict::Active), [22, 25, 27, 82, 110, 113]);
+        // Unknown, too large metadata, rights, a group of another kind.
+        for code in [-1, 12, 24, 28, 29, 30, 69, 88] {
+            assert_eq!(commit_verdict(code), CommitVerdict::Refused, "{code}");
+        }
+        for code in [3, 7, 13, 14, 15, 16] {
+            assert_eq!(commit_verdict(code), CommitVerdict::Retry, "{code}");
+        }
     }
 
     #[test]

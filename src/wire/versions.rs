@@ -17,8 +17,9 @@ use kafka_protocol::{
         IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, InitProducerIdRequest,
         InitProducerIdResponse, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest,
         ListOffsetsResponse, ListTransactionsRequest, ListTransactionsResponse, MetadataRequest,
-        MetadataResponse, OffsetFetchRequest, OffsetFetchResponse, SaslAuthenticateRequest,
-        SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
+        MetadataResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
+        OffsetFetchResponse, SaslAuthenticateRequest, SaslAuthenticateResponse,
+        SaslHandshakeRequest, SaslHandshakeResponse,
     },
     protocol::{Decodable, Encodable, HeaderVersion},
 };
@@ -82,9 +83,12 @@ macro_rules! asks {
 asks! {
     2 "ListOffsets" ListOffsetsRequest ListOffsetsResponse 4..=7 32 * MIB;
     3 "Metadata" MetadataRequest MetadataResponse 9..=12 32 * MIB;
-    // One group a request up to 7; the batched form of 8 is not needed.
-    9 "OffsetFetch" OffsetFetchRequest OffsetFetchResponse 5..=7 32 * MIB;
-    10 "FindCoordinator" FindCoordinatorRequest FindCoordinatorResponse 3..=3 64 * KIB;
+    // 9 speaks of members, which we never are.
+    8 "OffsetCommit" OffsetCommitRequest OffsetCommitResponse 6..=8 4 * MIB;
+    // One group a request up to 7, many from 8 on.
+    9 "OffsetFetch" OffsetFetchRequest OffsetFetchResponse 5..=8 32 * MIB;
+    // One key a request up to 3, many from 4 on.
+    10 "FindCoordinator" FindCoordinatorRequest FindCoordinatorResponse 3..=4 4 * MIB;
     12 "Heartbeat" HeartbeatRequest HeartbeatResponse 3..=4 64 * KIB;
     15 "DescribeGroups" DescribeGroupsRequest DescribeGroupsResponse 3..=5 32 * MIB;
     16 "ListGroups" ListGroupsRequest ListGroupsResponse 2..=5 32 * MIB;

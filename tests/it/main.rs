@@ -6,6 +6,7 @@ mod cli;
 mod documents;
 mod faults;
 mod gates;
+mod groups;
 mod guides;
 mod hostile;
 mod layers;

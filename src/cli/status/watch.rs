@@ -86,7 +86,7 @@ impl View<'_> {
         if self.screen.is_json() {
             self.line_of(&Document::of(&looked));
         } else {
-            let picture = super::picture(&looked, self.global);
+            let picture = super::picture(&looked, 0, self.global);
             self.show(&picture, &line(&looked), &state(&looked));
         }
         self.last = Some(looked);
@@ -121,7 +121,7 @@ impl View<'_> {
     fn trouble(&mut self, what: &str) {
         let before = self.last.as_ref().map_or_else(String::new, |last| {
             let seen = numbers::stamp(last.at_ms);
-            let picture = super::picture(last, self.global);
+            let picture = super::picture(last, 0, self.global);
             format!("\nas of {seen}\n{picture}")
         });
         let now = numbers::stamp(clock::unix_millis());

@@ -4,6 +4,7 @@ use crate::{error::Failure, exit::Exit, model::direction::Direction};
 
 pub mod epochs;
 pub mod mapped;
+pub mod positions;
 pub mod read;
 pub mod record;
 pub mod state;

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::positions::{Authority, GroupBeat, GroupStanding, Holder, StoodAt, WrittenAt};
 use crate::model::{direction::Direction, numbers};
 
 /// The version that this program writes, and the highest it reads.
@@ -195,6 +196,31 @@ pub enum Entry {
     },
     /// The owner has done what was asked.
     Answer(Answer),
+    /// From here on this cluster's commits count for a group.
+    Authority(Authority),
+    /// What stood in partitions of a group before our first write to them. Stands before that write.
+    Stood {
+        /// The group.
+        group: String,
+        /// What stood there.
+        positions: Vec<StoodAt>,
+    },
+    /// Positions of a group that are about to be written.
+    Written {
+        /// The group.
+        group: String,
+        /// Which, and what was found there.
+        positions: Vec<WrittenAt>,
+    },
+    /// How a group stands on the side that is written.
+    GroupStands {
+        /// The group.
+        group: String,
+        /// How.
+        standing: GroupStanding,
+    },
+    /// The numbers of all groups.
+    GroupBeat(GroupBeat),
     /// Copies that the other direction made were passed over.
     Echo {
         /// The partition.
@@ -275,7 +301,7 @@ pub struct Request {
 }
 
 /// What can be asked of a running engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Steer {
     /// Read nothing more; what was read is written. Stands until `Resume`, whoever runs.
     Pause,
@@ -283,6 +309,13 @@ pub enum Steer {
     Resume,
     /// Another limit of bytes per second. Stands until the next.
     Throttle(Limit),
+    /// From now on this cluster's commits count for a group. Asked of the first shard alone.
+    Authority {
+        /// The group.
+        group: String,
+        /// The cluster.
+        side: Holder,
+    },
 }
 
 /// A limit of bytes per second.

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::{
     epochs::Epochs,
     mapped::Mapped,
+    positions::Book,
     record::{
         Answer, At, Checkpoint, Echo, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record,
         Request, Retired, Run, Seam, Steer, Stopped,
@@ -65,6 +66,8 @@ pub struct State {
     pub unanswered: VecDeque<Wanted>,
     /// The last answers.
     pub answers: VecDeque<Answer>,
+    /// Groups and their positions.
+    pub book: Book,
     /// Segments of all partitions' maps.
     pub segments: usize,
 }
@@ -415,6 +418,11 @@ impl State {
                 number,
                 retired: None,
             } => drop(self.retired.remove(&number)),
+            Entry::Authority(_)
+            | Entry::Stood { .. }
+            | Entry::Written { .. }
+            | Entry::GroupStands { .. }
+            | Entry::GroupBeat(_) => self.book.take(&entry),
         }
     }
 
@@ -426,9 +434,12 @@ impl State {
 
     fn ask(&mut self, request: Request, offset: i64) {
         let id = request.id;
+        // What is asked once and then done stands nowhere but among the unanswered.
+        let mut passing = None;
         let slot = match request.steer {
             Steer::Pause | Steer::Resume => &mut self.pause,
             Steer::Throttle(_) => &mut self.throttle,
+            Steer::Authority { .. } => &mut passing,
         };
         let is_known = slot.as_ref().is_some_and(|last| last.request.id == id)
             || self.unanswered.iter().any(|one| one.request.id == id);
@@ -608,6 +619,7 @@ impl State {
                     .map(|stopped| Entry::Stopped { at, stopped }),
             );
         }
+        entries.extend(self.book.entries());
         entries
     }
 }

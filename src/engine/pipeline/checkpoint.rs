@@ -145,6 +145,13 @@ impl Session {
         self.heed();
         let appending = appending?;
         self.recorded = appending.mark;
+        for (_, done) in self
+            .posted
+            .extract_if(.., |(mark, _)| *mark <= appending.mark)
+        {
+            // Who does not wait any more need not know.
+            let _ = done.send(());
+        }
         for &(index, source) in &appending.checkpoints {
             self.partitions[index].durable = source;
         }

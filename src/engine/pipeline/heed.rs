@@ -3,7 +3,10 @@
 use super::{Session, partition::Partition};
 use crate::{
     clock,
-    engine::ledger::record::{Answer, Entry, Limit, Request, Steer},
+    engine::{
+        groups::desk::KEEPER,
+        ledger::record::{Answer, Entry, Limit, Request, Steer},
+    },
     events::Event,
     model::direction::Direction,
 };
@@ -25,8 +28,8 @@ impl Session {
         }
         let is_paused = state.is_paused();
         let by = state.pause.as_ref().map(|last| last.request.by.clone());
-        let limit = match state.throttle.as_ref().map(|last| last.request.steer) {
-            Some(Steer::Throttle(limit)) => limit,
+        let limit = match state.throttle.as_ref().map(|last| &last.request.steer) {
+            Some(Steer::Throttle(limit)) => *limit,
             _ => Limit::Settings,
         };
         let throttled_by = state.throttle.as_ref().map(|last| last.request.by.clone());
@@ -35,6 +38,11 @@ impl Session {
             .iter()
             .map(|one| one.request.clone())
             .collect();
+        if self.shard == KEEPER {
+            let asked = self.unanswered.iter();
+            let asked = asked.filter(|request| matches!(request.steer, Steer::Authority { .. }));
+            self.shared.desk.ask(asked.cloned().collect());
+        }
         if self.shard == SPOKESMAN {
             let steering = &self.shared.steering;
             steering.pause(by.clone().filter(|_| is_paused));
@@ -66,7 +74,12 @@ impl Session {
         }
         let still = self.fetches.are_idle() && self.partitions.iter().all(Partition::is_idle);
         let paused = self.paused;
+        let attended = self.shared.desk.is_attended();
         let answered = self.unanswered.extract_if(.., |request| {
+            // Whoever carries positions answers what is asked of them.
+            if attended && matches!(request.steer, Steer::Authority { .. }) {
+                return false;
+            }
             // A pause that was overtaken by a resume is answered as it is.
             request.steer != Steer::Pause || !paused || still
         });
@@ -77,10 +90,11 @@ impl Session {
 }
 
 fn answer(request: &Request) -> Answer {
-    let said = match request.steer {
+    let said = match &request.steer {
         Steer::Pause => "paused: what was read is written, nothing is in flight".to_owned(),
         Steer::Resume => "resumed".to_owned(),
         Steer::Throttle(limit) => limit.to_string(),
+        Steer::Authority { .. } => "this engine does not carry positions of groups".to_owned(),
     };
     Answer {
         id: request.id,

@@ -36,7 +36,7 @@ use std::{
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval},
 };
@@ -59,6 +59,7 @@ pub use self::{
 };
 use super::{
     budget::{Budget, Rate},
+    groups::desk::{Desk, KEEPER},
     held::Holds,
     identity::{Established, Fence},
     lanes::Lanes,
@@ -119,6 +120,8 @@ pub struct Shared {
     pub steering: Steering,
     /// What tells whether we are in anybody's way.
     pub signs: Signs,
+    /// Between whoever carries positions of groups and the ledger.
+    pub desk: Desk,
     /// How long the target remembers producers.
     pub warmth: Warmth,
     /// Counters.
@@ -289,6 +292,8 @@ pub struct Session {
     limit: Limit,
     /// Requests that are not answered yet.
     unanswered: Vec<Request>,
+    /// Who waits until an append stands in the ledger, and which.
+    posted: Vec<(u64, oneshot::Sender<()>)>,
 }
 
 impl Session {
@@ -366,6 +371,7 @@ impl Session {
             paused: false,
             limit: Limit::Settings,
             unanswered: Vec::new(),
+            posted: Vec::new(),
         }
     }
 
@@ -376,6 +382,10 @@ impl Session {
         incoming: &mut mpsc::UnboundedReceiver<Vec<Assignment>>,
         all: &mut Vec<Assignment>,
     ) -> (Option<Ledger>, Ended, metrics::Shard) {
+        if let (KEEPER, Some(ledger)) = (self.shard, &self.ledger) {
+            let book = ledger.state().book.clone();
+            self.shared.desk.open(book, self.lease.clone());
+        }
         self.heed();
         self.assign(assigned);
         self.look_after_left();
@@ -425,6 +435,7 @@ impl Session {
                     None => std::future::pending().await,
                 }
             };
+            let desk = self.shared.desk.clone();
             let ended = tokio::select! {
                 Some(done) = self.beside.next() => self.all_done(done),
                 appended = appended => match appended {
@@ -439,6 +450,7 @@ impl Session {
                     all.extend(more);
                     None
                 }
+                () = desk.wait(), if self.shard == KEEPER => None,
                 _ = stop.changed() => None,
                 _ = ticks.tick() => None,
             };
@@ -470,6 +482,7 @@ impl Session {
         self.ask();
         self.keep_out();
         self.tend_holds();
+        self.take_posted();
         self.flush();
         self.publish();
         if self.draining.is_some() {
@@ -538,6 +551,17 @@ impl Session {
                     partition.name
                 )
             })
+    }
+
+    /// What others want in the ledger goes with the next append.
+    fn take_posted(&mut self) {
+        if self.shard != KEEPER {
+            return;
+        }
+        for posted in self.shared.desk.take() {
+            self.entries.extend(posted.entries);
+            self.posted.push((self.next_mark, posted.done));
+        }
     }
 
     fn trouble(&self, text: String) {

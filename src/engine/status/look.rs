@@ -8,8 +8,8 @@ use tokio::{
 };
 
 use super::{
-    Batches, Closely, EngineState, OpenTransaction, Said, Status, StoppedBack, WayBack, steered,
-    sums,
+    Batches, Closely, EngineState, OpenTransaction, Said, Status, StoppedBack, WayBack, positions,
+    steered, sums,
 };
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
@@ -183,6 +183,7 @@ async fn look_at(
         limit: steered::limit(&states),
         batches: Batches::of(beats()),
         way_back: None,
+        groups: positions::of(&states),
     };
     Ok((status, closely))
 }

@@ -3,6 +3,7 @@
 mod look;
 mod maps;
 mod others;
+mod positions;
 mod steered;
 mod sums;
 
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub use look::{look, look_closely, said};
 pub use maps::{Asked, MapStatus, PartitionMap, PlaceStatus, maps};
 pub use others::{Other, others};
+pub use positions::{GroupStatus, GroupsStatus};
 use serde::Serialize;
 
 use crate::{engine::ledger::record::Heartbeat, events::Choice, model::names::TopicPartition};
@@ -69,6 +71,8 @@ pub struct Status {
     pub limit: Option<SteeredStatus>,
     /// Batches of the source that do not stand on the target as they came, since the engine last began to copy.
     pub batches: Batches,
+    /// Groups whose positions are carried; `None` where none ever were.
+    pub groups: Option<GroupsStatus>,
     /// The direction back, where there is one.
     pub way_back: Option<WayBack>,
 }

@@ -24,8 +24,8 @@ pub(super) fn pause(states: &[State]) -> Option<SteeredStatus> {
 /// A limit other than what the engine is started with. The first shard's ledger speaks for all.
 pub(super) fn limit(states: &[State]) -> Option<SteeredStatus> {
     let request = &states.first()?.throttle.as_ref()?.request;
-    match request.steer {
-        Steer::Throttle(limit) if limit != Limit::Settings => {
+    match &request.steer {
+        Steer::Throttle(limit) if *limit != Limit::Settings => {
             Some(told(request, limit.to_string()))
         }
         _ => None,

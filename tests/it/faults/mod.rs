@@ -36,7 +36,7 @@ use std::time::Duration;
 use crate::support::{kafka::Kafka, read, tool::Tool, wait};
 
 /// How an event of that name begins in the lines of `--json`.
-fn event(name: &str) -> String {
+pub(crate) fn event(name: &str) -> String {
     format!("\"event\":\"{name}\"")
 }
 

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use kafka_migrate::{
     config::{Listed, Origin},
+    engine::ledger::positions::Holder,
     engine::status::{
-        Batches, Decided, EngineState, HeldStatus, MapStatus, OpenTransaction, PartitionMap,
-        PlaceStatus, SeamStatus, Status, SteeredStatus, StoppedBack, StoppedPartition, TopicStatus,
-        WayBack,
+        Batches, Decided, EngineState, GroupStatus, GroupsStatus, HeldStatus, MapStatus,
+        OpenTransaction, PartitionMap, PlaceStatus, SeamStatus, Status, SteeredStatus, StoppedBack,
+        StoppedPartition, TopicStatus, WayBack,
     },
-    events::{Choice, Event, Progress},
+    events::{Choice, Event, GroupsProgress, Progress},
     observe::Guess,
     run::{
         plan::Plan,
@@ -143,6 +144,10 @@ fn following(last: Option<&Event>) -> Option<Event> {
             slowest: Some((text(), 2)),
             records_per_second: 0.5,
             bytes_per_second: 0.5,
+            groups: Some(GroupsProgress {
+                lag_source: Some(1),
+                ..GroupsProgress::default()
+            }),
             ..Progress::default()
         }),
         Some(Event::Progress(_)) => Event::WayBack(Progress {
@@ -284,6 +289,23 @@ fn status(is_full: bool) -> Value {
                 code: "K560".into(),
                 reason: "whose it is cannot be known".into(),
                 target_offset: 12,
+            }],
+        }),
+        groups: is_full.then(|| GroupsStatus {
+            synced_ms: 1,
+            consumer_group_count: 1,
+            consumer_group_offset_sync_failures: 0,
+            sum_offset_lag_source: Some(1),
+            sum_offset_lag_target: None,
+            each: vec![GroupStatus {
+                group: "billing".into(),
+                authority: Holder::Source,
+                position: "refused",
+                repeats: 0,
+                code: Some("K578".into()),
+                reason: Some("somebody else committed there".into()),
+                active_source: true,
+                active_target: false,
             }],
         }),
     };
