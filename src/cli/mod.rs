@@ -213,7 +213,7 @@ impl Start {
             Command::Pause(command) => command.run(&global, &screen).await,
             Command::Resume(command) => command.run(&global, &screen).await,
             Command::Throttle(command) => command.run(&global, &screen).await,
-            Command::Status(command) => command.run(&global, &screen).await,
+            Command::Status(command) => Box::pin(command.run(&global, &screen)).await,
             Command::Ready(command) => command.run(&global, &screen).await,
             Command::Cutover(command) => command.run(&global, &screen).await,
             Command::Rollback(command) => command.run(&global, &screen).await,

@@ -117,7 +117,7 @@ impl Status {
             map::run(wanted, &asked, clusters, global, screen).await?;
             return Ok(Exit::Ok);
         }
-        let looked = look(&settings, global, &source, &target).await?;
+        let looked = Box::pin(look(&settings, global, &source, &target)).await?;
         if screen.is_json() {
             screen.document(&Document::of(&looked));
         } else {

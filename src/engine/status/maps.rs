@@ -131,8 +131,8 @@ pub async fn maps(
                 &name,
                 *committed,
                 Direction::Forward,
-                &forward,
-                &reverse,
+                forward.as_ref(),
+                reverse.as_ref(),
                 target,
             )
             .await,
@@ -142,8 +142,8 @@ pub async fn maps(
                 &name,
                 *committed,
                 Direction::Reverse,
-                &reverse,
-                &forward,
+                reverse.as_ref(),
+                forward.as_ref(),
                 source,
             )
             .await,
@@ -231,11 +231,11 @@ async fn place(
     name: &TopicPartition,
     committed: i64,
     direction: Direction,
-    here: &Option<Told>,
-    there: &Option<Told>,
+    here: Option<&Told>,
+    there: Option<&Told>,
     written: &Cluster,
 ) -> Option<PlaceStatus> {
-    let here = here.as_ref()?;
+    let here = here?;
     let mut place = PlaceStatus {
         topic: name.topic.to_string(),
         partition: name.partition,

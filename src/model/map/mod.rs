@@ -154,7 +154,9 @@ pub fn translate(
             });
         }
     }
-    let copied = here.segments.skip(|one| one.source_end() <= committed);
+    let copied = here
+        .segments
+        .from_first_not(|one| one.source_end() <= committed);
     let copied = copied
         .map(|one| one.target + (committed - one.source).max(0))
         .next();
@@ -187,7 +189,9 @@ pub fn translate(
 
 /// The first record of there that was copied here and is not consumed.
 fn native(committed: i64, there: &Way) -> Option<i64> {
-    let mut behind = there.segments.skip(|one| one.target_end() <= committed);
+    let mut behind = there
+        .segments
+        .from_first_not(|one| one.target_end() <= committed);
     let first = behind.next()?;
     Some(first.source + (committed - first.target).max(0))
 }
@@ -195,7 +199,10 @@ fn native(committed: i64, there: &Way) -> Option<i64> {
 /// The first offset behind the last copy in the map that the way back has passed, and where a copy may stand that it skipped.
 fn unmapped(here: &Way, there: &Way) -> Option<i64> {
     let mut at = here.mapped_end;
-    for native in there.segments.skip(move |one| one.source_end() <= at) {
+    for native in there
+        .segments
+        .from_first_not(move |one| one.source_end() <= at)
+    {
         if native.source > at {
             break;
         }
@@ -207,7 +214,10 @@ fn unmapped(here: &Way, there: &Way) -> Option<i64> {
 /// The first offset that the way back has not passed, and that no copy in the map stands at.
 fn ahead(here: &Way, there: &Way, there_end: i64) -> Option<i64> {
     let mut at = there.passed;
-    for copy in here.segments.skip(move |one| one.target_end() <= at) {
+    for copy in here
+        .segments
+        .from_first_not(move |one| one.target_end() <= at)
+    {
         if copy.target > at {
             break;
         }
@@ -218,13 +228,17 @@ fn ahead(here: &Way, there: &Way, there_end: i64) -> Option<i64> {
 
 /// Consumed records at or behind an offset there.
 fn repeats(committed: i64, offset: i64, here: &Way, there: Option<&Way>) -> u64 {
-    let copies = here.segments.skip(|one| one.target_end() <= offset);
+    let copies = here
+        .segments
+        .from_first_not(|one| one.target_end() <= offset);
     let copies = copies.map_while(|one| {
         let from = one.source + (offset - one.target).max(0);
         (one.source < committed).then(|| one.source_end().min(committed) - from)
     });
     let natives = there.into_iter().flat_map(|there| {
-        let behind = there.segments.skip(|one| one.source_end() <= offset);
+        let behind = there
+            .segments
+            .from_first_not(|one| one.source_end() <= offset);
         behind.map_while(|one| {
             let from = one.target + (offset - one.source).max(0);
             (one.target < committed).then(|| one.target_end().min(committed) - from)

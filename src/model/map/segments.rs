@@ -115,7 +115,10 @@ impl Segments {
     }
 
     /// From the first on that does not answer `true`, which all before it do.
-    pub fn skip(&self, mut before: impl FnMut(Segment) -> bool) -> impl Iterator<Item = Segment> {
+    pub fn from_first_not(
+        &self,
+        mut before: impl FnMut(Segment) -> bool,
+    ) -> impl Iterator<Item = Segment> {
         let full = self
             .chunks
             .partition_point(|chunk| chunk.last().is_some_and(|&last| before(last)));
@@ -197,7 +200,9 @@ mod tests {
     fn offsets_are_found_and_cut_inside_a_segment() {
         let mut segments: Segments = (0..200).map(|at| segment(at * 10, at * 20, 5)).collect();
         for offset in 0..2000 {
-            let first = segments.skip(|one| one.source_end() <= offset).next();
+            let first = segments
+                .from_first_not(|one| one.source_end() <= offset)
+                .next();
             let wanted = segments.iter().find(|one| one.source_end() > offset);
             assert_eq!(first, wanted, "{offset}");
         }

@@ -84,9 +84,9 @@ impl World {
     /// Offsets below the seams hold nothing of interest.
     fn new(seams: [usize; 2]) -> Self {
         let mut world = Self::default();
-        for side in 0..2 {
-            (0..seams[side]).for_each(|_| world.marker(side));
-            let seam = seams[side] as i64;
+        for (side, markers) in seams.into_iter().enumerate() {
+            (0..markers).for_each(|_| world.marker(side));
+            let seam = markers as i64;
             world.ways[side].seam = seam;
             world.ways[side].at = seam;
             world.ways[side].passed = seam;

@@ -103,10 +103,10 @@ fn a_newer_file() {
 
 #[test]
 fn something_that_this_version_cannot_do() {
-    assert_snapshot!(with("[scope]", "[replication]\ntwo_way = true\n\n[scope]"), @r#"
+    assert_snapshot!(with("[scope]", "[replication]\nstart = \"latest\"\n\n[scope]"), @r#"
     ── stderr
-    error[K016]: migration.toml:13:11: replication.two_way = true is not available in this version
-    hint: leave it out, or write false
+    error[K016]: migration.toml:13:9: replication.start = "latest" is not available in this version
+    hint: leave it out, or write earliest
     next: kafka-migrate config      exit 2 (usage)
     ── exit 2
     "#);

@@ -45,7 +45,15 @@ async fn copy(settings: &Settings, until: Until, stop: StopSignal) -> Vec<String
         .expect("it connects");
     let lock = Lock::take(&settings.state).expect("nobody else has it");
     let (events, mut feed) = Events::channel();
-    let summary = engine::run(told(settings, until), lock, source, target, events, stop).await;
+    let summary = Box::pin(engine::run(
+        told(settings, until),
+        lock,
+        source,
+        target,
+        events,
+        stop,
+    ))
+    .await;
     let summary = summary.unwrap_or_else(|failure| panic!("it failed: {failure:?}"));
     assert!(
         summary.sealed && summary.stopped_partitions == 0,
