@@ -143,19 +143,27 @@ fn every_source_offset_has_its_place_after_a_kill() {
     let way = way(target, &name, &plain);
     let end = target.end_offset(&plain, 0).expect("it is led");
     let place = translate(committed, &way, None, end).expect("it has one");
+    let ask = |what: &str, json: bool| {
+        let arguments = ["--json", "status", "--map", what];
+        let said = migration.run(&arguments[usize::from(!json)..]);
+        said.assert_exit(0);
+        said.stdout
+    };
     let asked = format!("{plain}:0:{committed}");
-    let said = migration.run(&["status", "--map", &asked]);
-    said.assert_exit(0);
-    said.assert_says(&format!(
+    let place_is = format!(
         "{plain}-0: offset {committed} on the source is {} on the target",
         place.offset
-    ));
-    let said = migration.run(&["--json", "status", "--map", &asked]);
-    said.assert_exit(0);
-    said.assert_says(&format!("\"offset\":{}", place.offset));
-    let beyond = format!("{plain}:0:{}", committed + 100);
-    let said = migration.run(&["status", "--map", &beyond]);
-    said.assert_says("has no place on the target: not copied yet");
-    let said = migration.run(&["status", "--map", "nowhere"]);
-    said.assert_says("no ledger knows of it");
+    );
+    let said = ask(&asked, false);
+    assert!(said.contains(&place_is), "{said}");
+    let said: serde_json::Value = serde_json::from_str(&ask(&asked, true)).expect("it is JSON");
+    assert_eq!(said["places"][0]["offset"], place.offset);
+    assert_eq!(said["maps"][0]["segments"], way.segments.len());
+    let said = ask(&format!("{plain}:0:{}", committed + 100), false);
+    assert!(
+        said.contains("has no place on the target: not copied yet"),
+        "{said}"
+    );
+    let said = ask("nowhere", false);
+    assert!(said.contains("no ledger knows of it"), "{said}");
 }
