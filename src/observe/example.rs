@@ -120,6 +120,7 @@ fn engine() -> EngineSeen {
         message_lag: Some(0),
         stopped: Vec::new(),
         throttled_by: None,
+        sync_failures: Some(0),
         open_transactions: Some(0),
     }
 }

@@ -258,7 +258,11 @@ impl Eyes {
         seen.metrics.offset_sync_failure = if self.subject.asked.groups.is_empty() {
             Known::seen(0)
         } else {
-            Known::unknown("this version's engine carries no positions of groups")
+            match seen.engine.value().map(|engine| engine.sync_failures) {
+                Ok(Some(failures)) => Known::seen(failures),
+                Ok(None) => Known::unknown("the engine has not carried positions of groups yet"),
+                Err(reason) => Known::unknown(reason),
+            }
         };
     }
 
@@ -297,6 +301,9 @@ impl Eyes {
                     message_lag: status.message_lag,
                     stopped: stopped.collect(),
                     throttled_by: status.throttled_by,
+                    sync_failures: status
+                        .groups
+                        .map(|groups| groups.consumer_group_offset_sync_failures),
                     open_transactions: status.open_transactions.map(|open| open.len()),
                 };
                 (Known::seen(seen), back, Ok(closely))
@@ -403,6 +410,7 @@ fn came(back: engine::status::WayBack) -> EngineSeen {
         message_lag: back.message_lag,
         stopped: stopped.collect(),
         throttled_by: None,
+        sync_failures: None,
         open_transactions: None,
     }
 }

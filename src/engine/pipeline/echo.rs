@@ -195,6 +195,19 @@ impl Echoes {
         }
     }
 
+    /// What the ledger has to be told before a record at this offset is copied: else a start that finds the record on the other side would
+    /// not know of the copies before it.
+    pub fn tell_ahead(&mut self, offset: i64, copied: (i64, i32)) -> Option<Echo> {
+        let before = self.marks.iter().rev().find(|mark| mark.end <= offset);
+        let last = *before.filter(|last| self.told != Some(**last))?;
+        self.told = Some(last);
+        Some(Echo {
+            copied_to: copied.0,
+            copied_epoch: copied.1,
+            ..last
+        })
+    }
+
     /// What the ledger has to be told with a checkpoint at this offset, if it does not know. `copied`: the source offset behind the last record
     /// copied below, and its leader epoch.
     pub fn tell(&mut self, offset: i64, copied: (i64, i32)) -> Option<Echo> {

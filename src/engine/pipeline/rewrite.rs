@@ -319,6 +319,10 @@ fn enqueue(
         if !continues {
             declares = true;
             partition.run = Some(run);
+            let (at, copied) = (partition.at, partition.copied_to());
+            let echo = partition.echoes.tell_ahead(offset, copied);
+            sink.entries
+                .extend(echo.map(|echo| Entry::Echo { at, echo }));
             sink.entries.push(Entry::Run {
                 at: partition.at,
                 run,

@@ -54,6 +54,8 @@ pub struct EngineSeen {
     pub stopped: Vec<StoppedSeen>,
     /// Why it holds itself back, if it does.
     pub throttled_by: Option<String>,
+    /// Positions of groups that could not be read or written since it began; `None` if it never said.
+    pub sync_failures: Option<u64>,
     /// Transactions open on the source; `None` if it does not say.
     pub open_transactions: Option<usize>,
 }

@@ -467,8 +467,8 @@ fn help_of_status() {
                                             terminal, a line for each change elsewhere
           --map [<TOPIC:PARTITION:OFFSET>]  Show which offsets the ledgers can translate to the other
                                             cluster, and the place there of one
-          --groups                          Show every group that is carried, not only those whose position
-                                            is not exact
+          --groups                          Show every group that is carried, not only those whose
+                                            position is not exact
       -h, --help                            Print help (see more with '--help')
 
     Options of every command:
