@@ -155,6 +155,10 @@ fn following(last: Option<&Event>) -> Option<Event> {
             slowest: Some((text(), 2)),
             records_per_second: 0.5,
             bytes_per_second: 0.5,
+            groups: Some(GroupsProgress {
+                lag_source: Some(1),
+                ..GroupsProgress::default()
+            }),
             ..Progress::default()
         }),
         Some(Event::WayBack(_)) => Event::CaughtUp { records: 3 },
