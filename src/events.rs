@@ -80,7 +80,17 @@ fn of_the_way_back(event: Event) -> Option<Event> {
                 })
                 .collect(),
         }),
-        Event::Decided { .. } => Some(event),
+        Event::Decided {
+            topic,
+            partition,
+            code,
+            decision,
+        } => Some(Event::Decided {
+            topic,
+            partition,
+            code,
+            decision: back(decision),
+        }),
         // The direction there says the same.
         _ => None,
     }

@@ -5,7 +5,10 @@ use serde::Serialize;
 
 use super::{Global, connect, differences, replicate::engine_settings};
 use crate::{
-    engine::{self, status::Decided},
+    engine::{
+        self,
+        status::{Decided, came_back},
+    },
     error::Failure,
     events::Events,
     exit::Exit,
@@ -87,6 +90,15 @@ impl Verify {
     ) -> Result<(Report, Vec<Decided>), Failure> {
         let (source, target) = connect::both(settings).await?;
         let migration = engine_settings(settings, engine::Until::Stopped);
+        if settings.msk.is_none() && came_back(&settings.name, &source).await? {
+            return Err(Failure::new(
+                Exit::Refused,
+                "K419",
+                "records came back to the source, and `verify` cannot tell them from the source's own yet",
+            )
+            .hint("nothing was compared: what came back would be shown as differing, and may be right")
+            .next("kafka-migrate status"));
+        }
         let mut decided = Vec::new();
         let ledger = target.clone();
         let seams = async {

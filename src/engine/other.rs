@@ -21,10 +21,7 @@ use super::{
 use crate::{
     cluster::Cluster,
     error::Failure,
-    model::{
-        direction::Direction,
-        names::{TopicName, TopicPartition},
-    },
+    model::names::{TopicName, TopicPartition},
 };
 
 /// What is known of the other direction. Cloning shares it.
@@ -148,9 +145,4 @@ pub fn wanted(ours: &Header) -> Header {
         direction: ours.direction().other().word().to_owned(),
         ..ours.clone()
     }
-}
-
-/// Which ledger that is, for people.
-pub fn name(migration: &str, ours: Direction) -> String {
-    ledger::topic(migration, ours.other())
 }

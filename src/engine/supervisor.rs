@@ -482,6 +482,13 @@ fn carrier(shared: &Shared, beside: Option<&Shared>, settings: &Settings) -> Opt
     if settings.groups.groups.is_empty() {
         return None;
     }
+    if beside.is_none() && shared.other.is_some() {
+        // Without the map of the way back a position would pass over what applications wrote on the target.
+        shared.events.send(Event::Trouble {
+            text: "positions of groups are not carried: records came back once, and `replication.two_way` is off now".to_owned(),
+        });
+        return None;
+    }
     shared.desk.attend();
     Some(Carrier {
         from: (*shared.source).clone(),

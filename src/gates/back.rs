@@ -28,12 +28,25 @@ pub(super) fn records_can_come_back(seen: &Observation, _: &Limits) -> Asked {
         let resource = format!("{prefixed} --transactional-id {ids}");
         lines.push(acls(&seen.source, &["Write", "Describe"], &resource));
     }
+    let mut of_ledger = Vec::new();
     if let Some(refusal) = fresh(&back.rights.creation).map_err(here)? {
         let said = as_on_the_way_back(&refusal.message);
-        denied.push(format!("the topic {}: {said}", back.rights.ledger));
+        of_ledger.push(format!("the topic {}: {said}", back.rights.ledger));
+    }
+    for (what, probe) in [
+        ("writing to", &back.rights.write),
+        ("reading", &back.rights.read),
+        ("deleting records of", &back.rights.delete),
+    ] {
+        if *fresh(probe).map_err(here)? == Probe::Denied {
+            of_ledger.push(format!("{what} {}", back.rights.ledger));
+        }
+    }
+    if !of_ledger.is_empty() {
         let resource = format!("{prefixed} --topic {ours}");
         let operations = ["Create", "Describe", "Read", "Write", "Delete"];
         lines.push(acls(&seen.source, &operations, &resource));
+        denied.extend(of_ledger);
     }
     for topic in fresh(&back.denied).map_err(here)? {
         denied.push(format!("writing to {topic}"));

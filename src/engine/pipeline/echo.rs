@@ -193,19 +193,15 @@ impl Echoes {
         while self.marks.back().is_some_and(|last| last.end > offset) {
             self.marks.pop_back();
         }
+        self.told.take_if(|told| told.end > offset);
     }
 
     /// What the ledger has to be told before a record at this offset is copied: else a start that finds the record on the other side would
     /// not know of the copies before it.
     pub fn tell_ahead(&mut self, offset: i64, copied: (i64, i32)) -> Option<Echo> {
         let before = self.marks.iter().rev().find(|mark| mark.end <= offset);
-        let last = *before.filter(|last| self.told != Some(**last))?;
-        self.told = Some(last);
-        Some(Echo {
-            copied_to: copied.0,
-            copied_epoch: copied.1,
-            ..last
-        })
+        let last = *before?;
+        self.tell_once(last, copied)
     }
 
     /// What the ledger has to be told with a checkpoint at this offset, if it does not know. `copied`: the source offset behind the last record
@@ -215,13 +211,19 @@ impl Echoes {
             self.marks.pop_front();
         }
         let first = *self.marks.front().filter(|first| first.end <= offset)?;
-        (self.told != Some(first)).then(|| {
-            self.told = Some(first);
-            Echo {
-                copied_to: copied.0,
-                copied_epoch: copied.1,
-                ..first
-            }
+        self.tell_once(first, copied)
+    }
+
+    /// What was told ahead is not taken back by a checkpoint that lies before it.
+    fn tell_once(&mut self, echo: Echo, copied: (i64, i32)) -> Option<Echo> {
+        if self.told.is_some_and(|told| told.end >= echo.end) {
+            return None;
+        }
+        self.told = Some(echo);
+        Some(Echo {
+            copied_to: copied.0,
+            copied_epoch: copied.1,
+            ..echo
         })
     }
 }
@@ -305,6 +307,16 @@ mod tests {
         assert_eq!(echoes.last(), Some(echo(8, 8)));
         echoes.passed(echo(12, 10), 10);
         assert_eq!(echoes.tell(12, (-1, -1)), Some(echo(12, 10)));
+        // Told ahead of a record behind it, it is not taken back by a checkpoint before that record.
+        echoes.passed(echo(16, 12), 14);
+        assert_eq!(
+            echoes.tell_ahead(16, (14, 0)).map(|told| told.end),
+            Some(16)
+        );
+        assert_eq!(echoes.tell(14, (-1, -1)), None);
+        echoes.back_to(12);
+        assert_eq!(echoes.last(), Some(echo(12, 10)));
+        assert_eq!(echoes.tell(12, (-1, -1)), Some(echo(12, 10)), "gone back");
         // What the ledger knows stays where it is, whatever comes right behind it.
         echoes.passed(echo(13, 11), 12);
         assert_eq!(echoes.marks.len(), 2);

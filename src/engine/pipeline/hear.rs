@@ -19,6 +19,8 @@ pub(super) const LOOK_BYTES: i32 = 4 << 10;
 pub(super) struct Hearing {
     waiting: Vec<(usize, i64)>,
     is_reading: bool,
+    /// That it cannot be read was told.
+    is_told: bool,
 }
 
 impl Session {
@@ -53,6 +55,7 @@ impl Session {
         match read {
             Ok(()) => {
                 steps::reached("other-ledger-read");
+                self.hearing.is_told = false;
                 self.judge.heard_of(of.iter().map(|(_, id)| *id));
                 for (index, _) in of {
                     self.partitions[index].waits_to_hear = false;
@@ -60,9 +63,11 @@ impl Session {
                 self.read_other(Duration::ZERO);
             }
             Err(error) => {
-                self.trouble(format!(
-                    "whose records are new cannot be learnt for the moment: {error}"
-                ));
+                if !std::mem::replace(&mut self.hearing.is_told, true) {
+                    self.trouble(format!(
+                        "whether new records are applications' or copies cannot be learnt for the moment, and they wait: {error}"
+                    ));
+                }
                 self.hearing.waiting.extend(of);
                 self.read_other(PAUSE);
             }

@@ -21,11 +21,6 @@ impl Session {
             return;
         };
         let state = ledger.state();
-        // The forward direction's ledger is the one through which the engine is steered.
-        if self.shared.direction == Direction::Reverse {
-            self.paused = self.shared.steering.reason().is_some();
-            return;
-        }
         let is_paused = state.is_paused();
         let by = state.pause.as_ref().map(|last| last.request.by.clone());
         let limit = match state.throttle.as_ref().map(|last| &last.request.steer) {
@@ -42,6 +37,11 @@ impl Session {
             let asked = self.unanswered.iter();
             let asked = asked.filter(|request| matches!(request.steer, Steer::Authority { .. }));
             self.shared.desk.ask(asked.cloned().collect());
+        }
+        // Pace and pauses are asked of the way there; the way back goes along. Who has authority is asked of each.
+        if self.shared.direction == Direction::Reverse {
+            self.paused = self.shared.steering.reason().is_some();
+            return;
         }
         if self.shard == SPOKESMAN {
             let steering = &self.shared.steering;

@@ -52,6 +52,20 @@ pub async fn look(
     looked.map(|(status, _)| status)
 }
 
+/// Did anything come back to the source, by the ledger of the way back?
+pub async fn came_back(migration: &str, source: &Cluster) -> Result<bool, Failure> {
+    if !opening::shows_ledger(source, migration, Direction::Reverse).await? {
+        return Ok(false);
+    }
+    let name: TopicName = ledger::topic(migration, Direction::Reverse).into();
+    let readers = open(source, &name, shards(source, &name).await?).await?;
+    let has_copied = |reader: &Reader| {
+        let mut partitions = reader.state.partitions.values();
+        partitions.any(|one| !one.runs.is_empty())
+    };
+    Ok(readers.iter().any(has_copied))
+}
+
 /// The direction back: `None` where nothing ever came back, and nothing is to.
 pub async fn look_back(
     settings: &Settings,

@@ -9,7 +9,7 @@ mod sums;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-pub use look::{look, look_closely, said};
+pub use look::{came_back, look, look_closely, said};
 pub use maps::{Asked, MapStatus, PartitionMap, PlaceStatus, maps};
 pub use others::{Other, others};
 pub use positions::{GroupStatus, GroupsStatus};

@@ -52,7 +52,7 @@ fn consumer(kafka: &Kafka, group: &str) -> BaseConsumer {
 }
 
 /// Commits without being a member, as tools do.
-fn commit(kafka: &Kafka, group: &str, topic: &str, offset: i64, metadata: &str) {
+pub fn commit(kafka: &Kafka, group: &str, topic: &str, offset: i64, metadata: &str) {
     let consumer = consumer(kafka, group);
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, 0, Offset::Offset(offset))
@@ -64,7 +64,7 @@ fn commit(kafka: &Kafka, group: &str, topic: &str, offset: i64, metadata: &str) 
 }
 
 /// Where a group stands, and what it keeps beside that.
-fn committed(kafka: &Kafka, group: &str, topic: &str) -> Option<(i64, String)> {
+pub fn committed(kafka: &Kafka, group: &str, topic: &str) -> Option<(i64, String)> {
     let consumer = consumer(kafka, group);
     let mut list = TopicPartitionList::new();
     list.add_partition(topic, 0);

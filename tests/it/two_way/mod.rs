@@ -1,6 +1,7 @@
 //! Both directions at once between real clusters, with the same names on both sides.
 
 mod echo;
+mod groups;
 mod lossy;
 mod strangers;
 
