@@ -112,6 +112,12 @@ pub fn marked(said: &str) -> String {
                 words.splice(at + 1..(at + 2).min(words.len()), ["NUMBER".to_owned()]);
             }
         }
+        // The lag on both sides: `SumOffsetLag 71 on the source, 64 on the target`.
+        if words.iter().any(|word| word == "SumOffsetLag")
+            && let Some(at) = words.iter().position(|word| word == "source,")
+        {
+            words.splice(at + 1..(at + 2).min(words.len()), ["NUMBER".to_owned()]);
+        }
         // Long times have two words.
         words.dedup_by(|next, word| {
             let end = next
