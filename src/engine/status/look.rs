@@ -89,6 +89,7 @@ pub async fn look_back(
         engine: status.engine,
         message_lag: status.message_lag,
         records_per_second: status.records_per_second,
+        batches: status.batches,
         stopped: stopped.collect(),
     }))
 }

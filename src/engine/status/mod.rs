@@ -86,6 +86,8 @@ pub struct WayBack {
     pub message_lag: Option<u64>,
     /// Records per second that came back, as last reported by a running engine.
     pub records_per_second: f64,
+    /// Batches that did not come back as they were, by reason: above all our own copies.
+    pub batches: Batches,
     /// Partitions that wait for a person.
     pub stopped: Vec<StoppedBack>,
 }
@@ -116,6 +118,10 @@ pub struct Batches {
     pub empty: u64,
     /// Tiny ones that became part of another.
     pub merged: u64,
+    /// Copies by the other direction that were fetched, proved to be that, and not copied back.
+    pub echoes: u64,
+    /// Ranges of such copies that were not even fetched.
+    pub jumps: u64,
 }
 
 impl Batches {
@@ -125,6 +131,8 @@ impl Batches {
             aborted: sum.aborted + beat.aborted,
             empty: sum.empty + beat.empty,
             merged: sum.merged + beat.merged,
+            echoes: sum.echoes + beat.echoes,
+            jumps: sum.jumps + beat.jumps,
         })
     }
 }

@@ -36,6 +36,7 @@ struct Partition {
     target: Option<i64>,
     stopped: Option<Stopped>,
     gaps: Vec<Gap>,
+    not_ours: Vec<Gap>,
     recopies: Vec<Recopy>,
     before: ways::Before,
 }
@@ -57,6 +58,7 @@ impl Known {
                         checkpoint,
                         stopped,
                         gaps,
+                        not_ours,
                         recopies,
                         ..
                     } = of;
@@ -72,6 +74,7 @@ impl Known {
                         before: stopped.as_ref().map(before).unwrap_or_default(),
                         stopped: stopped.clone(),
                         gaps: gaps.clone(),
+                        not_ours: not_ours.clone(),
                         recopies: recopies.clone(),
                     };
                     known.partitions.insert(name, partition);
@@ -174,6 +177,11 @@ impl Known {
                 let to = Some(gap.to.source);
                 let what = ways::describe(gap);
                 decided(&gap.code, what, gap.from, to, &gap.by, gap.at_ms);
+            }
+            for batch in &partition.not_ours {
+                let to = Some(batch.to.source);
+                let what = ways::taken(batch);
+                decided(&batch.code, what, batch.from, to, &batch.by, batch.at_ms);
             }
             for one in &partition.recopies {
                 let what = "it was copied again from the source's first record".to_owned();
