@@ -34,8 +34,8 @@ pub struct Wishes {
     /// copies nothing twice
     #[arg(long, value_name = "TOPIC[:PARTITION]")]
     pub recopy: Vec<String>,
-    /// What stopped this partition as perhaps one of our own copies (K560) was written by an application: copy it. So is what follows
-    /// under the same producer id and epoch, unless we write under that epoch too. Can be given several times
+    /// What stopped this partition as perhaps a copy of our own (K560) was written by an application: copy it, and what follows it there
+    /// under an epoch that no copy of ours has. Can be given several times; the same command again decides nothing more
     #[arg(long, value_name = "TOPIC:PARTITION")]
     pub not_ours: Vec<String>,
 }
