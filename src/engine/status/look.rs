@@ -8,8 +8,8 @@ use tokio::{
 };
 
 use super::{
-    Batches, Closely, EngineState, OpenTransaction, Said, Status, StoppedBack, WayBack, positions,
-    steered, sums,
+    Batches, Closely, EngineState, GroupsStatus, OpenTransaction, Said, Status, StoppedBack,
+    WayBack, positions, steered, sums,
 };
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
@@ -67,11 +67,11 @@ pub async fn came_back(migration: &str, source: &Cluster) -> Result<bool, Failur
 }
 
 /// The direction back: `None` where nothing ever came back, and nothing is to.
-pub async fn look_back(
+async fn look_back(
     settings: &Settings,
     source: &Source,
     target: &Target,
-) -> Result<Option<WayBack>, Failure> {
+) -> Result<Option<(WayBack, Option<GroupsStatus>)>, Failure> {
     let (read, written) = (target.for_the_way_back(), source.for_the_way_back());
     let is_there = opening::shows_ledger(&written, &settings.migration, Direction::Reverse);
     if !is_there.await? && !settings.two_way {
@@ -85,13 +85,14 @@ pub async fn look_back(
         reason: as_on_the_way_back(&one.reason),
         target_offset: one.source_offset,
     });
-    Ok(Some(WayBack {
+    let back = WayBack {
         engine: status.engine,
         message_lag: status.message_lag,
         records_per_second: status.records_per_second,
         batches: status.batches,
         stopped: stopped.collect(),
-    }))
+    };
+    Ok(Some((back, status.groups)))
 }
 
 /// The same, and what gates ask of single partitions.
@@ -105,7 +106,10 @@ pub async fn look_closely(
         look_back(settings, source, target),
     );
     let (mut status, closely) = there?;
-    status.way_back = back?;
+    if let Some((back, groups)) = back? {
+        status.way_back = Some(back);
+        status.groups = positions::both(status.groups, groups);
+    }
     Ok((status, closely))
 }
 
@@ -198,7 +202,7 @@ async fn look_at(
         limit: steered::limit(&states),
         batches: Batches::of(beats()),
         way_back: None,
-        groups: positions::of(&states),
+        groups: positions::of(&states, direction),
     };
     Ok((status, closely))
 }
