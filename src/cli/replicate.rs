@@ -294,7 +294,7 @@ pub fn engine_settings(settings: &config::Settings, until: engine::Until) -> eng
 }
 
 /// Groups that our own engine carries. Those of applications belong to the migration whether `scope.groups` names them or not.
-fn groups(settings: &config::Settings) -> engine::groups::Wanted {
+pub fn groups(settings: &config::Settings) -> engine::groups::Wanted {
     if !settings.carries_groups {
         return engine::groups::Wanted::default();
     }

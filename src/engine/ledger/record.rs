@@ -323,6 +323,8 @@ pub enum Steer {
         /// The cluster.
         side: Holder,
     },
+    /// Say that you are there, and whether you carry positions of groups. Asked of the first shard alone.
+    Attend,
 }
 
 /// A limit of bytes per second.

@@ -450,7 +450,7 @@ impl State {
         let slot = match request.steer {
             Steer::Pause | Steer::Resume => &mut self.pause,
             Steer::Throttle(_) => &mut self.throttle,
-            Steer::Authority { .. } => &mut passing,
+            Steer::Authority { .. } | Steer::Attend => &mut passing,
         };
         let is_known = slot.as_ref().is_some_and(|last| last.request.id == id)
             || self.unanswered.iter().any(|one| one.request.id == id);

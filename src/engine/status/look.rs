@@ -222,7 +222,10 @@ pub async fn said(settings: &Settings, target: &Target) -> Result<Said, Failure>
 }
 
 /// Partitions of the ledger; 0 where there is none.
-pub(super) async fn shards(target: &Cluster, ledger: &TopicName) -> Result<i32, Failure> {
+pub(in crate::engine) async fn shards(
+    target: &Cluster,
+    ledger: &TopicName,
+) -> Result<i32, Failure> {
     let topics = target.topics(Some(std::slice::from_ref(ledger))).await;
     let topics = topics.map_err(|error| error.failure())?;
     let count = topics.first().map_or(0, |topic| topic.partitions.len());
@@ -230,7 +233,7 @@ pub(super) async fn shards(target: &Cluster, ledger: &TopicName) -> Result<i32, 
 }
 
 /// Reads every shard's ledger to its end, all at once.
-pub(super) async fn open(
+pub(in crate::engine) async fn open(
     target: &Cluster,
     ledger: &TopicName,
     shards: i32,

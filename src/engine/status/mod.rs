@@ -10,6 +10,7 @@ mod sums;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use look::{came_back, look, look_closely, said};
+pub(in crate::engine) use look::{open, shards};
 pub use maps::{Asked, MapStatus, PartitionMap, PlaceStatus, maps};
 pub use others::{Other, others};
 pub use positions::{GroupStatus, GroupsStatus};
