@@ -20,3 +20,4 @@ mod phases;
 mod run;
 mod support;
 mod two_way;
+mod verify_two_ways;

@@ -29,7 +29,7 @@ use crate::{
     },
 };
 use crate::{
-    engine::opening,
+    engine::{opening, supervisor::of_the_way_back},
     model::direction::{Direction, as_on_the_way_back},
 };
 
@@ -50,20 +50,6 @@ pub async fn look(
 ) -> Result<Status, Failure> {
     let looked = look_closely(settings, source, target).await;
     looked.map(|(status, _)| status)
-}
-
-/// Did anything come back to the source, by the ledger of the way back?
-pub async fn came_back(migration: &str, source: &Cluster) -> Result<bool, Failure> {
-    if !opening::shows_ledger(source, migration, Direction::Reverse).await? {
-        return Ok(false);
-    }
-    let name: TopicName = ledger::topic(migration, Direction::Reverse).into();
-    let readers = open(source, &name, shards(source, &name).await?).await?;
-    let has_copied = |reader: &Reader| {
-        let mut partitions = reader.state.partitions.values();
-        partitions.any(|one| !one.runs.is_empty())
-    };
-    Ok(readers.iter().any(has_copied))
 }
 
 /// The direction back: `None` where nothing ever came back, and nothing is to.
@@ -209,16 +195,68 @@ async fn look_at(
 
 /// What the ledger says of partitions in scope, without looking at either cluster's records.
 pub async fn said(settings: &Settings, target: &Target) -> Result<Said, Failure> {
-    let ledger: TopicName = ledger::topic(&settings.migration, Direction::Forward).into();
-    let shards = shards(target, &ledger).await?;
-    let readers = open(target, &ledger, shards).await?;
-    let states: Vec<State> = readers.into_iter().map(|reader| reader.state).collect();
+    let (shards, states) = states(&settings.migration, Direction::Forward, target).await?;
     let known = sums::Known::of(&states, HashMap::new());
     Ok(Said {
         ledger: shards > 0,
         decided: known.decided(|name| settings.scope.has_topic(name, false)),
         begins: known.begins(),
+        identities: sums::epochs(&states),
     })
+}
+
+/// The same of the way back; `None` where there is no ledger of it, so that nothing came back.
+pub async fn said_back(
+    settings: &Settings,
+    source: &Source,
+    target: &Target,
+) -> Result<Option<Said>, Failure> {
+    let shown = opening::shows_ledger(source, &settings.migration, Direction::Reverse);
+    if !shown.await? {
+        return Ok(None);
+    }
+    let (_, states) = states(&settings.migration, Direction::Reverse, source).await?;
+    let headers: Vec<&Header> = states
+        .iter()
+        .filter_map(|one| one.header.as_ref())
+        .collect();
+    for found in &headers {
+        let wanted = Header {
+            migration: settings.migration.clone(),
+            source_cluster: target.id().to_owned(),
+            target_cluster: source.id().to_owned(),
+            direction: Direction::Reverse.word().to_owned(),
+            ..(*found).clone()
+        };
+        ledger::check_header(found, &wanted).map_err(of_the_way_back)?;
+    }
+    if headers.is_empty() {
+        return Ok(None);
+    }
+    let known = sums::Known::of(&states, HashMap::new());
+    let mut decided = known.decided(|name| settings.scope.has_topic(name, false));
+    for one in &mut decided {
+        one.decision = as_on_the_way_back(&one.decision);
+    }
+    Ok(Some(Said {
+        ledger: true,
+        decided,
+        begins: known.begins(),
+        identities: sums::epochs(&states),
+    }))
+}
+
+/// How many shards a direction's ledger has, and what they say.
+async fn states(
+    migration: &str,
+    direction: Direction,
+    on: &Cluster,
+) -> Result<(i32, Vec<State>), Failure> {
+    let ledger: TopicName = ledger::topic(migration, direction).into();
+    let shards = shards(on, &ledger).await?;
+    let readers = open(on, &ledger, shards).await?;
+    let states = readers.into_iter().map(|reader| reader.state).collect();
+    Ok((shards, states))
 }
 
 /// Partitions of the ledger; 0 where there is none.

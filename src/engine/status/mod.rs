@@ -9,7 +9,7 @@ mod sums;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-pub use look::{came_back, look, look_closely, said};
+pub use look::{look, look_closely, said, said_back};
 pub(in crate::engine) use look::{open, shards};
 pub use maps::{Asked, MapStatus, PartitionMap, PlaceStatus, maps};
 pub use others::{Other, others};
@@ -25,8 +25,10 @@ pub struct Said {
     pub ledger: bool,
     /// What persons decided.
     pub decided: Vec<Decided>,
-    /// The target offset at which ours begins, of every partition that was met.
+    /// The offset at which ours begins where it writes, of every partition that was met.
     pub begins: HashMap<TopicPartition, i64>,
+    /// Every identity it ever wrote under: epochs by producer id.
+    pub identities: HashMap<i64, Vec<i16>>,
 }
 
 /// Everything `status` shows.

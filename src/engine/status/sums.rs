@@ -199,6 +199,16 @@ pub(super) fn identities(states: &[State]) -> BTreeSet<i64> {
     all.map(|identity| identity.producer_id).collect()
 }
 
+/// The same, each with its epochs.
+pub(super) fn epochs(states: &[State]) -> HashMap<i64, Vec<i16>> {
+    let mut all: HashMap<i64, Vec<i16>> = HashMap::new();
+    for identity in states.iter().flat_map(|state| state.identities.values()) {
+        let epochs = all.entry(identity.producer_id).or_default();
+        epochs.push(identity.epoch);
+    }
+    all
+}
+
 /// Settings of topics that are held, by topic.
 pub(super) fn held(states: &[State]) -> Vec<HeldStatus> {
     let mut all = Vec::new();

@@ -2,6 +2,7 @@
 
 mod apart;
 mod carried;
+mod clients;
 mod kinds;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -11,6 +11,7 @@ use kafka_migrate::{
         StoppedPartition, TopicStatus, WayBack,
     },
     events::{Choice, Event, GroupsProgress, Progress},
+    model::direction::Direction,
     observe::Guess,
     run::{
         plan::Plan,
@@ -368,11 +369,16 @@ fn reports() -> Vec<Value> {
         };
         let clusters = ["Aaa".to_owned(), "Bbb".to_owned()];
         let samples = vec![difference(is_full)];
-        let mut report = Report::of("orders".into(), clusters, vec![topic], samples);
+        let mut report = Report::of("orders".into(), clusters, vec![topic.clone()], samples);
+        if is_full {
+            report = report.and_back(vec![topic], Vec::new());
+            report.way_back.as_mut().expect("it came back").witness = witness.clone();
+        }
         report.witness = witness;
         report.notes.push("something was skipped".into());
         let mut value = named("verify", &report);
         value["decided"] = value_of_all(&[decided(Some(40)), decided(None)]);
+        value["decided_back"] = value_of_all(&[decided(Some(40)), decided(None)]);
         value
     };
     witnesses.map(report).into()
@@ -402,6 +408,7 @@ fn difference(is_full: bool) -> Difference {
     Difference {
         topic: "orders".into(),
         partition: 7,
+        direction: Direction::Forward,
         kind: Kind::Different,
         source_offset: is_full.then_some(1),
         target_offset: is_full.then_some(2),
