@@ -13,6 +13,7 @@ mod layers;
 mod logins;
 mod machine_output;
 mod model;
+mod moves;
 #[cfg(feature = "aws")]
 mod msk;
 mod phases;

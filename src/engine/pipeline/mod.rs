@@ -382,11 +382,12 @@ impl Session {
         incoming: &mut mpsc::UnboundedReceiver<Vec<Assignment>>,
         all: &mut Vec<Assignment>,
     ) -> (Option<Ledger>, Ended, metrics::Shard) {
+        // What is asked of whoever carries positions is known before it begins: authority may have been taken from it.
+        self.heed();
         if let (KEEPER, Some(ledger)) = (self.shard, &self.ledger) {
             let book = ledger.state().book.clone();
             self.shared.desk.open(book, self.lease.clone());
         }
-        self.heed();
         self.assign(assigned);
         self.look_after_left();
         self.end_fences();

@@ -8,8 +8,8 @@ use tokio::{
 };
 
 use super::{
-    Batches, Closely, EngineState, OpenTransaction, Said, Status, StoppedBack, WayBack, positions,
-    steered, sums,
+    Batches, Closely, EngineState, GroupsStatus, OpenTransaction, Said, Status, StoppedBack,
+    WayBack, positions, steered, sums,
 };
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
@@ -53,11 +53,11 @@ pub async fn look(
 }
 
 /// The direction back: `None` where nothing ever came back, and nothing is to.
-pub async fn look_back(
+async fn look_back(
     settings: &Settings,
     source: &Source,
     target: &Target,
-) -> Result<Option<WayBack>, Failure> {
+) -> Result<Option<(WayBack, Option<GroupsStatus>)>, Failure> {
     let (read, written) = (target.for_the_way_back(), source.for_the_way_back());
     let is_there = opening::shows_ledger(&written, &settings.migration, Direction::Reverse);
     if !is_there.await? && !settings.two_way {
@@ -71,12 +71,14 @@ pub async fn look_back(
         reason: as_on_the_way_back(&one.reason),
         target_offset: one.source_offset,
     });
-    Ok(Some(WayBack {
+    let back = WayBack {
         engine: status.engine,
         message_lag: status.message_lag,
         records_per_second: status.records_per_second,
+        batches: status.batches,
         stopped: stopped.collect(),
-    }))
+    };
+    Ok(Some((back, status.groups)))
 }
 
 /// The same, and what gates ask of single partitions.
@@ -90,7 +92,10 @@ pub async fn look_closely(
         look_back(settings, source, target),
     );
     let (mut status, closely) = there?;
-    status.way_back = back?;
+    if let Some((back, groups)) = back? {
+        status.way_back = Some(back);
+        status.groups = positions::both(status.groups, groups);
+    }
     Ok((status, closely))
 }
 
@@ -183,7 +188,7 @@ async fn look_at(
         limit: steered::limit(&states),
         batches: Batches::of(beats()),
         way_back: None,
-        groups: positions::of(&states),
+        groups: positions::of(&states, direction),
     };
     Ok((status, closely))
 }
@@ -197,6 +202,7 @@ pub async fn said(settings: &Settings, target: &Target) -> Result<Said, Failure>
         decided: known.decided(|name| settings.scope.has_topic(name, false)),
         begins: known.begins(),
         identities: sums::epochs(&states),
+        not_copies: known.not_copies(),
     })
 }
 
@@ -238,6 +244,7 @@ pub async fn said_back(
         decided,
         begins: known.begins(),
         identities: sums::epochs(&states),
+        not_copies: known.not_copies(),
     }))
 }
 
@@ -255,7 +262,10 @@ async fn states(
 }
 
 /// Partitions of the ledger; 0 where there is none.
-pub(super) async fn shards(target: &Cluster, ledger: &TopicName) -> Result<i32, Failure> {
+pub(in crate::engine) async fn shards(
+    target: &Cluster,
+    ledger: &TopicName,
+) -> Result<i32, Failure> {
     let topics = target.topics(Some(std::slice::from_ref(ledger))).await;
     let topics = topics.map_err(|error| error.failure())?;
     let count = topics.first().map_or(0, |topic| topic.partitions.len());
@@ -263,7 +273,7 @@ pub(super) async fn shards(target: &Cluster, ledger: &TopicName) -> Result<i32, 
 }
 
 /// Reads every shard's ledger to its end, all at once.
-pub(super) async fn open(
+pub(in crate::engine) async fn open(
     target: &Cluster,
     ledger: &TopicName,
     shards: i32,

@@ -288,6 +288,7 @@ fn status(is_full: bool) -> Value {
             engine: EngineState::Running,
             message_lag: offset().map(i64::unsigned_abs),
             records_per_second: 0.5,
+            batches: Batches::default(),
             stopped: vec![StoppedBack {
                 topic: "orders".into(),
                 partition: 7,

@@ -15,6 +15,8 @@ use kafka_migrate::{
     },
 };
 
+use serde_json::Value;
+
 use super::{ON_SOURCE, ON_TARGET, two_way, wait_until_even};
 use crate::{
     groups::{commit, committed},
@@ -105,6 +107,13 @@ fn a_group_goes_over_and_comes_back_through_kills_and_skips_nothing() {
         commit(target, &group, &topic, there, "on the target");
         let wanted = right(target, there, source, &topic);
         stands(source, &group, &topic, wanted, "on the target");
+        wait::until("status tells it", PATIENCE, || {
+            let shown = migration.run(&["status", "--json"]);
+            let shown: Value = serde_json::from_str(&shown.stdout).expect("it is JSON");
+            let told = &shown["groups"]["each"][0];
+            let position = told["position"].as_str().unwrap_or_default();
+            told["authority"] == "target" && ["exact", "repeats"].contains(&position)
+        });
 
         declare(source, target, &topic, &group, Holder::Source);
         tool.kill();
