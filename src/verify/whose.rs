@@ -43,7 +43,7 @@ impl Copies {
             || self
                 .except
                 .iter()
-                .any(|one| one.contains(&header.base_offset));
+                .any(|one| one.start < header.next_offset() && header.next_offset() <= one.end);
         match self.identities.get(&header.producer_id) {
             Some(_) if cannot_be => Whose::Native,
             Some(epochs) if epochs.contains(&header.producer_epoch) => Whose::Copy,
