@@ -1,6 +1,9 @@
 //! Compares both sides, record by record.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use clap::Args;
 use serde::Serialize;
@@ -111,14 +114,16 @@ impl Verify {
                 Some(_) => None,
                 None => engine::status::said_back(&migration, &ledger_back, &ledger).await?,
             };
-            let written = |said: &Said| Written {
-                begins: said.begins.clone(),
-                identities: Arc::new(said.identities.clone()),
+            // What looks like a copy and is none, whoever reads it there was told.
+            let written = |writes: &Said, reads: Option<&Said>| Written {
+                begins: writes.begins.clone(),
+                identities: Arc::new(writes.identities.clone()),
+                except: reads.map_or_else(HashMap::new, |said| said.not_copies.clone()),
             };
             let seams = Seams {
                 ledger: said.ledger,
-                there: written(&said),
-                back: back.as_ref().map(written),
+                there: written(&said, back.as_ref()),
+                back: back.as_ref().map(|back| written(back, Some(&said))),
                 keep: settings.keep.clone(),
             };
             decided.there = said.decided;

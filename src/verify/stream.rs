@@ -370,7 +370,7 @@ mod tests {
                 });
                 bytes.extend(batch.bytes);
             }
-            let copies = Copies { identities: Arc::new(HashMap::from([(7, vec![3])])), begins: 9 };
+            let copies = Copies { identities: Arc::new(HashMap::from([(7, vec![3])])), begins: 9, except: Vec::new() };
             let ways = [Counting::Natives(copies.clone()), Counting::Copies(copies)];
             for (index, counting) in ways.into_iter().enumerate() {
                 let mut stream = Stream::new(Printer::new(0, false), 0, end).counting(counting, with_others);

@@ -1,6 +1,6 @@
 //! What there is to compare in each direction, by what the ledgers say of seams and identities.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use globset::GlobSet;
 
@@ -18,6 +18,8 @@ pub struct Written {
     pub begins: HashMap<TopicPartition, i64>,
     /// All identities that it ever wrote under.
     pub identities: Arc<Identities>,
+    /// Ranges that look like its copies, and a person took for an application's.
+    pub except: HashMap<TopicPartition, Vec<Range<i64>>>,
 }
 
 impl Written {
@@ -26,6 +28,7 @@ impl Written {
         Copies {
             identities: self.identities.clone(),
             begins: self.begins.get(at).copied().unwrap_or(i64::MAX),
+            except: self.except.get(at).cloned().unwrap_or_default(),
         }
     }
 }

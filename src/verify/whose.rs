@@ -4,7 +4,7 @@
 //! 2. An identity stands in its ledger before its first batch, so ledgers are read once the ends up to which is compared were seen.
 //! 3. What no identity on record explains is an application's, and has to be on the other side.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use crate::wire::batch::BatchHeader;
 
@@ -18,6 +18,8 @@ pub struct Copies {
     pub identities: Arc<Identities>,
     /// It wrote nothing below this offset.
     pub begins: i64,
+    /// Ranges that look like copies, and a person took for an application's.
+    pub except: Vec<Range<i64>>,
 }
 
 /// Whose a batch is.
@@ -37,7 +39,11 @@ impl Copies {
         // Copies have an identity and are in no transaction.
         let cannot_be = header.producer_id < 0
             || header.is_transactional()
-            || header.last_offset() < self.begins;
+            || header.last_offset() < self.begins
+            || self
+                .except
+                .iter()
+                .any(|one| one.start < header.next_offset() && header.next_offset() <= one.end);
         match self.identities.get(&header.producer_id) {
             Some(_) if cannot_be => Whose::Native,
             Some(epochs) if epochs.contains(&header.producer_epoch) => Whose::Copy,
@@ -101,6 +107,7 @@ mod tests {
         Copies {
             identities: Arc::new(HashMap::from([(7, vec![3, 5]), (9, vec![3])])),
             begins: 100,
+            except: vec![104..106],
         }
     }
 
@@ -113,6 +120,8 @@ mod tests {
         assert_eq!(whose(100, 7, 5, false), Whose::Copy, "an earlier one");
         assert_eq!(whose(100, 9, 3, false), Whose::Copy);
         assert_eq!(whose(99, 7, 3, false), Whose::Native, "before the seam");
+        assert_eq!(whose(105, 7, 3, false), Whose::Native, "a person said so");
+        assert_eq!(whose(106, 7, 3, false), Whose::Copy, "of that one alone");
         assert_eq!(whose(100, 7, 4, false), Whose::Unclear);
         assert_eq!(whose(100, 7, 3, true), Whose::Native, "in a transaction");
         assert_eq!(whose(100, 8, 3, false), Whose::Native, "another id");
@@ -132,7 +141,8 @@ mod tests {
             prop_assert!(!never && (!unclear || native));
             prop_assert_eq!(Counting::All.counts(&header), (true, false));
             let ours = [(7, 3), (7, 5), (9, 3)].contains(&(id, epoch));
-            prop_assert_eq!(copy, ours && !transactional && offset >= 100);
+            let excepted = offset < 100 || (104..106).contains(&offset);
+            prop_assert_eq!(copy, ours && !transactional && !excepted);
         }
     }
 }

@@ -202,6 +202,7 @@ pub async fn said(settings: &Settings, target: &Target) -> Result<Said, Failure>
         decided: known.decided(|name| settings.scope.has_topic(name, false)),
         begins: known.begins(),
         identities: sums::epochs(&states),
+        not_copies: known.not_copies(),
     })
 }
 
@@ -243,6 +244,7 @@ pub async fn said_back(
         decided,
         begins: known.begins(),
         identities: sums::epochs(&states),
+        not_copies: known.not_copies(),
     }))
 }
 

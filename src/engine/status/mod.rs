@@ -7,7 +7,10 @@ mod positions;
 mod steered;
 mod sums;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
+};
 
 pub use look::{look, look_closely, said, said_back};
 pub(in crate::engine) use look::{open, shards};
@@ -29,6 +32,8 @@ pub struct Said {
     pub begins: HashMap<TopicPartition, i64>,
     /// Every identity it ever wrote under: epochs by producer id.
     pub identities: HashMap<i64, Vec<i16>>,
+    /// Ranges of what it reads that look like copies of the other direction, and a person took for an application's.
+    pub not_copies: HashMap<TopicPartition, Vec<Range<i64>>>,
 }
 
 /// Everything `status` shows.

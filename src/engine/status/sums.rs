@@ -1,6 +1,9 @@
 //! Adds up what the ledger and the source's offsets say.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
+};
 
 use uuid::Uuid;
 
@@ -155,6 +158,16 @@ impl Known {
             Some((at.clone(), partition.seam?.target_end))
         };
         self.partitions.iter().filter_map(begin).collect()
+    }
+
+    /// Ranges that look like copies of the other direction, and a person took for an application's, by partition.
+    pub(super) fn not_copies(&self) -> HashMap<TopicPartition, Vec<Range<i64>>> {
+        let taken = |(at, partition): (&TopicPartition, &Partition)| {
+            let batches = partition.not_ours.iter();
+            let ranges: Vec<Range<i64>> = batches.map(|one| one.from..one.to.source).collect();
+            (!ranges.is_empty()).then(|| (at.clone(), ranges))
+        };
+        self.partitions.iter().filter_map(taken).collect()
     }
 
     /// What a person decided, by partition and time.

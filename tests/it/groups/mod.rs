@@ -4,6 +4,7 @@ mod apart;
 mod carried;
 mod clients;
 mod kinds;
+mod later;
 
 use std::{collections::BTreeMap, time::Duration};
 
