@@ -278,6 +278,7 @@ pub fn engine_settings(settings: &config::Settings, until: engine::Until) -> eng
         migration: settings.name.clone(),
         scope: settings.scope.clone(),
         keep: settings.keep.clone(),
+        merge: settings.merge.clone(),
         two_way: settings.two_way,
         shards: settings.shards,
         groups: groups(settings),

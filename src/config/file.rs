@@ -115,10 +115,6 @@ pub fn not_among(
         return None;
     }
     let path = field.path.replace("[]", "");
-    if let Some((why, hint)) = fields::why_later(field.path, &written) {
-        let message = format!("{path} = {written:?} is not available: {why}");
-        return Some((message, Some(hint.to_owned())));
-    }
     let message = match value {
         Value::Text(_) | Value::Duration(_) => {
             format!("{path} = {written:?} is not available in this version")

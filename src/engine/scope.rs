@@ -135,12 +135,14 @@ impl Scope {
     }
 
     fn existing(&self, topic: &TopicName, is_new: bool) -> Existing {
-        if !self.settings.keep.is_match(&**topic) {
+        let merges = self.settings.merge.is_match(&**topic);
+        if !merges && !self.settings.keep.is_match(&**topic) {
             return Existing::Undecided;
         }
         match (is_new, self.lost_ledger) {
             (true, _) => Existing::New,
             (false, true) => Existing::MayBeOurs,
+            (false, false) if merges => Existing::Merge,
             (false, false) => Existing::Keep,
         }
     }

@@ -17,6 +17,8 @@ pub struct Settings {
     pub scope: Scope,
     /// Topics whose records on the target stay there, and are copied behind.
     pub keep: GlobSet,
+    /// Those whose records on the target are copied back, too.
+    pub merge: GlobSet,
     /// Whether what applications write on the target comes back.
     pub two_way: bool,
     /// Ledger partitions; fixed when the ledger is created.

@@ -239,7 +239,8 @@ impl Eyes {
             Box::pin(tried::all(seen, &self.subject, source, target, &mut found)).await;
         }
         for topic in &mut found.topics {
-            topic.keeps_existing = settings.keep.is_match(&topic.name);
+            let says = [&settings.keep, &settings.merge];
+            topic.keeps_existing = says.iter().any(|says| says.is_match(&topic.name));
         }
         if let (Some(target), false, Depth::Ready) = (target, is_ours, depth) {
             let asked = BootInstant::now();

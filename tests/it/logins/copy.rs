@@ -20,6 +20,7 @@ fn told(settings: &Settings, until: Until) -> engine::Settings {
         migration: settings.name.clone(),
         scope: settings.scope.clone(),
         keep: settings.keep.clone(),
+        merge: settings.keep.clone(),
         groups: engine::groups::Wanted::default(),
         two_way: settings.two_way,
         shards: settings.shards,
