@@ -18,4 +18,5 @@ mod msk;
 mod phases;
 mod run;
 mod support;
+mod sync;
 mod two_way;

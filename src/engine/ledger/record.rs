@@ -8,8 +8,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::positions::{Authority, GroupBeat, GroupStanding, Holder, StoodAt, WrittenAt};
-use crate::model::{direction::Direction, numbers};
+use super::{
+    positions::{Authority, GroupBeat, GroupStanding, Holder, StoodAt, WrittenAt},
+    synced::{Brought, Report, RuleStage, Writes},
+};
+use crate::model::{acl::Rule, direction::Direction, numbers};
 
 /// The version that this program writes, and the highest it reads.
 pub const FORMAT: u8 = 1;
@@ -235,6 +238,24 @@ pub enum Entry {
         /// All of it.
         mapped: Mapped,
     },
+    /// Settings of a topic on the target that follow the source; stands before they are set.
+    Brought {
+        /// The topic.
+        topic: String,
+        /// Which, and what stood there.
+        settings: Vec<Brought>,
+    },
+    /// Access rules of the target that follow the source; stands before they are made.
+    Rules {
+        /// How far they are.
+        stage: RuleStage,
+        /// Which.
+        rules: Vec<Rule>,
+    },
+    /// On which cluster an application may write.
+    Writes(Writes),
+    /// How settings, rules and logins stand on both sides.
+    Synced(Report),
 }
 
 /// The last copy of the other direction that was passed over. Goes with the checkpoint before which it stands.
@@ -313,6 +334,14 @@ pub enum Steer {
     Authority {
         /// The group.
         group: String,
+        /// The cluster.
+        side: Holder,
+    },
+    /// From now on an application may write on this cluster: rules of the source that let it are made on the target, or taken back. Asked of the
+    /// first shard alone.
+    Writes {
+        /// The application.
+        application: String,
         /// The cluster.
         side: Holder,
     },

@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{
     Batches, Closely, EngineState, OpenTransaction, Said, Status, StoppedBack, WayBack, positions,
-    steered, sums,
+    steered, sums, synced,
 };
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
@@ -174,6 +174,11 @@ async fn look_at(
     let closely = Closely {
         partitions: known.standings(),
         identities: sums::identities(&states),
+        synced: states
+            .first()
+            .map(|one| one.synced.clone())
+            .unwrap_or_default(),
+        held: held.iter().map(|one| one.topic.clone()).collect(),
     };
     let status = Status {
         v: DOCUMENT,
@@ -198,6 +203,7 @@ async fn look_at(
         batches: Batches::of(beats()),
         way_back: None,
         groups: positions::of(&states),
+        sync: synced::of(&states),
     };
     Ok((status, closely))
 }

@@ -21,6 +21,8 @@ fn told(settings: &Settings, until: Until) -> engine::Settings {
         scope: settings.scope.clone(),
         keep: settings.keep.clone(),
         groups: engine::groups::Wanted::default(),
+        sync: engine::sync::Wanted::default(),
+        made: engine::sync::Made::default(),
         two_way: settings.two_way,
         shards: settings.shards,
         pace: settings.pace,
