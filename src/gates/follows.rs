@@ -10,7 +10,7 @@ use crate::{
 
 fn asked(seen: &Observation) -> Result<&FollowsSeen, CannotLook> {
     let follows = seen.follows.as_deref();
-    follows.ok_or_else(|| CannotLook::because("not asked by this command"))
+    follows.ok_or_else(|| CannotLook::because("it takes a connection to both clusters"))
 }
 
 /// G130.
