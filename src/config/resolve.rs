@@ -32,6 +32,9 @@ use crate::{
     },
 };
 
+/// How often settings and access rules are held against the source, where the file does not say.
+const SYNC_EVERY: Duration = Duration::from_secs(30);
+
 /// Everything a command needs to know, secrets wrapped, references followed.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -71,6 +74,10 @@ pub struct Settings {
     pub carries_groups: bool,
     /// How long it rests in between; `None` leaves it to how long it takes.
     pub groups_every: Option<Duration>,
+    /// How often settings of topics are brought over; `None`: they are not.
+    pub settings_every: Option<Duration>,
+    /// How often access rules are; `None`: they are not.
+    pub acls_every: Option<Duration>,
     /// Limits of the gates.
     pub ready: Limits,
     /// Applications that move as one.
@@ -515,6 +522,15 @@ impl Resolving<'_> {
         }
     }
 
+    /// How often something is held against the source; `None` where it is switched off.
+    fn sync_every(&self, path: &str) -> Option<Duration> {
+        match self.value(path) {
+            Some(Value::Flag(false)) => None,
+            Some(Value::Duration(every)) => Some(*every),
+            _ => Some(SYNC_EVERY),
+        }
+    }
+
     fn pace(&self) -> Pace {
         match self.bytes("replication.rate") {
             Some(limit) => Pace::Fixed(limit),
@@ -598,6 +614,8 @@ impl Resolving<'_> {
                 Some(Value::Flag(false))
             ),
             groups_every: self.duration("replication.sync.groups"),
+            settings_every: self.sync_every("replication.sync.configs"),
+            acls_every: self.sync_every("replication.sync.acls"),
             ready: self.limits()?,
             applications,
             msk,

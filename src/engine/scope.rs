@@ -112,6 +112,9 @@ impl Scope {
                 .insert(topic.name.clone(), (count(topic), topic.id));
             let partitions = topic.partitions.len();
             self.shared.holds.expect(&topic.name, partitions);
+            if prepared.created {
+                self.shared.made.note(&topic.name, prepared.made_with);
+            }
             let refused = prepared.refused.map(|(code, text)| Reason { code, text });
             for partition in from..count(topic) {
                 let name = TopicPartition {

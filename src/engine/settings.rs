@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use globset::GlobSet;
 use tokio::sync::watch;
 
-use super::{groups::Wanted, metrics::Numbers, ways::Asked};
+use super::{groups::Wanted, metrics::Numbers, sync, ways::Asked};
 use crate::model::{pace::Pace, scope::Scope};
 
 /// The settings of one `replicate`.
@@ -25,6 +25,10 @@ pub struct Settings {
     pub shards: u32,
     /// Groups whose positions are carried.
     pub groups: Wanted,
+    /// Settings and access rules that follow the source.
+    pub sync: sync::Wanted,
+    /// Topics that whoever starts it has made on the target just before.
+    pub made: sync::Made,
     /// Bytes per second read from the source.
     pub pace: Pace,
     /// Bytes of records held in memory at once, all partitions together.

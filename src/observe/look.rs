@@ -158,6 +158,7 @@ impl Eyes {
             others: none(),
             engine_rights: needs::nothing(migration, Direction::Forward),
             back: None,
+            follows: None,
             commits_denied: Known::unknown(needs::NOT_ASKED),
             fidelity: Known::unknown(needs::NOT_ASKED),
             amazon: None,
@@ -235,6 +236,10 @@ impl Eyes {
                     .collect();
                 let back = needs::back(source, &settings.migration, settings.shards, &names);
                 seen.back = Some(Box::new(back.await));
+            }
+            if let (Some(target), true) = (target, is_ours) {
+                let follows = needs::follows(source, target, settings, closely.as_ref().ok());
+                seen.follows = Some(Box::new(follows.await));
             }
             Box::pin(tried::all(seen, &self.subject, source, target, &mut found)).await;
         }

@@ -22,6 +22,8 @@ fn told(settings: &Settings, until: Until) -> engine::Settings {
         keep: settings.keep.clone(),
         merge: settings.keep.clone(),
         groups: engine::groups::Wanted::default(),
+        sync: engine::sync::Wanted::default(),
+        made: engine::sync::Made::default(),
         two_way: settings.two_way,
         shards: settings.shards,
         pace: settings.pace,
