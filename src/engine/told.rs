@@ -137,6 +137,12 @@ impl Told {
         Authority { holder, asked }
     }
 
+    /// Do rules of the target let an application write there that waited for it?
+    pub fn may_write(&self, application: &str) -> bool {
+        self.keeper()
+            .is_some_and(|state| state.synced.is_released(application))
+    }
+
     /// When positions were last looked at: milliseconds since 1970 by the engine's clock.
     pub fn synced_ms(&self) -> Option<i64> {
         Some(self.keeper()?.book.beat.as_ref()?.synced_ms)

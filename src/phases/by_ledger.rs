@@ -22,6 +22,7 @@ use crate::{
             record::Steer,
         },
         steer::{self, Answered, CARRIES_NONE},
+        sync,
         told::Told,
     },
     error::Failure,
@@ -47,6 +48,8 @@ pub struct Of {
     pub wanted: Wanted,
     /// What moves.
     pub application: Application,
+    /// The engine carries access rules, and those that let it write wait for its move.
+    pub writes: bool,
     /// Who asks, for people.
     pub by: String,
 }
@@ -230,6 +233,27 @@ impl ByLedger {
         Ok(answered.answered > 0)
     }
 
+    /// Has the engine make the rules of the target that let the application write there, or take them back. Answers with words for a person.
+    async fn let_write(&self, to: Side) -> Result<String, Failure> {
+        let Some(target) = self.target.as_ref().filter(|_| self.of.writes) else {
+            return Ok(String::new());
+        };
+        let Of {
+            migration,
+            application,
+            by,
+            ..
+        } = &self.of;
+        let name = &application.name;
+        let answered = Box::pin(sync::let_write(target, migration, name, holder(to), by)).await?;
+        match (answered.answered, to) {
+            (0, Side::Target) => Err(silent(Direction::Forward)
+                .hint("until it has answered, rules that let the application write there are not made")),
+            (0, Side::Source) => Ok("; that its rules for writing on the target go stands in the ledger, and whichever engine comes next takes them back".to_owned()),
+            _ => Ok(format!("; {}", answered.said.join("; "))),
+        }
+    }
+
     fn refusal(told: Option<&Told>, group: &str) -> Option<String> {
         let standing = told?
             .group(group)
@@ -330,6 +354,8 @@ impl Carrier for ByLedger {
     }
 
     async fn declare(&self, _application: &str, to: Side) -> Result<String, Failure> {
+        // Before it is started there: without its rules it could not write.
+        let writes = self.let_write(to).await?;
         let groups = self.groups().await?;
         let mut unheard = Vec::new();
         for direction in hears(to) {
@@ -353,19 +379,27 @@ impl Carrier for ByLedger {
             }
         }
         let of = match groups.len() {
-            0 => return Ok("it has no groups, so there are no positions".to_owned()),
+            0 => {
+                let none = "it has no groups, so there are no positions".to_owned();
+                return Ok(none + &writes);
+            }
             _ => groups.into_iter().collect::<Vec<_>>().join(", "),
         };
         Ok(match unheard.is_empty() {
-            true => format!("the {to} has authority over {of}, by the ledgers"),
+            true => format!("the {to} has authority over {of}, by the ledgers{writes}"),
             false => format!(
                 "the {to} gets authority over {of}: it stands in the ledger, and whichever engine comes next heeds it first"
             ),
         })
     }
 
-    async fn is_declared(&self, _application: &str, to: Side) -> Result<bool, Failure> {
-        self.follows(to).await
+    async fn is_declared(&self, application: &str, to: Side) -> Result<bool, Failure> {
+        if !self.follows(to).await? {
+            return Ok(false);
+        }
+        let told = self.told().await?;
+        let forward = told.forward.as_ref().filter(|_| self.of.writes);
+        Ok(forward.is_none_or(|told| told.may_write(application) == (to == Side::Target)))
     }
 
     async fn has_left(&self, from: Side) -> Result<bool, Failure> {

@@ -32,6 +32,7 @@ fn by_ledger(settings: &Settings, clusters: &Clusters, application: &Application
         two_way: settings.two_way,
         wanted: replicate::groups(settings),
         application: application.clone(),
+        writes: settings.acls_every.is_some() && !application.principals.is_empty(),
         by: waived::by(),
     };
     ByLedger::new(of, clusters.source.clone(), clusters.target.clone())

@@ -341,3 +341,45 @@ fn without_the_rights_records_come_over_and_it_is_said_what_is_missing() {
     let made = BTreeSet::from([rule("User:a", (TOPIC, &topic, LITERAL), READ, ALLOW)]);
     assert_eq!(&rules(target, &topic) - &by_hand, made);
 }
+
+#[test]
+fn a_cutover_lets_its_application_write_and_a_rollback_takes_that_back() {
+    let (source, target) = guarded();
+    let topic = unique("released");
+    source.create_topic(&topic, 1, &[]);
+    Load::to(&[(&topic, 1)]).fill(source, 20);
+    let resource = (TOPIC, &*topic, LITERAL);
+    allow(source, "User:app", resource, WRITE);
+    let migration = Migration::of_topic(source, target, &topic);
+    eager(&migration);
+    migration.edit(
+        "[replication]\n",
+        &format!(
+            "\n[ready]\nhold = \"1s\"\n\n[[application]]\nname = \"app\"\nprincipals = [\"User:app\"]\nwrites = [{topic:?}]\n\n[replication]\ntwo_way = true\n"
+        ),
+    );
+    let tool = engine(&migration);
+    migration
+        .run(&["ready", "--app", "app", "--wait", "2m"])
+        .assert_exit(0);
+    assert_eq!(rules(target, &topic), BTreeSet::new());
+    let writes = rule("User:app", resource, WRITE, ALLOW);
+    for (command, there, wanted) in [
+        ("cutover", target, vec![writes]),
+        ("rollback", source, Vec::new()),
+    ] {
+        let quick = ["--quiet-for", "500ms", "--confirm", &migration.name];
+        let moving = migration
+            .command(&[&[command, "--app", "app"][..], &quick].concat())
+            .start();
+        wait_until_they_are(target, &topic, &wanted);
+        // It is started there by hand.
+        wait::until("it may be started", PATIENCE, || {
+            moving.said().contains("may be started") || moving.said().contains("waits")
+        });
+        Load::to(&[(&topic, 1)]).fill(there, 20);
+        moving.wait(PATIENCE).assert_exit(0);
+    }
+    tool.interrupt();
+    tool.wait(PATIENCE).assert_exit(130);
+}
