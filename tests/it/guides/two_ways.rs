@@ -195,7 +195,7 @@ fn the_guide_of_groups_that_go_over_and_come_back() {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
     };
     file("migration.toml", &block("toml"));
-    file("over-and-back.sh", &block("sh"));
+    file("over-and-back.sh", &block("bash"));
     // The writers stand for applications that nobody moves.
     let want =
         |place: &str, name: &str, side: &str| format!("{place}applications/want-{name}-{side}");
