@@ -50,6 +50,7 @@ mod journal;
 mod map;
 #[cfg(feature = "aws")]
 mod replicators;
+mod sync;
 mod watch;
 
 /// Stopped partitions whose ways on are shown to a person.
@@ -296,6 +297,7 @@ fn text(status: &Seen, now: i64) -> String {
         text += "\nheld on the target until nothing old is left to come, then put back\n";
         text += &held(&status.held);
     }
+    text += &sync::text(status.sync.as_ref());
     match &status.open_transactions {
         Some(open) if open.is_empty() => {}
         Some(open) => {
@@ -584,6 +586,7 @@ mod tests {
             }),
             batches: Batches::default(),
             way_back: None,
+            sync: None,
             groups: None,
         }
     }

@@ -382,6 +382,11 @@ impl Carrier for ByLedger {
         Ok(told.reverse.as_ref().and_then(Told::synced_ms))
     }
 
+    /// Once everything has arrived, the maps say all there is to say.
+    fn improves(&self) -> bool {
+        false
+    }
+
     fn advice(&self) -> String {
         "`kafka-migrate status --groups 20` names what keeps the engine from carrying a position: members on both sides, somebody else's commit, a partition that has stopped".to_owned()
     }

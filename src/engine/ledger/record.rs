@@ -8,8 +8,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::positions::{Authority, GroupBeat, GroupStanding, Holder, StoodAt, WrittenAt};
-use crate::model::{direction::Direction, numbers};
+use super::{
+    positions::{Authority, GroupBeat, GroupStanding, Holder, StoodAt, WrittenAt},
+    synced::{Brought, Report, RuleStage, Writes},
+};
+use crate::model::{acl::Rule, direction::Direction, numbers};
 
 /// The version that this program writes, and the highest it reads.
 pub const FORMAT: u8 = 1;
@@ -242,6 +245,24 @@ pub enum Entry {
         /// From which source offset to which, and who said so.
         batch: Gap,
     },
+    /// Settings of a topic on the target that follow the source; stands before they are set.
+    Brought {
+        /// The topic.
+        topic: String,
+        /// Which, and what stood there.
+        settings: Vec<Brought>,
+    },
+    /// Access rules of the target that follow the source; stands before they are made.
+    Rules {
+        /// How far they are.
+        stage: RuleStage,
+        /// Which.
+        rules: Vec<Rule>,
+    },
+    /// On which cluster an application may write.
+    Writes(Writes),
+    /// How settings, rules and logins stand on both sides.
+    Synced(Report),
 }
 
 /// The last copy of the other direction that was passed over. Goes with the checkpoint before which it stands.
@@ -325,6 +346,14 @@ pub enum Steer {
     },
     /// Say that you are there, and whether you carry positions of groups. Asked of the first shard alone.
     Attend,
+    /// From now on an application may write on this cluster: rules of the source that let it are made on the target, or taken back. Asked of the
+    /// first shard alone.
+    Writes {
+        /// The application.
+        application: String,
+        /// The cluster.
+        side: Holder,
+    },
 }
 
 /// A limit of bytes per second.

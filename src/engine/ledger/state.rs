@@ -22,6 +22,7 @@ use super::{
         Answer, At, Checkpoint, Echo, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record,
         Request, Retired, Run, Seam, Steer, Stopped,
     },
+    synced::Synced,
 };
 use crate::model::{
     map::Way,
@@ -68,6 +69,8 @@ pub struct State {
     pub answers: VecDeque<Answer>,
     /// Groups and their positions.
     pub book: Book,
+    /// Settings and access rules that follow the source.
+    pub synced: Synced,
     /// Segments of all partitions' maps.
     pub segments: usize,
 }
@@ -434,6 +437,9 @@ impl State {
             | Entry::Written { .. }
             | Entry::GroupStands { .. }
             | Entry::GroupBeat(_) => self.book.take(&entry),
+            Entry::Brought { .. } | Entry::Rules { .. } | Entry::Writes(_) | Entry::Synced(_) => {
+                self.synced.take(&entry)
+            }
         }
     }
 
@@ -450,7 +456,7 @@ impl State {
         let slot = match request.steer {
             Steer::Pause | Steer::Resume => &mut self.pause,
             Steer::Throttle(_) => &mut self.throttle,
-            Steer::Authority { .. } | Steer::Attend => &mut passing,
+            Steer::Authority { .. } | Steer::Writes { .. } | Steer::Attend => &mut passing,
         };
         let is_known = slot.as_ref().is_some_and(|last| last.request.id == id)
             || self.unanswered.iter().any(|one| one.request.id == id);
@@ -634,6 +640,7 @@ impl State {
             );
         }
         entries.extend(self.book.entries());
+        entries.extend(self.synced.entries());
         entries
     }
 }

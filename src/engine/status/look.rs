@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{
     Batches, Closely, EngineState, GroupsStatus, OpenTransaction, Said, Status, StoppedBack,
-    WayBack, positions, steered, sums,
+    WayBack, positions, steered, sums, synced,
 };
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
@@ -165,6 +165,11 @@ async fn look_at(
     let closely = Closely {
         partitions: known.standings(),
         identities: sums::identities(&states),
+        synced: states
+            .first()
+            .map(|one| one.synced.clone())
+            .unwrap_or_default(),
+        held: held.iter().map(|one| one.topic.clone()).collect(),
     };
     let status = Status {
         v: DOCUMENT,
@@ -189,6 +194,7 @@ async fn look_at(
         batches: Batches::of(beats()),
         way_back: None,
         groups: positions::of(&states, direction),
+        sync: synced::of(&states),
     };
     Ok((status, closely))
 }

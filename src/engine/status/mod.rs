@@ -6,6 +6,7 @@ mod others;
 mod positions;
 mod steered;
 mod sums;
+mod synced;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -18,8 +19,13 @@ pub use maps::{Asked, MapStatus, PartitionMap, PlaceStatus, maps};
 pub use others::{Other, others};
 pub use positions::{GroupStatus, GroupsStatus};
 use serde::Serialize;
+pub use synced::SyncStatus;
 
-use crate::{engine::ledger::record::Heartbeat, events::Choice, model::names::TopicPartition};
+use crate::{
+    engine::ledger::{record::Heartbeat, synced::Synced},
+    events::Choice,
+    model::names::TopicPartition,
+};
 
 /// What the ledger says to those who compare both sides.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +89,8 @@ pub struct Status {
     pub groups: Option<GroupsStatus>,
     /// The direction back, where there is one.
     pub way_back: Option<WayBack>,
+    /// Settings and access rules that follow the source, as the engine saw them last; `None` where none ever did.
+    pub sync: Option<SyncStatus>,
 }
 
 /// The direction from the target back to the source.
@@ -287,6 +295,10 @@ pub struct Closely {
     pub partitions: BTreeMap<TopicPartition, Standing>,
     /// Producer ids under which this migration ever wrote data.
     pub identities: BTreeSet<i64>,
+    /// What is on record of settings and access rules that follow the source.
+    pub synced: Synced,
+    /// Topics whose retention is held open.
+    pub held: BTreeSet<String>,
 }
 
 /// Where a partition stands.

@@ -1,6 +1,6 @@
 //! ★10, ★11: both sides write to the same partitions, the tool is killed, and nothing comes back to where it was written.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use kafka_migrate::engine::ledger::record::{Entry, Record as Said};
 
@@ -72,6 +72,10 @@ fn both_sides_write_and_every_record_is_on_both_once_whatever_is_killed() {
             write_marked_transactions(target, &transactional, ON_TARGET, 4, 3);
         }
         tool.kill();
+        if kill % 3 == 1 {
+            // Whatever an engine needs stands on the clusters.
+            fs::remove_dir_all(migration.path("state")).expect("it is there");
+        }
     }
     let mut tool = migration.command(&["replicate", "--json"]).start();
     wait_until_at_work(&mut tool);

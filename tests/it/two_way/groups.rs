@@ -131,3 +131,34 @@ fn stands(kafka: &Kafka, group: &str, topic: &str, offset: i64, metadata: &str) 
         committed(kafka, group, topic)
     );
 }
+
+#[test]
+fn positions_are_not_carried_where_what_came_back_is_not_followed_any_more() {
+    let (source, target) = shared_pair();
+    let (topic, group) = (unique("one-way-again"), unique("stays-put"));
+    source.create_topic(&topic, 1, &[]);
+    Load::to(&[(&topic, 1)]).marked(ON_SOURCE).fill(source, 30);
+    let migration = two_way(source, target, &topic, &[&topic]);
+    let topics = format!("topics = [{topic:?}]");
+    migration.edit(&topics, &format!("{topics}\ngroups = [{group:?}]"));
+    commit(source, &group, &topic, 10, "with both");
+    migration.catch_up();
+    Load::to(&[(&topic, 1)]).marked(ON_TARGET).fill(target, 20);
+    migration.catch_up();
+    assert!(committed(target, &group, &topic).is_some());
+    let stood = committed(target, &group, &topic);
+
+    migration.edit("two_way = true", "two_way = false");
+    commit(source, &group, &topic, 40, "with one");
+    let told = migration.catch_up();
+    told.assert_says("positions of groups are not carried");
+    assert_eq!(committed(target, &group, &topic), stood);
+    // And are once it is followed again.
+    migration.edit("two_way = false", "two_way = true");
+    migration.catch_up();
+    let wanted = right(source, 40, target, &topic);
+    assert_eq!(
+        committed(target, &group, &topic),
+        Some((wanted, "with one".into()))
+    );
+}

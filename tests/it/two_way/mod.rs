@@ -4,6 +4,7 @@ mod clients;
 mod echo;
 mod groups;
 mod lossy;
+mod merge;
 mod strangers;
 mod wildcard;
 
