@@ -125,6 +125,7 @@ impl Verify {
                 there: written(&said, back.as_ref()),
                 back: back.as_ref().map(|back| written(back, Some(&said))),
                 keep: settings.keep.clone(),
+                merge: settings.merge.clone(),
             };
             decided.there = said.decided;
             decided.back = back.map_or_else(Vec::new, |said| said.decided);

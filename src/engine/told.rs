@@ -1,4 +1,4 @@
-//! What the ledger of one direction says, read on by commands beside a running engine: what was passed, which offset is which, who has authority.
+//! What the ledger of one direction says, read on beside a running engine: what was passed, which offset is which, who has authority.
 
 use futures_util::future::try_join_all;
 

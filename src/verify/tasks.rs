@@ -44,6 +44,8 @@ pub struct Seams {
     pub back: Option<Written>,
     /// Topics whose records on the target stay there, and are copied behind.
     pub keep: GlobSet,
+    /// Those whose records on the target are copied back, too, once they were met.
+    pub merge: GlobSet,
 }
 
 impl Seams {
@@ -52,7 +54,11 @@ impl Seams {
         match self.there.begins.get(at) {
             Some(begin) => *begin,
             // Not met yet: all that was there is of before.
-            None if self.ledger && self.keep.is_match(&*at.topic) => target_end,
+            None if self.ledger
+                && (self.keep.is_match(&*at.topic) || self.merge.is_match(&*at.topic)) =>
+            {
+                target_end
+            }
             None => 0,
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     faults::event,
     support::{
         kafka::Kafka,
-        load,
+        load, maven,
         read::{self, View},
         shared_pair, unique, wait,
     },
@@ -64,6 +64,9 @@ fn java(
 ) -> Vec<Read> {
     let mut command = kafka.java("-Xmx128m");
     command
+        // Java takes the last of these.
+        .arg("-cp")
+        .arg(maven::tools(kafka.version()).join("*"))
         .arg("org.apache.kafka.tools.consumer.ConsoleConsumer")
         .args(["--bootstrap-server", &kafka.bootstrap().join(",")])
         .args(["--topic", topic, "--group", group])

@@ -126,6 +126,7 @@ async fn a_copy_goes_on_through_many_sessions_and_is_whole() {
             there: verify::Written::default(),
             back: None,
             keep: settings.keep.clone(),
+            merge: settings.merge.clone(),
         })
     };
     let report = verify::run(asked, from, to, seams, Events::channel().0)

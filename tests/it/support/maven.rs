@@ -9,6 +9,12 @@ pub fn jars(version: Version) -> PathBuf {
     fetch(version.number(), include_str!("pom.xml"), version)
 }
 
+/// The same for its command-line tools.
+pub fn tools(version: Version) -> PathBuf {
+    let name = format!("tools-{}", version.number());
+    fetch(&name, include_str!("tools.xml"), version)
+}
+
 /// The same for what a project file depends on, in a directory of this name.
 pub fn fetch(name: &str, project: &str, version: Version) -> PathBuf {
     let kafka = super::build_directory().join("kafka");
