@@ -22,6 +22,9 @@ pub struct Cutover {
     /// Only write down that they run on the target: you have moved them yourself. It has to be seen there, and nowhere else
     #[arg(long)]
     already_moved: bool,
+    /// Do without a way back: `replication.two_way` is off, and what is written on the target stays there
+    #[arg(long)]
+    no_way_back: bool,
 }
 
 impl Cutover {
@@ -35,6 +38,7 @@ impl Cutover {
                 true => Kind::AlreadyMoved,
                 false => Kind::Moves,
             },
+            no_way_back: self.no_way_back,
         };
         moves.run(global, screen).await
     }

@@ -10,7 +10,6 @@ use crate::{
     exit::Exit,
     model::{application::Application, names::Side},
     phases::{
-        by_content::MSK_MARK,
         course::{self, Next},
         cutover,
         moving::Move,
@@ -29,6 +28,7 @@ use crate::{
 mod asks;
 mod flags;
 mod look;
+mod who;
 mod work;
 
 pub use flags::{How, Which};
@@ -42,7 +42,12 @@ pub enum Kind {
     AlreadyMoved,
     /// The target is gone.
     WithoutTarget,
+    /// Nothing comes back, and what was written on the target stays there.
+    LeavesData,
 }
+
+/// The gate of the way back.
+const WAY_BACK: &str = "G212";
 
 /// One `cutover` or `rollback`.
 pub struct Moves<'a> {
@@ -54,6 +59,8 @@ pub struct Moves<'a> {
     pub how: &'a How,
     /// What kind.
     pub kind: Kind,
+    /// A person can do without a way back.
+    pub no_way_back: bool,
 }
 
 impl Moves<'_> {
@@ -61,7 +68,7 @@ impl Moves<'_> {
     pub async fn run(&self, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
         let settings = global.settings(&[]).await?;
         global.notes(&settings, screen);
-        can_move(&settings)?;
+        self.can_move(&settings)?;
         let given = self.how.plan.as_deref().map(plan::read).transpose()?;
         self.check_names(&settings)?;
         if self.how.dry_run {
@@ -82,6 +89,7 @@ impl Moves<'_> {
                 which: self.which.clone(),
                 how: self.how.clone(),
                 kind: self.kind,
+                no_way_back: self.no_way_back,
                 settings,
                 given,
                 events,
@@ -114,7 +122,9 @@ impl Moves<'_> {
             if next == Next::Nothing {
                 continue;
             }
-            let of = look::made_of(self.to, settings, clusters, looked, application).await?;
+            let of = self
+                .made_of(settings, clusters, looked, application)
+                .await?;
             plans.push(course::plan_of(&looked.state, next, || self.new_plan(&of)));
         }
         Ok(plans)
@@ -124,6 +134,7 @@ impl Moves<'_> {
         match (self.kind, self.to) {
             (Kind::AlreadyMoved, _) => cutover::declared(of),
             (Kind::WithoutTarget, _) => rollback::without_target(of),
+            (Kind::LeavesData, _) => rollback::leaving_data(of),
             (Kind::Moves, Side::Target) => cutover::plan(of),
             (Kind::Moves, Side::Source) => rollback::plan(of),
         }
@@ -176,6 +187,47 @@ impl Moves<'_> {
         found.collect()
     }
 
+    /// What a plan is made from.
+    async fn made_of(
+        &self,
+        settings: &Settings,
+        clusters: &Clusters,
+        looked: &Looked,
+        application: &Application,
+    ) -> Result<Move, Failure> {
+        let mut of = look::made_of(self.to, settings, clusters, looked, application).await?;
+        if self.no_way_back && !of.waived.iter().any(|gate| gate == WAY_BACK) {
+            of.waived.push(WAY_BACK.to_owned());
+        }
+        Ok(of)
+    }
+
+    /// Is what is asked for to be had in this migration?
+    fn can_move(&self, settings: &Settings) -> Result<(), Failure> {
+        let comes_back = settings.msk.is_some() || settings.two_way;
+        let leaves = self.kind == Kind::LeavesData;
+        if self.to == Side::Source && self.kind == Kind::Moves && !comes_back {
+            return Err(Failure::new(
+                Exit::Refused,
+                "K351",
+                "nothing comes back in this migration: `replication.two_way` is off",
+            )
+            .hint("with --leave-target-data applications go back to where they stood when they moved, and what they wrote on the target stays there"));
+        }
+        match (self.no_way_back || leaves) && comes_back {
+            true => Err(Failure::new(
+                Exit::Usage,
+                "K352",
+                match leaves {
+                    true => "what was written on the target comes back in this migration: nothing is to be left there",
+                    false => "there is a way back in this migration, and it is not given up by a flag",
+                },
+            )
+            .hint("leave the flag out")),
+            false => Ok(()),
+        }
+    }
+
     fn confirmed(
         &self,
         global: &Global,
@@ -187,10 +239,19 @@ impl Moves<'_> {
             false => self.which.app.join(", "),
         };
         let warning = match self.kind {
-            Kind::Moves => format!(
-                "{what}: stopped on the {}, started on the {}",
-                other(self.to),
-                self.to
+            Kind::Moves => {
+                let moves = format!(
+                    "{what}: stopped on the {}, started on the {}",
+                    other(self.to),
+                    self.to
+                );
+                match self.no_way_back {
+                    true => format!("{moves}; there is no way back for what is written there"),
+                    false => moves,
+                }
+            }
+            Kind::LeavesData => format!(
+                "{what}: started on the source where they stood when they moved; what was written on the target stays there"
             ),
             Kind::AlreadyMoved => format!("{what}: from now on the {}'s", self.to),
             Kind::WithoutTarget => format!(
@@ -210,27 +271,8 @@ impl Moves<'_> {
     }
 }
 
-/// Can applications move with who copies?
-pub fn can_move(settings: &Settings) -> Result<(), Failure> {
-    match carrier_of(settings) {
-        Some(_) => Ok(()),
-        None => Err(Failure::new(
-            Exit::Usage,
-            "K470",
-            "applications cannot be moved with backend = \"embedded\" yet: this version does not copy back",
-        )
-        .hint("with backend = \"msk\" they can")),
-    }
-}
-
-/// The header by which whoever copies marks its copies, where that is how copies are told.
-fn carrier_of(settings: &Settings) -> Option<&'static [u8]> {
-    settings.msk.as_ref().map(|_| MSK_MARK)
-}
-
 /// The plan of one application, for `plan cutover` and `plan rollback`.
 pub async fn planned(settings: &Settings, to: Side, name: &str) -> Result<Plan, Failure> {
-    can_move(settings)?;
     let which = Which {
         app: vec![name.to_owned()],
         all: false,
@@ -250,7 +292,9 @@ pub async fn planned(settings: &Settings, to: Side, name: &str) -> Result<Plan, 
         which: &which,
         how: &how,
         kind: Kind::Moves,
+        no_way_back: false,
     };
+    moves.can_move(settings)?;
     moves.check_names(settings)?;
     let clusters = moves.connect(settings).await?;
     let looked = moves.look(settings, &clusters).await?;

@@ -74,7 +74,7 @@ pub struct Replicate {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["dry_run", "rate", "accept_gap", "recopy"]
+        conflicts_with_all = ["dry_run", "rate", "accept_gap", "recopy", "not_ours"]
     )]
     plan: Option<PathBuf>,
 }
@@ -198,6 +198,7 @@ impl Replicate {
             ("--rate", wishes.rate.is_some()),
             ("--accept-gap", !wishes.accept_gap.is_empty()),
             ("--recopy", !wishes.recopy.is_empty()),
+            ("--not-ours", !wishes.not_ours.is_empty()),
             ("--metrics", self.metrics.is_some()),
             ("--until stopped", self.until == Some(Until::Stopped)),
             ("--until caught-up", self.until == Some(Until::CaughtUp)),
@@ -295,7 +296,7 @@ pub fn engine_settings(settings: &config::Settings, until: engine::Until) -> eng
 }
 
 /// Groups that our own engine carries.
-fn groups(settings: &config::Settings) -> engine::groups::Wanted {
+pub fn groups(settings: &config::Settings) -> engine::groups::Wanted {
     if !settings.carries_groups {
         return engine::groups::Wanted::default();
     }

@@ -21,6 +21,10 @@ pub struct Rollback {
     /// The target is gone: start them on the source as of what came back last
     #[arg(long)]
     without_target: bool,
+    /// Nothing comes back (`replication.two_way` is off): start them where they stood when they moved, and leave on the target what
+    /// they wrote there
+    #[arg(long, conflicts_with = "without_target")]
+    leave_target_data: bool,
 }
 
 impl Rollback {
@@ -30,10 +34,12 @@ impl Rollback {
             to: Side::Source,
             which: &self.which,
             how: &self.how,
-            kind: match self.without_target {
-                true => Kind::WithoutTarget,
-                false => Kind::Moves,
+            kind: match (self.without_target, self.leave_target_data) {
+                (true, _) => Kind::WithoutTarget,
+                (false, true) => Kind::LeavesData,
+                (false, false) => Kind::Moves,
             },
+            no_way_back: false,
         };
         moves.run(global, screen).await
     }

@@ -12,7 +12,8 @@ use crate::{
     engine::{
         self,
         status::{
-            Decided, EngineState, HeldStatus, OpenTransaction, SeamStatus, Status as Seen, WayBack,
+            Batches, Decided, EngineState, HeldStatus, OpenTransaction, SeamStatus, Status as Seen,
+            WayBack,
         },
     },
     error::Failure,
@@ -182,6 +183,14 @@ fn way_back(back: &WayBack) -> String {
     if back.engine == EngineState::Running {
         let records = back.records_per_second.round() as u64;
         text += &format!("; {} rec/s came back last", numbers::count(records));
+    }
+    let Batches { echoes, jumps, .. } = back.batches;
+    if echoes + jumps > 0 {
+        text += &format!(
+            "\n           our own copies, left where they are: {} batches told by their headers, {} ranges not even read",
+            numbers::exact(echoes),
+            numbers::exact(jumps)
+        );
     }
     for one in &back.stopped {
         text += &format!(
@@ -489,7 +498,7 @@ fn next(status: &Seen) -> String {
 mod tests {
     use super::*;
     use crate::{
-        engine::status::{Batches, SteeredStatus, StoppedPartition, TopicStatus},
+        engine::status::{SteeredStatus, StoppedPartition, TopicStatus},
         events::Choice,
     };
 

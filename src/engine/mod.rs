@@ -26,6 +26,7 @@ pub mod steer;
 pub mod steps;
 pub mod supervisor;
 pub mod sync;
+pub mod told;
 pub mod topics;
 pub mod ways;
 

@@ -34,9 +34,15 @@ use crate::{
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(100);
+/// Between two looks for an answer: an application that moves stands still meanwhile.
+const PAUSE: Duration = Duration::from_millis(25);
 const CHUNK: i32 = 1 << 20;
 const LARGEST: usize = 16 << 20;
+
+/// What an engine answers that carries positions of groups.
+pub const CARRIES: &str = "here, and positions of groups are carried";
+/// What one answers that does not.
+pub const CARRIES_NONE: &str = "this engine does not carry positions of groups";
 
 /// How an engine is steered at the moment. Clones share it.
 #[derive(Debug, Clone)]
@@ -139,7 +145,10 @@ pub async fn ask_direction(
     let topics = target.topics(Some(std::slice::from_ref(&name))).await;
     let topics = topics.map_err(|error| error.failure())?;
     let mut shards = topics.first().map_or(0, |topic| topic.partitions.len());
-    if matches!(steer, Steer::Authority { .. } | Steer::Writes { .. }) {
+    if matches!(
+        steer,
+        Steer::Authority { .. } | Steer::Attend | Steer::Writes { .. }
+    ) {
         // Groups and access rules stand in the first shard's ledger.
         shards = shards.min(1);
     }

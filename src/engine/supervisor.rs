@@ -344,7 +344,7 @@ async fn both(
 }
 
 /// A failure of the way back, where the engine's source is what people call the target.
-fn of_the_way_back(failure: Failure) -> Failure {
+pub(super) fn of_the_way_back(failure: Failure) -> Failure {
     let exit = match failure.exit {
         Exit::Source => Exit::Target,
         Exit::Target => Exit::Source,

@@ -11,7 +11,7 @@ use crate::{
 pub(super) fn way_back(seen: &Observation, _: &Limits) -> Asked {
     if !seen.asked.two_way {
         return Ok(Finding::block("`replication.two_way` is off: what applications write on the target does not come back")
-            .fix("copying back is not there in this version; whoever can do without says so with --waive G212=REASON"));
+            .fix("set it and start `replicate` anew, before anything moves; whoever can do without says so with `cutover --no-way-back`, or --waive G212=REASON"));
     }
     let reverse = fresh(&seen.reverse)?;
     if reverse.state != EngineState::Running {

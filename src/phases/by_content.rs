@@ -188,6 +188,11 @@ async fn topic(cluster: &Cluster, name: &TopicName) -> Result<Topic, Failure> {
 }
 
 impl Carrier for ByContent {
+    /// That replicators run is a gate's to say: they answer nobody.
+    async fn attends(&self, _from: Side) -> Result<String, Failure> {
+        Ok(String::new())
+    }
+
     async fn behind(&self, from: Side, below: &Ends) -> Result<Vec<Behind>, Failure> {
         let all: Vec<TopicPartition> = below.keys().cloned().collect();
         let (here, there) = tokio::join!(self.spans(from, &all), self.spans(other(from), &all));
@@ -320,6 +325,20 @@ impl Carrier for ByContent {
 
     async fn is_declared(&self, _application: &str, _to: Side) -> Result<bool, Failure> {
         Ok(true)
+    }
+
+    /// Its replicators go on carrying.
+    async fn has_left(&self, _from: Side) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    async fn synced_ms(&self) -> Result<Option<i64>, Failure> {
+        Ok(None)
+    }
+
+    /// MSK Replicator carries positions now and then.
+    fn improves(&self) -> bool {
+        true
     }
 
     fn advice(&self) -> String {

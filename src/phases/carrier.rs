@@ -4,11 +4,22 @@ use std::collections::BTreeMap;
 
 use crate::{
     error::Failure,
-    model::names::{Side, TopicPartition},
+    model::{
+        direction::Direction,
+        names::{Side, TopicPartition},
+    },
 };
 
 /// Offsets of partitions: everything below is meant.
 pub type Ends = BTreeMap<TopicPartition, i64>;
+
+/// In which order both directions hear who has authority over positions: who gives it up before who gets it, so that it never is two sides'.
+pub fn hears(to: Side) -> [Direction; 2] {
+    match to {
+        Side::Target => [Direction::Forward, Direction::Reverse],
+        Side::Source => [Direction::Reverse, Direction::Forward],
+    }
+}
 
 /// The other one.
 pub fn other(side: Side) -> Side {
@@ -62,6 +73,9 @@ pub enum Place {
 
 /// Whoever copies. Answers are of the moment; whoever asks waits and asks again.
 pub trait Carrier: Send + Sync {
+    /// Is it there, and does it carry everything of the application that leaves this side? Asked before anything is stopped.
+    fn attends(&self, from: Side) -> impl Future<Output = Result<String, Failure>> + Send;
+
     /// Which partitions have not arrived: everything that was written on `from` below these offsets has to be on the other side.
     fn behind(
         &self,
@@ -97,6 +111,15 @@ pub trait Carrier: Send + Sync {
         application: &str,
         to: Side,
     ) -> impl Future<Output = Result<bool, Failure>> + Send;
+
+    /// Has whoever carried positions from this side given that up, so that on the other side they stay as they were asked?
+    fn has_left(&self, from: Side) -> impl Future<Output = Result<bool, Failure>> + Send;
+
+    /// When positions were last looked at by what carries them back, in milliseconds since 1970 by its clock; `None` where nobody tells.
+    fn synced_ms(&self) -> impl Future<Output = Result<Option<i64>, Failure>> + Send;
+
+    /// Does waiting make positions better that skip nothing and read something again?
+    fn improves(&self) -> bool;
 
     /// What has to be looked at where a group has no position, or stands too far.
     fn advice(&self) -> String;

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use super::{
     carrier::{Carrier, other},
     moving::{
-        AUTHORITY, DRAINED, GATES, LAST_POSITIONS, LIVES, POSITIONS, QUIET, SHARED, START, STOP,
+        ATTENDS, AUTHORITY, DRAINED, FOLLOWS, GATES, LAST_POSITIONS, LIVES, POSITIONS, QUIET,
+        SHARED, START, STOP,
     },
     world::{Call, Hook, World},
 };
@@ -28,7 +29,18 @@ mod live;
 mod quiet;
 
 /// How far a plan was when this run began, as its steps have to know it.
-pub fn begun(course: Option<&Course>) -> (bool, bool) {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Begun {
+    /// It was stopped by an earlier run: gates do not have to hold once more while it is down.
+    pub stopped: bool,
+    /// An earlier run began to move authority over its positions.
+    pub moved: bool,
+    /// An earlier run began to start it there: it may be there by now, and have read on.
+    pub started: bool,
+}
+
+/// How far it was, by the journal.
+pub fn begun(course: Option<&Course>) -> Begun {
     let is_begun = |name: &str| {
         let Some(course) = course else { return false };
         let steps = course.plan.steps.iter().zip(&course.standing);
@@ -36,7 +48,11 @@ pub fn begun(course: Option<&Course>) -> (bool, bool) {
             .filter(|(step, _)| step.name == name)
             .any(|(_, standing)| standing.may_hold())
     };
-    (is_begun(STOP), is_begun(START))
+    Begun {
+        stopped: is_begun(STOP),
+        moved: is_begun(AUTHORITY),
+        started: is_begun(START),
+    }
 }
 
 /// How long things are waited for.
@@ -74,6 +90,8 @@ impl Default for Waits {
 
 /// What is said of what was asked before it was started there.
 const STARTED: &str = "an earlier run asked, and began to start it there";
+/// What is said of what was asked before authority moved.
+const MOVED: &str = "an earlier run asked, and authority has moved since";
 
 /// What a person has said.
 #[derive(Debug, Clone, Default)]
@@ -100,10 +118,8 @@ pub struct Deeds<'a, W> {
     pub waits: Waits,
     /// What a person has said.
     pub said: &'a Said,
-    /// It was stopped by an earlier run: gates do not have to hold once more while it is down.
-    pub stopped: bool,
-    /// An earlier run began to start it there: it may be there by now, and have read on.
-    pub started: bool,
+    /// How far it was when this run began.
+    pub begun: Begun,
     /// The command that goes on.
     pub command: &'a str,
 }
@@ -161,11 +177,16 @@ impl<W: World> Deeds<'_, W> {
 
     /// Did an earlier run start it there, so that it reads there by now? Where its groups stand is then its own doing.
     async fn is_there(&self) -> Result<bool, Failure> {
-        if !self.started {
+        if !self.begun.started {
             return Ok(false);
         }
         let groups = self.world.groups(self.to, &self.application.groups).await?;
         Ok(groups.iter().any(|group| group.members > 0))
+    }
+
+    /// Did an earlier run begin to move authority, so that nobody has moved its positions there since they were asked?
+    async fn has_moved(&self) -> Result<bool, Failure> {
+        Ok(self.begun.moved && self.world.carrier().has_left(self.from()).await?)
     }
 
     fn shared(&self, step: &Step) -> Result<String, Failure> {
@@ -217,6 +238,7 @@ impl<W: World> Effects for Deeds<'_, W> {
     async fn perform(&self, step: &Step, attempt: u32) -> Result<String, Failure> {
         match step.name.as_str() {
             STOP => self.call(Hook::Stop, self.from(), step, attempt).await,
+            FOLLOWS => self.world.carrier().declare(self.name(), self.from()).await,
             AUTHORITY => self.world.carrier().declare(self.name(), self.to).await,
             START => self.call(Hook::Start, self.to, step, attempt).await,
             _ => Err(step.is_unknown()),
@@ -224,8 +246,11 @@ impl<W: World> Effects for Deeds<'_, W> {
     }
 
     async fn holds(&self, step: &Step) -> Result<bool, Failure> {
+        let carrier = self.world.carrier();
         match step.name.as_str() {
-            AUTHORITY => self.world.carrier().is_declared(self.name(), self.to).await,
+            AUTHORITY => carrier.is_declared(self.name(), self.to).await,
+            // It held until authority moved on.
+            FOLLOWS => Ok(self.begun.moved || carrier.is_declared(self.name(), self.from()).await?),
             _ => Err(step.is_unknown()),
         }
     }
@@ -234,17 +259,20 @@ impl<W: World> Effects for Deeds<'_, W> {
         match step.name.as_str() {
             // What was stopped there is started there again: nothing has been started elsewhere.
             STOP => self.call(Hook::Start, self.from(), step, attempt).await,
+            AUTHORITY => self.world.carrier().declare(self.name(), self.from()).await,
             _ => Err(step.is_unknown()),
         }
     }
 
     async fn attest(&self, step: &Step) -> Result<String, Failure> {
         match step.name.as_str() {
-            GATES if self.started => Ok(STARTED.to_owned()),
-            GATES => self.world.gates(self.name(), !self.stopped).await,
+            GATES if self.begun.started => Ok(STARTED.to_owned()),
+            GATES => self.world.gates(self.name(), !self.begun.stopped).await,
+            ATTENDS => self.world.carrier().attends(self.from()).await,
             QUIET => self.quiet(step).await,
             SHARED => self.shared(step),
             DRAINED | POSITIONS if self.is_there().await? => Ok(STARTED.to_owned()),
+            POSITIONS if self.has_moved().await? => Ok(MOVED.to_owned()),
             DRAINED => self.drained(step).await,
             POSITIONS => self.positions(step).await,
             LAST_POSITIONS => self.last_positions(step).await,

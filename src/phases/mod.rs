@@ -3,9 +3,11 @@
 //! Whoever copies stands behind one trait ([`carrier::Carrier`]); everything else is the same for all of them.
 
 pub mod by_content;
+pub mod by_ledger;
 pub mod carrier;
 pub mod cleanup;
 pub mod content;
+pub mod copier;
 pub mod course;
 pub mod cutover;
 pub mod deeds;

@@ -17,12 +17,16 @@ use crate::{
 
 /// Are the gates open?
 pub const GATES: &str = "gates";
+/// Does the engine answer, and carry its positions?
+pub const ATTENDS: &str = "engine-answers";
 /// Stops it on the side that it leaves.
 pub const STOP: &str = "stop";
 /// Has it stopped?
 pub const QUIET: &str = "quiet";
 /// Does nobody else write what it shares with others?
 pub const SHARED: &str = "shared-topics-quiet";
+/// Says that its positions are those of the side that it leaves, where an earlier move ended between the two.
+pub const FOLLOWS: &str = "authority-before";
 /// Has everything arrived on the other side?
 pub const DRAINED: &str = "drained";
 /// Where do its groups go on?
@@ -42,6 +46,17 @@ pub const WITH_GROUPS: &str = "groups";
 pub const WITH_TOPICS: &str = "topics";
 /// What a step has to know: the other side cannot be asked.
 pub const WITH_ALONE: &str = "alone";
+
+/// What a move has to know of our own engine, where that copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Engine {
+    /// What is written on the target comes back.
+    pub two_way: bool,
+    /// The application has groups, so that authority over their positions moves.
+    pub has_groups: bool,
+    /// By all ledgers they are followed on the side that it leaves.
+    pub follows: bool,
+}
 
 /// What a move is made from: plain data.
 #[derive(Debug, Clone)]
@@ -66,6 +81,8 @@ pub struct Move {
     pub groups: Vec<String>,
     /// Gates that persons answer for.
     pub waived: Vec<String>,
+    /// Our own engine, if that copies.
+    pub engine: Option<Engine>,
 }
 
 impl Move {
@@ -113,7 +130,7 @@ impl Move {
         let (from, to, name) = (self.from(), self.to, &self.application.name);
         let hooks = &self.application.hooks;
         let within = numbers::time(hooks.within);
-        let mut steps = Vec::new();
+        let mut steps = Vec::from_iter(self.attends());
         if let Some(hook) = &hooks.stop {
             let says = format!(
                 "stop {name} on the {from}: {}, at most {within}",
@@ -136,6 +153,7 @@ impl Move {
             }
         };
         steps.push(Step::new(QUIET, What::Attestation, says));
+        steps.extend(self.follows());
         if !self.shared.is_empty() {
             let topics = self.shared.join(", ");
             let says = format!("you say that nobody writes {topics}, which others write, too");
@@ -148,15 +166,40 @@ impl Move {
         steps.push(Step::new(DRAINED, What::Attestation, says));
         let says = format!("where its groups go on on the {to}, and what they read again");
         steps.push(Step::new(POSITIONS, What::Attestation, says));
-        steps.push(self.authority());
+        steps.push(self.authority(false));
         steps.extend(self.start());
         steps.push(self.lives(false));
         steps
     }
 
-    /// Where nobody but a person starts it, this is what tells that it may be started.
-    pub(super) fn authority(&self) -> Step {
+    /// No answer is unknown, and then nothing is stopped.
+    pub(super) fn attends(&self) -> Option<Step> {
+        let engine = self.engine?;
+        let says = match engine.has_groups {
+            true => "the engine answers, and carries its positions",
+            false => "the engine answers",
+        };
+        Some(Step::new(ATTENDS, What::Attestation, says.to_owned()))
+    }
+
+    /// Taken back with everything else, it would be where it is.
+    fn follows(&self) -> Option<Step> {
+        let engine = self.engine.filter(|engine| !engine.follows);
+        let _ = engine?;
+        let says = format!(
+            "its positions are those of the {} until all has arrived",
+            self.from()
+        );
+        Some(Step::new(FOLLOWS, What::Effect, says))
+    }
+
+    /// Where nobody but a person starts it, this is what tells that it may be started. `alone`: the other side cannot be asked.
+    pub(super) fn authority(&self, alone: bool) -> Step {
+        let has_moved = self.engine.is_some_and(|engine| engine.has_groups);
         let undo = match self.application.hooks.start {
+            Some(_) if has_moved && !alone => {
+                Undo::By(format!("authority goes back to the {}", self.from()))
+            }
             Some(_) => Undo::NotNeeded,
             None => Undo::Impossible,
         };
@@ -219,6 +262,13 @@ impl Move {
 
     /// The command that takes it the other way.
     pub(super) fn the_other_way(&self) -> String {
+        let is_one_way = self.engine.is_some_and(|engine| !engine.two_way);
+        if is_one_way && self.to == Side::Target {
+            return format!(
+                "positions only: kafka-migrate rollback --app {} --leave-target-data; what was written on the target by then stays there, and is not on the source",
+                self.application.name
+            );
+        }
         let phase = phase_to(self.from());
         let until = match phase == CUTOVER {
             true => "",

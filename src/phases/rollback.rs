@@ -1,6 +1,6 @@
 //! The plan of `rollback`: one application back to the source, with the target or without it.
 
-use super::moving::{LAST_POSITIONS, Move, QUIET, WITH_ALONE};
+use super::moving::{DRAINED, FOLLOWS, LAST_POSITIONS, Move, POSITIONS, QUIET, WITH_ALONE};
 use crate::{
     model::names::Side,
     run::{
@@ -12,6 +12,21 @@ use crate::{
 /// Takes an application back to the source.
 pub fn plan(of: &Move) -> Plan {
     of.plan(of.steps(), of.clients(), of.the_other_way())
+}
+
+/// Takes it back where nothing comes back: it goes on where its groups stood when it moved, and what it wrote on the target stays there.
+pub fn leaving_data(of: &Move) -> Plan {
+    let mut steps = of.steps();
+    steps.retain(|step| ![DRAINED, FOLLOWS].contains(&step.name.as_str()));
+    for step in steps.iter_mut().filter(|step| step.name == POSITIONS) {
+        let says = "where its groups go on on the source, as they stood when it moved";
+        *step = Step::new(LAST_POSITIONS, What::Attestation, says.to_owned());
+    }
+    let name = &of.application.name;
+    let clients = format!(
+        "{name} reads again on the source what it read on the target; what was written on the target is not there"
+    );
+    of.plan(steps, clients, of.the_other_way())
 }
 
 /// Takes it back to a source that is all there is left: it goes on where its groups stood when they came back last.
@@ -35,7 +50,7 @@ pub fn without_target(of: &Move) -> Plan {
             "where its groups go on on the source, by what came back last, and how old that is"
                 .to_owned(),
         )),
-        of.authority(),
+        of.authority(true),
     ];
     steps.extend(of.start());
     steps.push(of.lives(true));

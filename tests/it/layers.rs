@@ -72,6 +72,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "events",
             "run",
             "cluster",
+            "engine",
             "config",
             "observe",
             "gates",

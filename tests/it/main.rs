@@ -13,6 +13,7 @@ mod layers;
 mod logins;
 mod machine_output;
 mod model;
+mod moves;
 #[cfg(feature = "aws")]
 mod msk;
 mod phases;
@@ -20,3 +21,4 @@ mod run;
 mod support;
 mod sync;
 mod two_way;
+mod verify_two_ways;

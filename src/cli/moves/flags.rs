@@ -6,6 +6,11 @@ use clap::Args;
 
 use crate::phases::deeds::Waits;
 
+/// Our own engine's ledgers are read in no time, and an application stands still meanwhile.
+const PAUSE: Duration = Duration::from_millis(50);
+/// As long as its maps may trail behind what both sides wrote.
+const STILL: Duration = Duration::from_secs(3);
+
 /// Which applications.
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
@@ -48,9 +53,17 @@ pub struct How {
 }
 
 impl How {
-    pub(super) fn waits(&self) -> Waits {
+    /// `by_ledger`: our own engine copies, and says when nothing is left to come.
+    pub(super) fn waits(&self, by_ledger: bool) -> Waits {
         use std::io::IsTerminal as _;
-        let usual = Waits::default();
+        let usual = match by_ledger {
+            true => Waits {
+                still: STILL,
+                pause: PAUSE,
+                ..Waits::default()
+            },
+            false => Waits::default(),
+        };
         let person = match std::io::stdin().is_terminal() {
             true => usual.person,
             false => Duration::ZERO,

@@ -158,5 +158,6 @@ pub async fn made_of(
         shared: waves::shared(application, &looked.applications, &looked.topics),
         groups: groups.map(|group| group.name).collect(),
         waived: waived.map(|waiver| waiver.gate.clone()).collect(),
+        engine: super::who::engine(settings, clusters, application, to).await?,
     })
 }

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 
 use super::{
-    How, Kind, Moves, Which,
+    How, Kind, Moves, WAY_BACK, Which,
     asks::Asks,
-    carrier_of,
-    look::{Clusters, Looked, made_of, other},
+    look::{Clusters, Looked, other},
+    who,
 };
 use crate::{
     cli::{drive, refusal, verdicts, waived},
@@ -21,7 +21,7 @@ use crate::{
     model::names::Side,
     model::{application::Application, connection::Connection, secret::Secret},
     phases::{
-        by_content::{ByContent, MSK_MARK},
+        copier::Copier,
         course::{self, Next},
         deeds::{self, Deeds, Said},
         live::Live,
@@ -64,6 +64,8 @@ pub struct Work {
     pub how: How,
     /// What kind.
     pub kind: Kind,
+    /// A person can do without a way back.
+    pub no_way_back: bool,
     /// The settings in force.
     pub settings: Settings,
     /// The plan that was given.
@@ -85,6 +87,7 @@ impl Work {
             which: &self.which,
             how: &self.how,
             kind: self.kind,
+            no_way_back: self.no_way_back,
         };
         let clusters = moves.connect(&self.settings).await?;
         let looked = moves.look(&self.settings, &clusters).await?;
@@ -137,7 +140,9 @@ impl Work {
         let [application] = order else {
             return Err(refusal::which_application());
         };
-        let of = made_of(self.to, &self.settings, clusters, looked, application).await?;
+        let of = moves
+            .made_of(&self.settings, clusters, looked, application)
+            .await?;
         let next = course::next(&looked.state, &application.name, self.to);
         if let Next::GoOn(number) = next {
             // What was begun by this very plan is gone on with, whatever it has changed by now.
@@ -163,11 +168,13 @@ impl Work {
             self.say(name, format!("{name} is on the {} already", self.to));
             return Ok(());
         }
-        let of = made_of(self.to, &self.settings, clusters, looked, application).await?;
+        let of = moves
+            .made_of(&self.settings, clusters, looked, application)
+            .await?;
         let plan = course::plan_of(&looked.state, next, || moves.new_plan(&of));
         // An undo does the steps of the plan that went the other way.
         let to = standing::goal(&plan.phase).unwrap_or(self.to);
-        let world = self.world(clusters, looked, application, &plan)?;
+        let world = self.world(clusters, looked, application, &plan);
         let said = Said {
             quiet: self.how.attest_quiet.clone(),
             by: waived::by(),
@@ -176,17 +183,16 @@ impl Work {
             Next::GoOn(number) | Next::Undo(number) => looked.state.courses.get(number as usize),
             Next::Nothing | Next::Begin | Next::Replace(_) => None,
         };
-        let (stopped, started) = deeds::begun(course);
+        let begun = deeds::begun(course);
         let deeds = Deeds {
             world: &world,
             events: &self.events,
             application,
             to,
             plan: &plan,
-            waits: self.how.waits(),
+            waits: self.how.waits(self.settings.msk.is_none()),
             said: &said,
-            stopped,
-            started,
+            begun,
             command: &self.command,
         };
         let mut executor = Executor {
@@ -249,22 +255,24 @@ impl Work {
         }
     }
 
+    /// What a person answers for by a flag.
+    fn no_way_back(&self) -> Option<gates::Waiver> {
+        self.no_way_back.then(|| gates::Waiver {
+            code: WAY_BACK.to_owned(),
+            reason: format!("--no-way-back, says {}", waived::by()),
+        })
+    }
+
     fn world(
         &self,
         clusters: &Clusters,
         looked: &Looked,
         application: &Application,
         plan: &Plan,
-    ) -> Result<Live<ByContent, Asks>, Failure> {
+    ) -> Live<Copier, Asks> {
         let settings = &self.settings;
         let source: Cluster = (*clusters.source).clone();
         let target: Option<Cluster> = clusters.target.as_ref().map(|target| (**target).clone());
-        let mark = carrier_of(settings).unwrap_or(MSK_MARK);
-        let carrier = ByContent::new(
-            source.clone(),
-            target.clone().unwrap_or_else(|| source.clone()),
-            mark,
-        );
         let only = looked
             .applications
             .iter()
@@ -281,23 +289,23 @@ impl Work {
             code: word.gate.clone(),
             reason: word.reason.clone(),
         });
-        Ok(Live {
+        Live {
             migration: settings.name.clone(),
             phase: plan.phase.clone(),
             bootstrap: [&settings.source, &settings.target].map(|side| side.bootstrap.join(",")),
             scope: settings.scope.clone(),
             application: application.clone(),
             kept: kept([&settings.source, &settings.target]),
-            carrier,
+            carrier: who::copier(settings, clusters, application),
             gates: Asks {
                 subject,
                 settings: settings.clone(),
-                waivers: waivers.collect(),
+                waivers: waivers.chain(self.no_way_back()).collect(),
                 stop: self.stop.clone(),
             },
             source,
             target,
-        })
+        }
     }
 }
 

@@ -139,7 +139,11 @@ impl Carrier {
                 Looked::Waiting => rest.min(SOON),
                 Looked::Settled | Looked::Failed => rest,
             };
-            sleep(pause.max(begun.elapsed() * REST)).await;
+            // An application may stand still until what is asked is answered.
+            tokio::select! {
+                () = sleep(pause.max(begun.elapsed() * REST)) => {}
+                _ = carrying.asked.changed() => {}
+            }
         }
     }
 }

@@ -238,6 +238,13 @@ pub enum Entry {
         /// All of it.
         mapped: Mapped,
     },
+    /// A person said that a batch which looks like a copy of the other direction's is an application's: it is copied.
+    NotOurs {
+        /// The partition.
+        at: At,
+        /// From which source offset to which, and who said so.
+        batch: Gap,
+    },
     /// Settings of a topic on the target that follow the source; stands before they are set.
     Brought {
         /// The topic.
@@ -337,6 +344,8 @@ pub enum Steer {
         /// The cluster.
         side: Holder,
     },
+    /// Say that you are there, and whether you carry positions of groups. Asked of the first shard alone.
+    Attend,
     /// From now on an application may write on this cluster: rules of the source that let it are made on the target, or taken back. Asked of the
     /// first shard alone.
     Writes {
@@ -537,14 +546,14 @@ pub struct Beyond {
     pub epoch: i32,
 }
 
-/// What a person gave up.
+/// What a person decided about a range: to give it up, or to take it for an application's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// The code of the stop that it passes.
     pub code: String,
     /// The source offset at which the partition had stopped.
     pub from: i64,
-    /// Where it goes on.
+    /// The end of the range; of what is given up: where the partition goes on.
     pub to: Beyond,
     /// Who said so, for people.
     pub by: String,
@@ -596,6 +605,10 @@ pub struct Heartbeat {
     pub merged: u64,
     /// Why the engine holds itself back, if it does.
     pub throttled_by: Option<String>,
+    /// Batches passed over in this session: fetched, and proved to be the other direction's copies.
+    pub echoes: u64,
+    /// Ranges passed over in this session: acknowledged to the other direction, and never fetched.
+    pub jumps: u64,
 }
 
 /// Bytes that are no ledger record of ours.

@@ -6,6 +6,7 @@ use crate::{
     engine::{
         groups::desk::KEEPER,
         ledger::record::{Answer, Entry, Limit, Request, Steer},
+        steer::{CARRIES, CARRIES_NONE},
     },
     events::Event,
     model::direction::Direction,
@@ -92,17 +93,18 @@ impl Session {
             request.steer != Steer::Pause || !paused || still
         });
         answered
-            .map(|request| Entry::Answer(answer(&request)))
+            .map(|request| Entry::Answer(answer(&request, attended)))
             .collect()
     }
 }
 
-fn answer(request: &Request) -> Answer {
+fn answer(request: &Request, attended: bool) -> Answer {
     let said = match &request.steer {
         Steer::Pause => "paused: what was read is written, nothing is in flight".to_owned(),
         Steer::Resume => "resumed".to_owned(),
         Steer::Throttle(limit) => limit.to_string(),
-        Steer::Authority { .. } => "this engine does not carry positions of groups".to_owned(),
+        Steer::Attend if attended => CARRIES.to_owned(),
+        Steer::Authority { .. } | Steer::Attend => CARRIES_NONE.to_owned(),
         Steer::Writes { .. } => "this engine does not carry access rules".to_owned(),
     };
     Answer {

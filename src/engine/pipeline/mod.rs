@@ -387,11 +387,12 @@ impl Session {
         incoming: &mut mpsc::UnboundedReceiver<Vec<Assignment>>,
         all: &mut Vec<Assignment>,
     ) -> (Option<Ledger>, Ended, metrics::Shard) {
+        // What is asked of whoever carries positions is known before it begins: authority may have been taken from it.
+        self.heed();
         if let (KEEPER, Some(ledger)) = (self.shard, &self.ledger) {
             let (book, synced) = (ledger.state().book.clone(), ledger.state().synced.clone());
             self.shared.desk.open(book, synced, self.lease.clone());
         }
-        self.heed();
         self.assign(assigned);
         self.look_after_left();
         self.end_fences();

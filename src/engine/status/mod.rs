@@ -8,9 +8,13 @@ mod steered;
 mod sums;
 mod synced;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
+};
 
-pub use look::{came_back, look, look_closely, said};
+pub use look::{look, look_closely, said, said_back};
+pub(in crate::engine) use look::{open, shards};
 pub use maps::{Asked, MapStatus, PartitionMap, PlaceStatus, maps};
 pub use others::{Other, others};
 pub use positions::{GroupStatus, GroupsStatus};
@@ -30,8 +34,12 @@ pub struct Said {
     pub ledger: bool,
     /// What persons decided.
     pub decided: Vec<Decided>,
-    /// The target offset at which ours begins, of every partition that was met.
+    /// The offset at which ours begins where it writes, of every partition that was met.
     pub begins: HashMap<TopicPartition, i64>,
+    /// Every identity it ever wrote under: epochs by producer id.
+    pub identities: HashMap<i64, Vec<i16>>,
+    /// Ranges of what it reads that look like copies of the other direction, and a person took for an application's.
+    pub not_copies: HashMap<TopicPartition, Vec<Range<i64>>>,
 }
 
 /// Everything `status` shows.
@@ -94,6 +102,8 @@ pub struct WayBack {
     pub message_lag: Option<u64>,
     /// Records per second that came back, as last reported by a running engine.
     pub records_per_second: f64,
+    /// Batches that did not come back as they were, by reason: above all our own copies.
+    pub batches: Batches,
     /// Partitions that wait for a person.
     pub stopped: Vec<StoppedBack>,
 }
@@ -124,6 +134,10 @@ pub struct Batches {
     pub empty: u64,
     /// Tiny ones that became part of another.
     pub merged: u64,
+    /// Copies by the other direction that were fetched, proved to be that, and not copied back.
+    pub echoes: u64,
+    /// Ranges of such copies that were not even fetched.
+    pub jumps: u64,
 }
 
 impl Batches {
@@ -133,6 +147,8 @@ impl Batches {
             aborted: sum.aborted + beat.aborted,
             empty: sum.empty + beat.empty,
             merged: sum.merged + beat.merged,
+            echoes: sum.echoes + beat.echoes,
+            jumps: sum.jumps + beat.jumps,
         })
     }
 }

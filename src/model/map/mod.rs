@@ -226,8 +226,8 @@ fn ahead(here: &Way, there: &Way, there_end: i64) -> Option<i64> {
     (at < there_end).then_some(at)
 }
 
-/// Consumed records at or behind an offset there.
-fn repeats(committed: i64, offset: i64, here: &Way, there: Option<&Way>) -> u64 {
+/// How many records that a group consumed here, by where it stands, it would see again from an offset there on.
+pub fn repeats(committed: i64, offset: i64, here: &Way, there: Option<&Way>) -> u64 {
     let copies = here
         .segments
         .from_first_not(|one| one.target_end() <= offset);

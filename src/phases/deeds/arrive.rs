@@ -4,6 +4,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Deeds, some};
 use crate::{
+    clock,
     error::Failure,
     exit::Exit,
     model::{
@@ -100,7 +101,8 @@ impl<W: World> Deeds<'_, W> {
                 _ => Instant::now(),
             };
             let is_over = begun.elapsed() >= self.waits.positions;
-            let is_still = unchanged.elapsed() >= self.waits.still;
+            let is_still =
+                unchanged.elapsed() >= self.waits.still || !self.world.carrier().improves();
             if found.is_sound() && (found.again == 0 || is_still || is_over) {
                 self.show(step, &all);
                 return Ok(found.words(self.to));
@@ -223,8 +225,19 @@ impl<W: World> Deeds<'_, W> {
                 failure.hint("give them one with Kafka's own tools, then run the same command")
             );
         }
+        let when = match self.world.carrier().synced_ms().await? {
+            Some(at_ms) => {
+                let age = u64::try_from(clock::unix_millis() - at_ms).unwrap_or(0);
+                format!(
+                    "; they were looked at last {} ago, {} by the engine's clock",
+                    numbers::time(std::time::Duration::from_millis(age)),
+                    numbers::stamp(at_ms)
+                )
+            }
+            None => String::new(),
+        };
         Ok(format!(
-            "{}; what was read on the {} since they came back last is read again",
+            "{}; what was read on the {} since they came back last is read again{when}",
             numbers::of(count as u64, "position"),
             self.from()
         ))

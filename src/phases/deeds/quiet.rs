@@ -83,7 +83,7 @@ impl<W: World> Deeds<'_, W> {
     async fn members(&self, alone: bool) -> Result<Vec<String>, Failure> {
         let mut sides = vec![self.here(alone)];
         // What an earlier run began to start there may be there.
-        if !alone && !self.started {
+        if !alone && !self.begun.started {
             sides.push(other(sides[0]));
         }
         let mut seen = Vec::new();

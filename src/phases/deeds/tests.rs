@@ -11,12 +11,12 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::{
-    model::{application::Hooks, names::TopicPartition, patterns::Patterns},
+    model::{application::Hooks, direction::Direction, names::TopicPartition, patterns::Patterns},
     phases::{
-        carrier::{Behind, Ends, Place, Position},
+        carrier::{Behind, Ends, Place, Position, hears},
         course::{self, Next},
         cutover,
-        moving::Move,
+        moving::{Engine, Move},
         rollback, standing,
         world::{EndNow, GroupNow},
     },
@@ -54,6 +54,18 @@ struct Inner {
     operations: usize,
     kill_at: Option<(usize, bool)>,
     fail_at: Option<usize>,
+    /// Our own engine copies: who has authority is what its ledgers say, the forward one's first.
+    engine: bool,
+    authority: [Option<Side>; 2],
+    /// Both directions wrote positions at once.
+    doubly: bool,
+}
+
+impl Inner {
+    /// Whom a direction follows.
+    fn followed(&self, direction: usize) -> Side {
+        self.authority[direction].unwrap_or(Side::Source)
+    }
 }
 
 fn index(side: Side) -> usize {
@@ -112,6 +124,10 @@ fn at() -> TopicPartition {
 }
 
 impl Carrier for Sim {
+    async fn attends(&self, _from: Side) -> Result<String, Failure> {
+        self.operation(|_| Ok("here".to_owned())).await
+    }
+
     async fn behind(&self, _from: Side, _below: &Ends) -> Result<Vec<Behind>, Failure> {
         self.operation(|inner| {
             if inner.behind == 0 {
@@ -126,14 +142,17 @@ impl Carrier for Sim {
 
     async fn positions(
         &self,
-        _from: Side,
+        from: Side,
         group: &str,
         _below: &Ends,
     ) -> Result<Vec<Position>, Failure> {
         let group = group.to_owned();
         self.operation(|inner| {
             inner.placed = inner.behind == 0;
-            let place = inner.place.clone().unwrap_or(Place::Known {
+            // Nobody carries them where nobody follows that side.
+            let carries = !inner.engine || inner.followed(index(from)) == from;
+            let not_carried = (!carries).then(|| Place::NotYet("nobody follows".to_owned()));
+            let place = not_carried.or(inner.place.clone()).unwrap_or(Place::Known {
                 exact: 10,
                 stands: Some(8),
                 again: 2,
@@ -163,12 +182,39 @@ impl Carrier for Sim {
         .await
     }
 
-    async fn declare(&self, application: &str, _to: Side) -> Result<String, Failure> {
-        self.operation(|_| Ok(application.to_owned())).await
+    async fn declare(&self, application: &str, to: Side) -> Result<String, Failure> {
+        for direction in hears(to) {
+            let direction = usize::from(direction == Direction::Reverse);
+            self.operation(|inner| {
+                inner.authority[direction] = Some(to);
+                inner.doubly |=
+                    (inner.followed(0), inner.followed(1)) == (Side::Source, Side::Target);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(application.to_owned())
     }
 
-    async fn is_declared(&self, _application: &str, _to: Side) -> Result<bool, Failure> {
-        self.operation(|_| Ok(true)).await
+    async fn is_declared(&self, _application: &str, to: Side) -> Result<bool, Failure> {
+        self.operation(|inner| {
+            let is_so = [0, 1].iter().all(|way| inner.followed(*way) == to);
+            Ok(!inner.engine || is_so)
+        })
+        .await
+    }
+
+    async fn has_left(&self, from: Side) -> Result<bool, Failure> {
+        self.operation(|inner| Ok(inner.engine && inner.followed(index(from)) != from))
+            .await
+    }
+
+    async fn synced_ms(&self) -> Result<Option<i64>, Failure> {
+        Ok(None)
+    }
+
+    fn improves(&self) -> bool {
+        true
     }
 
     fn advice(&self) -> String {
@@ -281,7 +327,26 @@ fn made_of(to: Side, state: &State, hooks: bool, shared: &[&str]) -> Move {
         shared: shared.iter().map(ToString::to_string).collect(),
         groups: vec!["order-status".into()],
         waived: Vec::new(),
+        engine: None,
     }
+}
+
+/// What a plan has to know of the engine.
+fn engine_of(sim: &Sim, to: Side) -> Option<Engine> {
+    let inner = sim.lock();
+    let follows = [0, 1].iter().all(|way| inner.followed(*way) == other(to));
+    inner.engine.then_some(Engine {
+        two_way: true,
+        has_groups: true,
+        follows,
+    })
+}
+
+/// A world in which it runs on the source, with our own engine.
+fn sim_with(engine: bool) -> Sim {
+    let sim = sim();
+    sim.lock().engine = engine;
+    sim
 }
 
 /// A world in which it runs on the source.
@@ -349,7 +414,10 @@ impl Command<'_> {
         let state = journal.state().clone();
         let application = application(self.hooks);
         let next = course::next(&state, &application.name, self.to);
-        let of = made_of(self.to, &state, self.hooks, self.shared);
+        let of = Move {
+            engine: engine_of(sim, self.to),
+            ..made_of(self.to, &state, self.hooks, self.shared)
+        };
         let plan = course::plan_of(&state, next, || match self.to {
             Side::Target => cutover::plan(&of),
             Side::Source => rollback::plan(&of),
@@ -358,7 +426,7 @@ impl Command<'_> {
             Next::GoOn(number) | Next::Undo(number) => state.courses.get(number as usize),
             Next::Nothing | Next::Begin | Next::Replace(_) => None,
         };
-        let (stopped, started) = begun(course);
+        let begun = begun(course);
         let (events, _told) = Events::channel();
         let deeds = Deeds {
             world: sim,
@@ -368,8 +436,7 @@ impl Command<'_> {
             plan: &plan,
             waits: self.waits,
             said: &self.said,
-            stopped,
-            started,
+            begun,
             command: "kafka-migrate cutover --app order-status",
         };
         let mut executor = Executor {
@@ -416,6 +483,11 @@ fn assert_sound(sim: &Sim, at: Side, when: &str) {
     );
     assert!(!inner.split, "it ran on both sides: {when}");
     assert!(!inner.blind, "it was started without positions: {when}");
+    if inner.engine {
+        let followed = [inner.followed(0), inner.followed(1)];
+        assert_eq!(followed, [at; 2], "{when}");
+        assert!(!inner.doubly, "both directions wrote positions: {when}");
+    }
 }
 
 fn distinct(sim: &Sim) -> Vec<(Hook, Side)> {
@@ -445,6 +517,14 @@ async fn it_goes_over_and_comes_back() {
     assert_eq!(distinct(&sim), [OVER, BACK].concat());
 }
 
+/// Where to, and whether our own engine copies.
+const MOVES: [(Side, bool); 4] = [
+    (Side::Target, false),
+    (Side::Source, false),
+    (Side::Target, true),
+    (Side::Source, true),
+];
+
 /// How many operations a move takes.
 async fn operations(to: Side, from: &Sim) -> usize {
     Command::to(to).run(from).await.unwrap().unwrap();
@@ -453,9 +533,9 @@ async fn operations(to: Side, from: &Sim) -> usize {
 
 #[tokio::test]
 async fn killed_anywhere_the_same_command_ends_the_same() {
-    for to in [Side::Target, Side::Source] {
+    for (to, engine) in MOVES {
         let fresh = async || {
-            let sim = sim();
+            let sim = sim_with(engine);
             if to == Side::Source {
                 Command::to(Side::Target).run(&sim).await.unwrap().unwrap();
                 sim.lock().calls.clear();
@@ -487,9 +567,9 @@ async fn killed_anywhere_the_same_command_ends_the_same() {
 
 #[tokio::test]
 async fn killed_anywhere_the_command_the_other_way_takes_it_back() {
-    for to in [Side::Target, Side::Source] {
+    for (to, engine) in MOVES {
         let fresh = async || {
-            let sim = sim();
+            let sim = sim_with(engine);
             if to == Side::Source {
                 Command::to(Side::Target).run(&sim).await.unwrap().unwrap();
             }
@@ -506,7 +586,9 @@ async fn killed_anywhere_the_command_the_other_way_takes_it_back() {
                 matches!(ended, Ended::Done | Ended::Undone(_)),
                 "{kill_at:?}: {ended:?}"
             );
-            let when = format!("killed at {kill_at:?} on the way to the {to}, and taken back");
+            let when = format!(
+                "killed at {kill_at:?} on the way to the {to}, and taken back (engine: {engine})"
+            );
             assert_sound(&sim, back, &when);
             // And from there it goes over once more.
             let ended = Command::to(to).insist(&sim).await;
@@ -519,9 +601,9 @@ async fn killed_anywhere_the_command_the_other_way_takes_it_back() {
 #[tokio::test]
 async fn killed_on_the_way_back_of_a_half_way_it_ends_on_one_side() {
     // Half-way over, killed while it is taken back, and then one of both commands.
-    for first in (0..46).step_by(5) {
-        for second in (0..40).step_by(2) {
-            let sim = sim();
+    for first in (0..52).step_by(5) {
+        for second in (0..46).step_by(2) {
+            let sim = sim_with((first + second / 2) % 2 == 0);
             sim.lock().kill_at = Some((first, true));
             drop(Command::to(Side::Target).run(&sim).await);
             sim.lock().kill_at = Some((second, second % 4 == 0));
@@ -546,14 +628,16 @@ async fn killed_on_the_way_back_of_a_half_way_it_ends_on_one_side() {
 
 #[tokio::test]
 async fn whatever_fails_it_runs_on_one_side_or_the_journal_says_that_it_does_not() {
-    let all = operations(Side::Target, &sim()).await;
-    for fail_at in 0..all {
-        let sim = sim();
+    let all = operations(Side::Target, &sim_with(true)).await;
+    for (fail_at, engine) in (0..all).flat_map(|at| [(at, true), (at, false)]) {
+        let sim = sim_with(engine);
         sim.lock().fail_at = Some(fail_at);
         let ended = Command::to(Side::Target).run(&sim).await.unwrap();
         let when = format!("failed at {fail_at}: {ended:?}");
         match ended {
             Ok((_, Ended::Undone(_))) => assert_sound(&sim, Side::Source, &when),
+            // Without the engine there is less to fail.
+            Ok((_, Ended::Done)) if !engine => {}
             Ok((_, Ended::Done)) => panic!("{when}"),
             Ok(_) | Err(_) => assert!(!sim.lock().split, "{when}"),
         }

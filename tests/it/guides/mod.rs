@@ -8,6 +8,7 @@ mod first_look;
 mod msk;
 mod page;
 mod shell;
+mod two_ways;
 
 use std::time::Duration;
 

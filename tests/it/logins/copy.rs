@@ -113,6 +113,7 @@ async fn a_copy_goes_on_through_many_sessions_and_is_whole() {
     let asked = verify::Settings {
         migration: settings.name.clone(),
         scope: settings.scope.clone(),
+        source: settings.source.clone(),
         target: settings.target.clone(),
         show_values: false,
         witness: true,
@@ -121,7 +122,8 @@ async fn a_copy_goes_on_through_many_sessions_and_is_whole() {
     let seams = async {
         Ok(Seams {
             ledger: true,
-            begins: std::collections::HashMap::new(),
+            there: verify::Written::default(),
+            back: None,
             keep: settings.keep.clone(),
         })
     };

@@ -15,6 +15,7 @@ use kafka_migrate::{
         StoppedPartition, SyncStatus, TopicStatus, WayBack,
     },
     events::{Choice, Event, GroupsProgress, Progress},
+    model::direction::Direction,
     observe::Guess,
     run::{
         plan::Plan,
@@ -299,6 +300,7 @@ fn status(is_full: bool) -> Value {
             engine: EngineState::Running,
             message_lag: offset().map(i64::unsigned_abs),
             records_per_second: 0.5,
+            batches: Batches::default(),
             stopped: vec![StoppedBack {
                 topic: "orders".into(),
                 partition: 7,
@@ -426,11 +428,16 @@ fn reports() -> Vec<Value> {
         };
         let clusters = ["Aaa".to_owned(), "Bbb".to_owned()];
         let samples = vec![difference(is_full)];
-        let mut report = Report::of("orders".into(), clusters, vec![topic], samples);
+        let mut report = Report::of("orders".into(), clusters, vec![topic.clone()], samples);
+        if is_full {
+            report = report.and_back(vec![topic], Vec::new());
+            report.way_back.as_mut().expect("it came back").witness = witness.clone();
+        }
         report.witness = witness;
         report.notes.push("something was skipped".into());
         let mut value = named("verify", &report);
         value["decided"] = value_of_all(&[decided(Some(40)), decided(None)]);
+        value["decided_back"] = value_of_all(&[decided(Some(40)), decided(None)]);
         value
     };
     witnesses.map(report).into()
@@ -460,6 +467,7 @@ fn difference(is_full: bool) -> Difference {
     Difference {
         topic: "orders".into(),
         partition: 7,
+        direction: Direction::Forward,
         kind: Kind::Different,
         source_offset: is_full.then_some(1),
         target_offset: is_full.then_some(2),

@@ -4,3 +4,4 @@ pub mod applications;
 pub mod judged;
 mod positions;
 mod story;
+pub mod three;

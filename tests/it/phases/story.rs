@@ -225,6 +225,7 @@ impl Company {
                 shared: waves::shared(&application, &self.all, &self.topics),
                 groups: application.groups.texts().to_vec(),
                 waived: Vec::new(),
+                engine: None,
             };
             let plan = course::plan_of(&state, next, || match to {
                 Side::Target => cutover::plan(&of),
@@ -258,7 +259,7 @@ impl Company {
                 Next::GoOn(number) | Next::Undo(number) => state.courses.get(number as usize),
                 Next::Nothing | Next::Begin | Next::Replace(_) => None,
             };
-            let (stopped, started) = deeds::begun(course);
+            let begun = deeds::begun(course);
             let deeds = Deeds {
                 world: &world,
                 events: &events,
@@ -272,8 +273,7 @@ impl Company {
                     ..Waits::default()
                 },
                 said: &Said::default(),
-                stopped,
-                started,
+                begun,
                 command: "kafka-migrate cutover",
             };
             let mut executor = Executor {
