@@ -145,13 +145,10 @@ pub async fn ask_direction(
     let topics = target.topics(Some(std::slice::from_ref(&name))).await;
     let topics = topics.map_err(|error| error.failure())?;
     let mut shards = topics.first().map_or(0, |topic| topic.partitions.len());
-    let of_first = |steer: &Steer| {
-        matches!(
-            steer,
-            Steer::Authority { .. } | Steer::Writes { .. } | Steer::Attend
-        )
-    };
-    if of_first(&steer) {
+    if matches!(
+        steer,
+        Steer::Authority { .. } | Steer::Attend | Steer::Writes { .. }
+    ) {
         // Groups and access rules stand in the first shard's ledger.
         shards = shards.min(1);
     }
