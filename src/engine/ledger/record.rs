@@ -318,6 +318,8 @@ pub enum Steer {
     },
     /// Say that you are there, and whether you carry positions of groups. Asked of the first shard alone.
     Attend,
+    /// Come to an end, as at a planned stop. Stands until `Resume`, whoever runs: what was made is about to be removed.
+    Stop,
 }
 
 /// A limit of bytes per second.
