@@ -135,7 +135,7 @@ async fn measure(line: &Line, source: &Kafka, target: &Kafka, migration: &Migrat
         begun.elapsed()
     );
     engine.interrupt();
-    engine.wait(LIMIT).assert_exit(0);
+    engine.wait(LIMIT).assert_exit(130);
 }
 
 fn commits(offset: i64) -> Commits {

@@ -191,6 +191,20 @@ pub enum Event {
         /// Settings that somebody else has changed meanwhile, and which were left as they are.
         left: Vec<String>,
     },
+    /// Settings of a topic on the target are now as on the source.
+    SettingsFollowed {
+        /// The topic.
+        topic: String,
+        /// Which, with their values.
+        brought: Vec<String>,
+    },
+    /// Access rules of the target follow those of the source.
+    AclsFollowed {
+        /// Rules that were made.
+        made: Vec<String>,
+        /// Rules of ours that were removed.
+        removed: Vec<String>,
+    },
     /// The beat: where we are. At most once a second.
     Progress(Progress),
     /// The beat of the direction back, where it runs.

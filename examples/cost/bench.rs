@@ -143,10 +143,12 @@ impl Bench {
         cost
     }
 
-    /// Leaves nothing of earlier copies on the target, nor of MirrorMaker on the source.
+    /// Leaves nothing of earlier copies on the target, nor of whoever copied on the source.
     pub fn clear(&self) {
         let is_kafkas = |name: &str| name.starts_with("__");
-        delete(&self.source, |name| name.starts_with(mirror::OWN_TOPICS));
+        delete(&self.source, |name| {
+            name.starts_with(mirror::OWN_TOPICS) || name.starts_with("kafka-migrate.")
+        });
         delete(&self.target, |name| !is_kafkas(name));
         let data = self.target.home().join("broker-0").join("data");
         wait::until(
@@ -166,7 +168,7 @@ impl Bench {
             [&self.source, &self.target].map(|kafka| stored::partitions(kafka, topic, count));
         let allowed = match tool {
             Tool::Fetch | Tool::Produce | Tool::Bare => 0.0,
-            Tool::KafkaMigrate => TOLERANCE,
+            Tool::KafkaMigrate | Tool::TwoWays => TOLERANCE,
             // It takes batches apart, and compresses anew what it puts together.
             Tool::Mirror | Tool::MirrorTuned => f64::INFINITY,
         };

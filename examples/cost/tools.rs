@@ -20,6 +20,8 @@ pub enum Tool {
     Bare,
     /// This program.
     KafkaMigrate,
+    /// This program, which also waits for what comes back.
+    TwoWays,
     /// MirrorMaker 2 with its defaults.
     Mirror,
     /// MirrorMaker 2 with settings for throughput.
@@ -34,6 +36,7 @@ impl Tool {
             Self::Produce => "bare produce",
             Self::Bare => "bare copier",
             Self::KafkaMigrate => "kafka-migrate",
+            Self::TwoWays => "kafka-migrate, both ways",
             Self::Mirror => "MirrorMaker 2",
             Self::MirrorTuned => "MirrorMaker 2, tuned",
         }
@@ -41,7 +44,8 @@ impl Tool {
 
     /// Whether it copies by itself until it is stopped, as the latency asks for.
     pub fn can_follow(self) -> bool {
-        matches!(self, Self::KafkaMigrate | Self::Mirror | Self::MirrorTuned)
+        let bare = [Self::Fetch, Self::Produce, Self::Bare];
+        !bare.contains(&self)
     }
 
     /// Whether it does not end when all is copied.
@@ -69,7 +73,9 @@ impl Bench {
             Tool::Fetch => ours(&["fetch", &source, topic]),
             Tool::Produce => ours(&["produce", &target, topic, &megabytes.to_string()]),
             Tool::Bare => ours(&["copy", &source, &target, topic]),
-            Tool::KafkaMigrate => self.migrate(topic, &["--until", "caught-up"]),
+            Tool::KafkaMigrate | Tool::TwoWays => {
+                self.migrate(tool, topic, &["--until", "caught-up"])
+            }
             Tool::Mirror | Tool::MirrorTuned => {
                 self.mirror(tool, topic, workload.codec(), directory)
             }
@@ -80,17 +86,18 @@ impl Bench {
     pub fn following(&self, tool: Tool, topic: &str, directory: &Path) -> Run {
         assert!(tool.can_follow(), "{} ends by itself", tool.name());
         match tool {
-            Tool::KafkaMigrate => self.migrate(topic, &[]),
+            Tool::KafkaMigrate | Tool::TwoWays => self.migrate(tool, topic, &[]),
             _ => self.mirror(tool, topic, "none", directory),
         }
     }
 
     /// A migration of its own for every copy, with nothing set that need not be.
-    fn migrate(&self, topic: &str, arguments: &[&str]) -> Run {
+    fn migrate(&self, tool: Tool, topic: &str, arguments: &[&str]) -> Run {
         let name = support::unique(&format!("cost-{topic}"));
         let [source, target] = [&self.source, &self.target].map(Kafka::bootstrap);
+        let two_way = tool == Tool::TwoWays;
         let text = format!(
-            "version = 1\nname = {name:?}\n\n[source]\nbootstrap = {source:?}\n\n[target]\nbootstrap = {target:?}\n\n[scope]\ntopics = [{topic:?}]\n"
+            "version = 1\nname = {name:?}\n\n[source]\nbootstrap = {source:?}\n\n[target]\nbootstrap = {target:?}\n\n[scope]\ntopics = [{topic:?}]\n\n[replication]\ntwo_way = {two_way}\n"
         );
         let migration = Migration::from_text(&name, &text);
         let mut command = Command::new(profile().join("kafka-migrate"));

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::{
     clock,
+    model::direction::Direction,
     ui::{numbers, printable, tables},
-    verify::{Content, Difference, Kind, Report, Shape, TopicReport, Witness},
+    verify::{Content, Counts, Difference, Kind, Report, Shape, TopicReport, Witness},
 };
 
 #[derive(Serialize)]
@@ -25,69 +26,104 @@ pub fn document(report: &Report) -> impl Serialize + '_ {
     }
 }
 
-/// The report for people. The first line has the verdict; a table and samples follow where there is something to show.
+/// The report for people. The first line has the verdict; tables and samples follow where there is something to show.
 pub fn text(report: &Report) -> String {
     let mut text = headline(report);
-    let shown: Vec<&TopicReport> = report
-        .by_topic
-        .iter()
-        .filter(|topic| topic.behind || topic.absent || topic.counts.differences() > 0)
-        .collect();
-    if !shown.is_empty() {
+    let back = report.way_back.as_ref();
+    let ways = [
+        (Direction::Forward, Some(&report.by_topic)),
+        (Direction::Reverse, back.map(|back| &back.by_topic)),
+    ];
+    for (direction, by_topic) in ways {
+        let all = by_topic.into_iter().flatten();
+        let shown: Vec<&TopicReport> = all
+            .filter(|topic| topic.behind || topic.absent || topic.counts.differences() > 0)
+            .collect();
+        if shown.is_empty() {
+            continue;
+        }
         text += "\n";
-        text += &topics(&shown);
+        if back.is_some() {
+            text += way(direction);
+            text += "\n";
+        }
+        text += &topics(direction, &shown);
     }
     if !report.samples.is_empty() {
         text += "\nthe first differences, by topic, partition and offset\n";
-        text += &samples(&report.samples);
+        text += &samples(&report.samples, back.is_some());
         for sample in &report.samples {
             text += &contents(sample);
         }
     }
-    let witness = witness(&report.witness);
-    if !report.notes.is_empty() || witness.is_some() {
+    let witnesses = [
+        witness("target", &report.witness),
+        back.and_then(|back| witness("source", &back.witness)),
+    ];
+    let notes = report.notes.iter().chain(witnesses.iter().flatten());
+    let notes: String = notes.map(|note| format!("note: {note}\n")).collect();
+    if !notes.is_empty() {
         text += "\n";
-    }
-    for note in report.notes.iter().chain(witness.as_ref()) {
-        text += &format!("note: {note}\n");
+        text += &notes;
     }
     text
 }
 
+fn way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Forward => "from the source to the target",
+        Direction::Reverse => "from the target back to the source",
+    }
+}
+
 fn headline(report: &Report) -> String {
-    let totals = &report.totals;
-    let compared = totals.matching + totals.different + totals.missing + totals.reordered;
+    let compared = |totals: &Counts| {
+        numbers::exact(totals.matching + totals.different + totals.missing + totals.reordered)
+    };
     let behind = if report.behind { "   behind: yes" } else { "" };
+    let records = match &report.way_back {
+        None => compared(&report.totals),
+        Some(back) => format!(
+            "{} there, {} back",
+            compared(&report.totals),
+            compared(&back.totals)
+        ),
+    };
     format!(
-        "{}   state: {}   partitions: {}   records: {}   differs: {}{behind}   took {}\n",
+        "{}   state: {}   partitions: {}   records: {records}   differs: {}{behind}   took {}\n",
         report.migration,
         report.state,
         numbers::exact(report.partitions as u64),
-        numbers::exact(compared),
         if report.differs { "yes" } else { "no" },
         numbers::time(std::time::Duration::from_millis(report.took_ms))
     )
 }
 
-fn topics(topics: &[&TopicReport]) -> String {
+fn topics(direction: Direction, topics: &[&TopicReport]) -> String {
     let rows: Vec<[String; 8]> = topics
         .iter()
         .map(|topic| {
             let counts = &topic.counts;
+            let missing = numbers::exact(counts.missing);
+            let extra = if counts.repeated > 0 {
+                format!(
+                    "{} ({} repeated)",
+                    numbers::exact(counts.extra),
+                    numbers::exact(counts.repeated)
+                )
+            } else {
+                numbers::exact(counts.extra)
+            };
+            let (on_source, on_target) = match direction {
+                Direction::Forward => (missing, extra),
+                Direction::Reverse => (extra, missing),
+            };
             [
                 topic.topic.clone(),
                 numbers::exact(counts.matching),
                 numbers::exact(counts.different),
-                numbers::exact(counts.missing),
-                if counts.repeated > 0 {
-                    format!(
-                        "{} ({} repeated)",
-                        numbers::exact(counts.extra),
-                        numbers::exact(counts.repeated)
-                    )
-                } else {
-                    numbers::exact(counts.extra)
-                },
+                on_source,
+                on_target,
                 numbers::exact(counts.reordered),
                 numbers::exact(counts.corrupt + counts.witness),
                 if topic.absent {
@@ -114,41 +150,54 @@ fn topics(topics: &[&TopicReport]) -> String {
 }
 
 /// Offsets without separators: they are made to be copied.
-fn samples(samples: &[Difference]) -> String {
+fn samples(samples: &[Difference], both_ways: bool) -> String {
     let offset = |offset: Option<i64>| offset.map_or_else(|| "-".to_owned(), |at| at.to_string());
-    let rows: Vec<[String; 5]> = samples
-        .iter()
-        .map(|sample| {
-            [
-                format!("{}-{}", sample.topic, sample.partition),
-                offset(sample.source_offset),
-                offset(sample.target_offset),
-                kind(sample.kind).to_owned(),
-                what(sample),
-            ]
-        })
-        .collect();
-    tables::grid(
-        &[
-            "partition",
-            "source offset",
-            "target offset",
-            "what",
-            "where in it",
-        ],
-        &rows,
-    )
+    let row = |sample: &Difference| {
+        [
+            format!("{}-{}", sample.topic, sample.partition),
+            offset(sample.source_offset),
+            offset(sample.target_offset),
+            kind(sample).to_owned(),
+            what(sample),
+        ]
+    };
+    let [at, source, target, kind, part] = [
+        "partition",
+        "source offset",
+        "target offset",
+        "what",
+        "where in it",
+    ];
+    if !both_ways {
+        let rows: Vec<[String; 5]> = samples.iter().map(row).collect();
+        return tables::grid(&[at, source, target, kind, part], &rows);
+    }
+    let row_with_way = |sample: &Difference| {
+        let way = match sample.direction {
+            Direction::Forward => "there",
+            Direction::Reverse => "back",
+        };
+        let [at, source, target, kind, part] = row(sample);
+        [at, way.to_owned(), source, target, kind, part]
+    };
+    let rows: Vec<[String; 6]> = samples.iter().map(row_with_way).collect();
+    tables::grid(&[at, "way", source, target, kind, part], &rows)
 }
 
-fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Different => "different",
-        Kind::Missing => "only on the source",
-        Kind::Extra => "only on the target",
-        Kind::Repeated => "repeated on the target",
-        Kind::Reordered => "in another order",
-        Kind::Corrupt => "broken batch",
-        Kind::Witness => "librdkafka reads it otherwise",
+fn kind(sample: &Difference) -> &'static str {
+    match (sample.kind, sample.direction) {
+        (Kind::Different, _) => "different",
+        (Kind::Missing, Direction::Forward) | (Kind::Extra, Direction::Reverse) => {
+            "only on the source"
+        }
+        (Kind::Extra, Direction::Forward) | (Kind::Missing, Direction::Reverse) => {
+            "only on the target"
+        }
+        (Kind::Repeated, Direction::Forward) => "repeated on the target",
+        (Kind::Repeated, Direction::Reverse) => "repeated on the source",
+        (Kind::Reordered, _) => "in another order",
+        (Kind::Corrupt, _) => "broken batch",
+        (Kind::Witness, _) => "librdkafka reads it otherwise",
     }
 }
 
@@ -225,16 +274,18 @@ fn content_of(content: &Content) -> String {
     text
 }
 
-fn witness(witness: &Witness) -> Option<String> {
+fn witness(side: &str, witness: &Witness) -> Option<String> {
     match witness {
         Witness::Off => None,
         Witness::Agrees { records } => Some(format!(
-            "librdkafka read the target too, {}, and saw the same",
+            "librdkafka read the {side} too, {}, and saw the same",
             numbers::of(*records, "record")
         )),
-        Witness::Disagrees => Some("librdkafka read the target too, and saw something else".into()),
+        Witness::Disagrees => Some(format!(
+            "librdkafka read the {side} too, and saw something else"
+        )),
         Witness::Unavailable { reason } => Some(format!(
-            "librdkafka could not read the target: {}",
+            "librdkafka could not read the {side}: {}",
             printable(reason)
         )),
     }
@@ -245,7 +296,6 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::verify::Counts;
 
     fn report(counts: Counts, samples: Vec<Difference>) -> Report {
         let topic = TopicReport {
@@ -279,6 +329,7 @@ mod tests {
         Difference {
             topic: "orders".into(),
             partition: 2,
+            direction: Direction::Forward,
             kind: Kind::Different,
             source_offset: Some(1203),
             target_offset: Some(1190),
@@ -342,6 +393,58 @@ mod tests {
     orders-2            1203           1190  different           key null / null, value 12 B / 14 B, headers 2 / 2, timestamp 1700000000000 / 1700000000000
 
     note: librdkafka read the target too, 3,009 records, and saw the same
+    "#);
+    }
+
+    #[test]
+    fn both_ways_are_told_apart_and_sides_are_the_migrations() {
+        let counts = Counts {
+            matching: 3009,
+            ..Counts::default()
+        };
+        let back = Counts {
+            matching: 12,
+            missing: 1,
+            extra: 2,
+            not_yet_copied: 4,
+            ..Counts::default()
+        };
+        let sample = |kind, source_offset, target_offset| Difference {
+            direction: Direction::Reverse,
+            kind,
+            source_offset,
+            target_offset,
+            parts: Vec::new(),
+            ..different()
+        };
+        let samples = vec![
+            sample(Kind::Extra, Some(44), None),
+            sample(Kind::Missing, None, Some(17)),
+        ];
+        let topic = TopicReport {
+            counts: back,
+            behind: true,
+            ..report(counts, Vec::new()).by_topic.remove(0)
+        };
+        let mut report = report(counts, vec![different()]).and_back(vec![topic], samples);
+        if let Some(back) = &mut report.way_back {
+            back.witness = Witness::Disagrees;
+        }
+        assert_snapshot!(text(&report), @r#"
+    orders   state: completed   partitions: 3   records: 3,009 there, 13 back   differs: yes   behind: yes   took 4.1s
+
+    from the target back to the source
+    topic   matching  different  only on source  only on target  reordered  unreadable  not yet copied
+    orders        12          0               2               1          0           0               4
+
+    the first differences, by topic, partition and offset
+    partition  way    source offset  target offset  what                where in it
+    orders-2   back               -             17  only on the target
+    orders-2   back              44              -  only on the source
+    orders-2   there           1203           1190  different           key null / null, value 12 B / 14 B, headers 2 / 2, timestamp 1700000000000 / 1700000000000
+
+    note: librdkafka read the target too, 3,009 records, and saw the same
+    note: librdkafka read the source too, and saw something else
     "#);
     }
 

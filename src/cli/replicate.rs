@@ -17,7 +17,7 @@ use crate::{
     error::Failure,
     events::Events,
     exit::Exit,
-    model::patterns::Patterns,
+    model::{connection::Auth, patterns::Patterns},
     run::{
         confirm::{self, Question},
         signals::Signals,
@@ -74,7 +74,7 @@ pub struct Replicate {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["dry_run", "rate", "accept_gap", "recopy"]
+        conflicts_with_all = ["dry_run", "rate", "accept_gap", "recopy", "not_ours"]
     )]
     plan: Option<PathBuf>,
 }
@@ -198,6 +198,7 @@ impl Replicate {
             ("--rate", wishes.rate.is_some()),
             ("--accept-gap", !wishes.accept_gap.is_empty()),
             ("--recopy", !wishes.recopy.is_empty()),
+            ("--not-ours", !wishes.not_ours.is_empty()),
             ("--metrics", self.metrics.is_some()),
             ("--until stopped", self.until == Some(Until::Stopped)),
             ("--until caught-up", self.until == Some(Until::CaughtUp)),
@@ -277,9 +278,12 @@ pub fn engine_settings(settings: &config::Settings, until: engine::Until) -> eng
         migration: settings.name.clone(),
         scope: settings.scope.clone(),
         keep: settings.keep.clone(),
+        merge: settings.merge.clone(),
         two_way: settings.two_way,
         shards: settings.shards,
         groups: groups(settings),
+        sync: follows(settings),
+        made: engine::sync::Made::default(),
         pace: settings.pace,
         memory: settings.memory,
         replication_factor: settings.replication_factor,
@@ -297,19 +301,44 @@ pub fn groups(settings: &config::Settings) -> engine::groups::Wanted {
     if !settings.carries_groups {
         return engine::groups::Wanted::default();
     }
-    let applications = settings.applications.iter();
-    let theirs = applications.flat_map(|application| application.groups.texts());
-    let all: Vec<String> = settings
-        .groups
-        .texts()
-        .iter()
-        .chain(theirs)
-        .cloned()
-        .collect();
     engine::groups::Wanted {
-        groups: Patterns::of(&all).unwrap_or_default(),
+        groups: all_groups(settings),
         exclude: settings.exclude_groups.clone(),
         every: settings.groups_every,
+    }
+}
+
+/// Those of applications belong to the migration whether `scope.groups` names them or not.
+fn all_groups(settings: &config::Settings) -> Patterns {
+    let applications = settings.applications.iter();
+    let theirs = applications.flat_map(|application| application.groups.texts());
+    let named = settings.groups.texts().iter();
+    let all: Vec<String> = named.chain(theirs).cloned().collect();
+    Patterns::of(&all).unwrap_or_default()
+}
+
+/// What follows the source beside records and positions.
+fn follows(settings: &config::Settings) -> engine::sync::Wanted {
+    let writer =
+        |one: &crate::model::application::Application| (one.name.clone(), one.principals.clone());
+    engine::sync::Wanted {
+        settings: settings.settings_every,
+        acls: settings.acls_every,
+        topics: settings.topics.clone(),
+        exclude_topics: settings.exclude_topics.clone(),
+        groups: all_groups(settings),
+        exclude_groups: settings.exclude_groups.clone(),
+        us: format!("User:{}", user_of(&settings.target.auth)),
+        writers: settings.applications.iter().map(writer).collect(),
+    }
+}
+
+/// As whom a cluster knows who logs in so.
+fn user_of(auth: &Auth) -> &str {
+    match auth {
+        Auth::None => "ANONYMOUS",
+        Auth::Bearer(tokens) => tokens.name(),
+        Auth::Plain { username, .. } | Auth::Scram { username, .. } => username,
     }
 }
 

@@ -12,7 +12,8 @@ use crate::{
     engine::{
         self,
         status::{
-            Decided, EngineState, HeldStatus, OpenTransaction, SeamStatus, Status as Seen, WayBack,
+            Batches, Decided, EngineState, HeldStatus, OpenTransaction, SeamStatus, Status as Seen,
+            WayBack,
         },
     },
     error::Failure,
@@ -49,6 +50,7 @@ mod journal;
 mod map;
 #[cfg(feature = "aws")]
 mod replicators;
+mod sync;
 mod watch;
 
 /// Stopped partitions whose ways on are shown to a person.
@@ -182,6 +184,14 @@ fn way_back(back: &WayBack) -> String {
         let records = back.records_per_second.round() as u64;
         text += &format!("; {} rec/s came back last", numbers::count(records));
     }
+    let Batches { echoes, jumps, .. } = back.batches;
+    if echoes + jumps > 0 {
+        text += &format!(
+            "\n           our own copies, left where they are: {} batches told by their headers, {} ranges not even read",
+            numbers::exact(echoes),
+            numbers::exact(jumps)
+        );
+    }
     for one in &back.stopped {
         text += &format!(
             "\n           {}-{} stopped at target offset {}: {}  {}",
@@ -287,6 +297,7 @@ fn text(status: &Seen, now: i64) -> String {
         text += "\nheld on the target until nothing old is left to come, then put back\n";
         text += &held(&status.held);
     }
+    text += &sync::text(status.sync.as_ref());
     match &status.open_transactions {
         Some(open) if open.is_empty() => {}
         Some(open) => {
@@ -487,7 +498,7 @@ fn next(status: &Seen) -> String {
 mod tests {
     use super::*;
     use crate::{
-        engine::status::{Batches, SteeredStatus, StoppedPartition, TopicStatus},
+        engine::status::{SteeredStatus, StoppedPartition, TopicStatus},
         events::Choice,
     };
 
@@ -575,6 +586,7 @@ mod tests {
             }),
             batches: Batches::default(),
             way_back: None,
+            sync: None,
             groups: None,
         }
     }

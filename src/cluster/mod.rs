@@ -1,5 +1,6 @@
 //! One cluster as questions and commands: `Source` can only be read, `Target` can be written too.
 
+mod acls;
 mod attempts;
 mod clock;
 mod commits;
@@ -21,6 +22,7 @@ mod quotas;
 mod reach;
 mod records;
 mod rights;
+mod scram;
 mod scratch;
 mod times;
 pub mod token;
@@ -46,6 +48,7 @@ pub use self::{
     quotas::Quotas,
     reach::{Reach, Reached},
     rights::{Operation, Operations, Probe},
+    scram::ScramUser,
     times::Timed,
     topics::NewTopic,
     transactions::{End, ProducerIdentity},

@@ -277,8 +277,8 @@ pub const FIELDS: &[Field] = &[
         "topic[].existing",
         Kind::Choice(&["keep", "merge"]),
         Absent,
-        Only(&["keep"]),
-        "what becomes of records that the target's topic already holds",
+        Used,
+        "what becomes of records that the target's topic already holds: they stay; `merge` copies them back, too",
     ),
     field("replication", Kind::Table, Absent, Used, "how to copy"),
     field(
@@ -344,15 +344,15 @@ pub const FIELDS: &[Field] = &[
         "replication.sync.configs",
         Kind::Sync,
         Absent,
-        Only(&[]),
-        "follow changes of topic settings",
+        Used,
+        "follow changes of topic settings, and how often to look",
     ),
     field(
         "replication.sync.acls",
         Kind::Sync,
         Absent,
-        Only(&["false"]),
-        "copy access rules",
+        Used,
+        "bring access rules over, and how often to look",
     ),
     field(
         "replication.sync.groups",
@@ -636,17 +636,6 @@ pub const FIELDS: &[Field] = &[
         "how long a replicator is followed before the command ends and leaves it to itself; 90m when left out",
     ),
 ];
-
-/// Why a value has to wait, where there is more to say than that it does.
-pub fn why_later(path: &str, value: &str) -> Option<(&'static str, &'static str)> {
-    match (path, value) {
-        ("topic[].existing", "merge") => Some((
-            "it comes with two-way copying (replication.two_way), which this version does not have",
-            "\"keep\" leaves the target's records where they are, and copies behind them",
-        )),
-        _ => None,
-    }
-}
 
 /// The key of that path.
 pub fn find(path: &str) -> Option<&'static Field> {

@@ -115,10 +115,6 @@ pub fn not_among(
         return None;
     }
     let path = field.path.replace("[]", "");
-    if let Some((why, hint)) = fields::why_later(field.path, &written) {
-        let message = format!("{path} = {written:?} is not available: {why}");
-        return Some((message, Some(hint.to_owned())));
-    }
     let message = match value {
         Value::Text(_) | Value::Duration(_) => {
             format!("{path} = {written:?} is not available in this version")
@@ -314,14 +310,14 @@ mod tests {
 
     #[test]
     fn every_fault_is_reported_with_its_place() {
-        let text = "version = 1\nnmae = \"x\"\nbackend = 3\n[replication]\nshards = 65\n  sync.acls = true\n";
+        let text = "version = 1\nnmae = \"x\"\nbackend = 3\n[replication]\nshards = 65\n  sync.topics = false\n";
         assert_eq!(
             lines(text),
             [
                 "K010 m.toml:2:1 unknown key `nmae`",
                 "K011 m.toml:3:11 backend: expected one of \"embedded\", \"msk\", found a number",
                 "K012 m.toml:5:10 replication.shards: expected a number from 1 to 64, found 65",
-                "K016 m.toml:6:15 replication.sync.acls = true is not available in this version",
+                "K016 m.toml:6:17 replication.sync.topics = false is not available in this version",
             ]
         );
     }

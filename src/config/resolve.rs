@@ -32,6 +32,9 @@ use crate::{
     },
 };
 
+/// How often settings and access rules are held against the source, where the file does not say.
+const SYNC_EVERY: Duration = Duration::from_secs(30);
+
 /// Everything a command needs to know, secrets wrapped, references followed.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -47,6 +50,8 @@ pub struct Settings {
     pub scope: Scope,
     /// Topics whose records on the target stay there, and are copied behind.
     pub keep: GlobSet,
+    /// Topics whose records on the target stay there, are copied behind, and are copied back, too.
+    pub merge: GlobSet,
     /// Ledger partitions.
     pub shards: u32,
     /// Bytes per second.
@@ -69,6 +74,10 @@ pub struct Settings {
     pub carries_groups: bool,
     /// How long it rests in between; `None` leaves it to how long it takes.
     pub groups_every: Option<Duration>,
+    /// How often settings of topics are brought over; `None`: they are not.
+    pub settings_every: Option<Duration>,
+    /// How often access rules are; `None`: they are not.
+    pub acls_every: Option<Duration>,
     /// Limits of the gates.
     pub ready: Limits,
     /// Applications that move as one.
@@ -513,6 +522,15 @@ impl Resolving<'_> {
         }
     }
 
+    /// How often something is held against the source; `None` where it is switched off.
+    fn sync_every(&self, path: &str) -> Option<Duration> {
+        match self.value(path) {
+            Some(Value::Flag(false)) => None,
+            Some(Value::Duration(every)) => Some(*every),
+            _ => Some(SYNC_EVERY),
+        }
+    }
+
     fn pace(&self) -> Pace {
         match self.bytes("replication.rate") {
             Some(limit) => Pace::Fixed(limit),
@@ -541,11 +559,12 @@ impl Resolving<'_> {
         let target = self.connection(Side::Target);
         let scope = self.scope();
         let applications = self.applications();
-        let keep = scope.as_ref().and_then(|scope| self.keep(scope));
+        let existing = scope.as_ref().and_then(|scope| self.existing(scope));
         let msk = self.msk(source.as_ref());
         if !self.document.faults.is_empty() {
             return None;
         }
+        let (keep, merge) = existing?;
         let name = self.text("name")?;
         let (state_path, state_origin) = match (state, self.environment.get("KAFKA_MIGRATE_STATE"))
         {
@@ -577,7 +596,8 @@ impl Resolving<'_> {
             source: source?,
             target: target?,
             scope: scope?,
-            keep: keep?,
+            keep,
+            merge,
             shards: u32::try_from(self.number("replication.shards")?).ok()?,
             pace: self.pace(),
             memory: usize::try_from(self.bytes("replication.memory")?).ok()?,
@@ -594,6 +614,8 @@ impl Resolving<'_> {
                 Some(Value::Flag(false))
             ),
             groups_every: self.duration("replication.sync.groups"),
+            settings_every: self.sync_every("replication.sync.configs"),
+            acls_every: self.sync_every("replication.sync.acls"),
             ready: self.limits()?,
             applications,
             msk,
@@ -786,14 +808,15 @@ impl Resolving<'_> {
     }
 
     /// What `[[topic]]` says of topics by name or glob; a name that is nobody's is a mistake.
-    fn keep(&mut self, scope: &Scope) -> Option<GlobSet> {
+    fn existing(&mut self, scope: &Scope) -> Option<(GlobSet, GlobSet)> {
+        let two_way = matches!(self.value("replication.two_way"), Some(Value::Flag(true)));
         let matches: Vec<(String, String)> = self
             .settings
             .iter()
             .filter(|(_, setting)| setting.field.path == "topic[].match")
             .map(|(path, setting)| (path.clone(), setting.value.to_string()))
             .collect();
-        let mut kept = Vec::new();
+        let (mut kept, mut merged) = (Vec::new(), Vec::new());
         for (path, text) in matches {
             let is_glob = text.contains(GLOB);
             let wrong = match GlobBuilder::new(&text).build() {
@@ -809,11 +832,19 @@ impl Resolving<'_> {
                 continue;
             }
             let existing = path.replace(".match", ".existing");
-            if self.text(&existing).as_deref() == Some("keep") {
-                kept.push(text);
+            match self.text(&existing).as_deref() {
+                Some("keep") => kept.push(text),
+                Some("merge") if !two_way => self.fault_of(
+                    &existing,
+                    fault::BAD_VALUE,
+                    "\"merge\" copies back what the target holds, and nothing is copied back".to_owned(),
+                    Some("set replication.two_way = true; or \"keep\" leaves the target's records where they are, and copies behind them".to_owned()),
+                ),
+                Some("merge") => merged.push(text),
+                _ => {}
             }
         }
-        globs(&kept)
+        Some((globs(&kept)?, globs(&merged)?))
     }
 
     fn listing(&self) -> Vec<Listed> {

@@ -165,6 +165,8 @@ struct Topic {
     partitions: usize,
     at_end: HashSet<i32>,
     stage: Stage,
+    /// Its settings are being changed by somebody else in this run: it is not held before that is over.
+    is_kept_free: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -235,7 +237,9 @@ impl Holds {
         }
         let topics = self.topics();
         let wanted = topics.iter().filter(|(name, topic)| {
-            matches!(topic.stage, Stage::Wanted(_)) && self.is_of(name, shard)
+            matches!(topic.stage, Stage::Wanted(_))
+                && !topic.is_kept_free
+                && self.is_of(name, shard)
         });
         wanted.map(|(name, _)| name.clone()).collect()
     }
@@ -273,6 +277,37 @@ impl Holds {
     /// It is not held, and will not be in this run.
     pub fn over(&self, topic: &TopicName) {
         self.stage(topic, Stage::Over);
+    }
+
+    /// Is it held, or about to be, or being put back?
+    pub fn is_busy(&self, topic: &TopicName) -> bool {
+        let topics = self.topics();
+        let stage = topics.get(topic).map(|one| one.stage).unwrap_or_default();
+        matches!(stage, Stage::Wanted(_) | Stage::Held)
+    }
+
+    /// Of these topics, those that are not held and will not be before [`Self::let_be`].
+    pub fn keep_free(&self, wanted: &[TopicName]) -> Vec<TopicName> {
+        let mut topics = self.topics();
+        let mut free = Vec::new();
+        for name in wanted {
+            let topic = topics.entry(name.clone()).or_default();
+            if !matches!(topic.stage, Stage::Wanted(_) | Stage::Held) {
+                topic.is_kept_free = true;
+                free.push(name.clone());
+            }
+        }
+        free
+    }
+
+    /// They may be held again.
+    pub fn let_be(&self, topics: &[TopicName]) {
+        let mut known = self.topics();
+        for name in topics {
+            if let Some(topic) = known.get_mut(name) {
+                topic.is_kept_free = false;
+            }
+        }
     }
 
     /// Topics of which it matters how far they are.

@@ -25,6 +25,7 @@ pub mod status;
 pub mod steer;
 pub mod steps;
 pub mod supervisor;
+pub mod sync;
 pub mod told;
 pub mod topics;
 pub mod ways;

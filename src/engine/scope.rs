@@ -112,6 +112,9 @@ impl Scope {
                 .insert(topic.name.clone(), (count(topic), topic.id));
             let partitions = topic.partitions.len();
             self.shared.holds.expect(&topic.name, partitions);
+            if prepared.created {
+                self.shared.made.note(&topic.name, prepared.made_with);
+            }
             let refused = prepared.refused.map(|(code, text)| Reason { code, text });
             for partition in from..count(topic) {
                 let name = TopicPartition {
@@ -135,12 +138,14 @@ impl Scope {
     }
 
     fn existing(&self, topic: &TopicName, is_new: bool) -> Existing {
-        if !self.settings.keep.is_match(&**topic) {
+        let merges = self.settings.merge.is_match(&**topic);
+        if !merges && !self.settings.keep.is_match(&**topic) {
             return Existing::Undecided;
         }
         match (is_new, self.lost_ledger) {
             (true, _) => Existing::New,
             (false, true) => Existing::MayBeOurs,
+            (false, false) if merges => Existing::Merge,
             (false, false) => Existing::Keep,
         }
     }

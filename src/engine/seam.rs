@@ -16,6 +16,8 @@ pub enum Existing {
     Undecided,
     /// They stay where they are, and ours go behind them.
     Keep,
+    /// They stay, and are copied back, too: whatever is there is as good as written later.
+    Merge,
     /// They stay in any case: we made the partition just now, so that whoever wrote to it did so after the migration began.
     New,
     /// Nobody may say: a ledger of this migration is lost, so that they may be our own.
@@ -35,6 +37,10 @@ pub fn begin(found: Seam, existing: Existing) -> Result<Seam, String> {
     match existing {
         _ if !holds => Ok(found),
         Existing::Keep => Ok(found),
+        Existing::Merge => Ok(Seam {
+            target_end: found.target_start,
+            ..found
+        }),
         // What was written behind the beginning is not what was there before.
         Existing::New => Ok(Seam {
             target_start: 0,

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use globset::GlobSet;
 use tokio::sync::watch;
 
-use super::{groups::Wanted, metrics::Numbers, ways::Asked};
+use super::{groups::Wanted, metrics::Numbers, sync, ways::Asked};
 use crate::model::{pace::Pace, scope::Scope};
 
 /// The settings of one `replicate`.
@@ -17,12 +17,18 @@ pub struct Settings {
     pub scope: Scope,
     /// Topics whose records on the target stay there, and are copied behind.
     pub keep: GlobSet,
+    /// Those whose records on the target are copied back, too.
+    pub merge: GlobSet,
     /// Whether what applications write on the target comes back.
     pub two_way: bool,
     /// Ledger partitions; fixed when the ledger is created.
     pub shards: u32,
     /// Groups whose positions are carried.
     pub groups: Wanted,
+    /// Settings and access rules that follow the source.
+    pub sync: sync::Wanted,
+    /// Topics that whoever starts it has made on the target just before.
+    pub made: sync::Made,
     /// Bytes per second read from the source.
     pub pace: Pace,
     /// Bytes of records held in memory at once, all partitions together.

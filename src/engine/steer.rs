@@ -157,8 +157,14 @@ pub async fn ask_direction(
     let topics = target.topics(Some(std::slice::from_ref(&name))).await;
     let topics = topics.map_err(|error| error.failure())?;
     let mut shards = topics.first().map_or(0, |topic| topic.partitions.len());
-    if matches!(steer, Steer::Authority { .. } | Steer::Attend) {
-        // Groups stand in the first shard's ledger.
+    let of_first = |steer: &Steer| {
+        matches!(
+            steer,
+            Steer::Authority { .. } | Steer::Writes { .. } | Steer::Attend
+        )
+    };
+    if of_first(&steer) {
+        // Groups and access rules stand in the first shard's ledger.
         shards = shards.min(1);
     }
     let request = Request {

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
@@ -18,7 +18,7 @@ use super::{
     ledger::{
         positions::Holder,
         read::Reader,
-        record::{Header, Owner, Steer},
+        record::{Header, HeldStage, Owner, Steer},
         state::State,
     },
     manners::{Manners, Signs},
@@ -31,6 +31,7 @@ use super::{
     scope::{self, Scope},
     shard::Shard,
     steer::Steering,
+    sync::{Follower, Made},
     topics,
     ways::{self, Decision},
 };
@@ -134,6 +135,15 @@ pub async fn run(
     {
         steering.throttle(*limit);
     }
+    let holds = Holds::new(settings.shards);
+    // What an earlier run holds open is not somebody's choice of a setting.
+    for state in &there {
+        for (&number, held) in &state.held {
+            if let Some(topic) = state.topics.get(number as usize) {
+                holds.adopt(&topic.name, held.stage != HeldStage::Intended);
+            }
+        }
+    }
     let inner = StopSignal::default();
     let lanes = settings
         .two_way
@@ -157,7 +167,9 @@ pub async fn run(
         steering,
         signs: Signs::default(),
         numbers: settings.numbers.clone(),
-        holds: Holds::new(settings.shards),
+        holds,
+        made: settings.made.clone(),
+        follows_rules: settings.sync.acls.is_some(),
         desk: Desk::default(),
         maps: Maps::default(),
         warmth: warmth_of(&target, &events).await,
@@ -173,6 +185,7 @@ pub async fn run(
     let mut there = Way {
         scope: Scope::new(shared.clone(), settings.clone(), ledger.header.after_loss),
         carrier: None,
+        follower: None,
         shards: JoinSet::new(),
         shared,
     };
@@ -207,6 +220,8 @@ pub async fn run(
                 signs: Signs::default(),
                 numbers,
                 holds: Holds::new(settings.shards),
+                made: Made::default(),
+                follows_rules: false,
                 maps: Maps::default(),
                 desk: Desk::default(),
                 warmth: warmth_of(&written, &events).await,
@@ -218,6 +233,7 @@ pub async fn run(
             let mut back = Way {
                 scope: Scope::new(shared.clone(), settings.clone(), false),
                 carrier: carrier(&shared, Some(&there.shared), &settings),
+                follower: None,
                 shards: JoinSet::new(),
                 shared,
             };
@@ -228,6 +244,7 @@ pub async fn run(
     };
     let beside = back.as_ref().map(|back| &back.shared);
     there.carrier = carrier(&there.shared, beside, &settings);
+    there.follower = follower(&there.shared, &settings);
     there.begin(ledger, first, decisions.all, &us);
     let summary = both(there, back, &settings, &stop, &inner).await;
     drop(lock);
@@ -282,6 +299,7 @@ struct Way {
     shared: Shared,
     scope: Scope,
     carrier: Option<Carrier>,
+    follower: Option<Follower>,
     shards: JoinSet<Result<bool, Failure>>,
 }
 
@@ -344,7 +362,7 @@ async fn both(
 }
 
 /// A failure of the way back, where the engine's source is what people call the target.
-fn of_the_way_back(failure: Failure) -> Failure {
+pub(super) fn of_the_way_back(failure: Failure) -> Failure {
     let exit = match failure.exit {
         Exit::Source => Exit::Target,
         Exit::Target => Exit::Source,
@@ -373,6 +391,7 @@ async fn supervise(
         shared,
         mut scope,
         carrier,
+        follower,
         mut shards,
     } = way;
     let mut wanted = outer.listen();
@@ -389,6 +408,10 @@ async fn supervise(
         }
     });
     let carrying = carrier.map(|carrier| tokio::spawn(carrier.run()));
+    let looked = follower
+        .as_ref()
+        .map(|follower| follower.looked.subscribe());
+    let following_too = follower.map(|follower| tokio::spawn(follower.run()));
     let mut caught_up = None;
     let (mut beat, mut look) = (interval(BEAT), interval(LOOK));
     for ticks in [&mut beat, &mut look] {
@@ -471,7 +494,10 @@ async fn supervise(
                     // Positions too, if they can be had.
                     let since: Instant = *caught_up.get_or_insert_with(Instant::now);
                     let settled = |shared: &Shared| shared.desk.is_settled(since);
-                    let is_settled = settled(&shared) && beside.as_ref().is_none_or(settled);
+                    let has_looked = looked.as_ref().is_none_or(|looked| *looked.borrow());
+                    let is_settled = settled(&shared)
+                        && beside.as_ref().is_none_or(settled)
+                        && has_looked;
                     if !is_settled && since.elapsed() < SETTLED_WITHIN {
                         continue;
                     }
@@ -484,8 +510,8 @@ async fn supervise(
     }
     following.abort();
     // What it was about to write is on record, and done or not: the next run finds out.
-    if let Some(carrying) = carrying {
-        carrying.abort();
+    for aside in carrying.into_iter().chain(following_too) {
+        aside.abort();
     }
     let sum = progress(&shared.numbers, &mut rates);
     shared.events.send(Event::Progress(sum.clone()));
@@ -533,6 +559,21 @@ fn carrier(shared: &Shared, beside: Option<&Shared>, settings: &Settings) -> Opt
         }),
         desk: shared.desk.clone(),
         events: shared.events.clone(),
+    })
+}
+
+/// Who follows settings and access rules, if any are to follow.
+fn follower(shared: &Shared, settings: &Settings) -> Option<Follower> {
+    settings.sync.is_any().then(|| Follower {
+        source: shared.source.clone(),
+        target: shared.target.clone(),
+        wanted: settings.sync.clone(),
+        scope: settings.scope.clone(),
+        holds: shared.holds.clone(),
+        made: shared.made.clone(),
+        desk: shared.desk.clone(),
+        events: shared.events.clone(),
+        looked: watch::Sender::new(false),
     })
 }
 

@@ -393,7 +393,7 @@ pub(super) fn target_topics_are_ours(seen: &Observation, _: &Limits) -> Asked {
     }
     if foreign.is_empty() {
         return Ok(Finding::pass(format!(
-            "{ours} of ours, {empty} empty, {} whose data stays before ours (`existing = \"keep\"`)",
+            "{ours} of ours, {empty} empty, {} whose data stays before ours (`existing`)",
             kept.len()
         )));
     }

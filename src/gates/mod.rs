@@ -8,6 +8,7 @@ mod copied;
 mod everyone;
 mod finding;
 mod fit;
+mod follows;
 mod groups;
 mod hold;
 mod iam;

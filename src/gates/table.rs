@@ -3,8 +3,8 @@
 use super::{
     Asked, Gate,
     Guards::{self, Both, Cutover, Replicate},
-    amazon, back, copied, everyone, fit, groups, kept, pace, reach, replicator, rights, safe,
-    scope, settings,
+    amazon, back, copied, everyone, fit, follows, groups, kept, pace, reach, replicator, rights,
+    safe, scope, settings,
 };
 use crate::{
     model::{backend::Backend, limits::Limits},
@@ -265,6 +265,34 @@ pub const GATES: &[Gate] = &[
         back::records_can_come_back,
         "May records be written back to the source, and does it keep batches byte for byte as they are written?",
     )),
+    embedded(telling(gate(
+        "G130",
+        "settings-follow",
+        Replicate,
+        follows::settings_follow,
+        "Do settings of topics on the target follow the source?",
+    ))),
+    embedded(telling(gate(
+        "G131",
+        "acls-follow",
+        Replicate,
+        follows::acls_follow,
+        "Do access rules on the target follow the source, no wider than there?",
+    ))),
+    embedded(telling(gate(
+        "G132",
+        "scram-users-there",
+        Replicate,
+        follows::scram_users_there,
+        "Has the target every login with SCRAM that the source has?",
+    ))),
+    embedded(telling(gate(
+        "G133",
+        "can-carry-acls",
+        Replicate,
+        follows::can_carry_acls,
+        "May we see access rules on both sides, and make and remove them on the target?",
+    ))),
     gate(
         "G201",
         "replicator-failure-zero",

@@ -2,15 +2,19 @@
 
 use super::*;
 use crate::{
-    cluster::{Everyone, Fidelity, Operations, Probe},
-    engine::status::EngineState,
+    cluster::{Everyone, Fidelity, Operation, Operations, Probe, ScramUser},
+    engine::{
+        ledger::synced::{Standing, What},
+        status::EngineState,
+    },
     model::{
         names::{Side, TopicPartition},
         numbers,
     },
     observe::{
-        AmazonSeen, BackSeen, BatchSeen, ClockSeen, GroupKind, GroupSeen, GroupsSeen, Latency,
-        OtherCopies, OtherSeen, Refusal, StoppedSeen, TopicSeen, Trouble, Waiting, example,
+        AclsSeen, AmazonSeen, BackSeen, BatchSeen, ClockSeen, FollowsSeen, GroupKind, GroupSeen,
+        GroupsSeen, Latency, OtherCopies, OtherSeen, Refusal, StoppedSeen, TopicSeen, Trouble,
+        Waiting, example,
     },
 };
 
@@ -37,6 +41,10 @@ fn aws(seen: &mut Observation) -> &mut AmazonSeen {
 
 fn back(seen: &mut Observation) -> &mut BackSeen {
     seen.back.as_mut().expect("it is in the example")
+}
+
+fn follows(seen: &mut Observation) -> &mut FollowsSeen {
+    seen.follows.as_mut().expect("it is in the example")
 }
 
 fn first(seen: &mut Observation) -> &mut TopicSeen {
@@ -281,6 +289,44 @@ const CASES: &[(&str, Change, Change)] = &[
         "G129",
         |seen| back(seen).denied = Known::seen(vec!["orders".into()]),
         |seen| back(seen).fidelity = not(),
+    ),
+    (
+        "G130",
+        |seen| {
+            follows(seen).settings = Some(Known::seen(vec![Standing {
+                topic: "orders".into(),
+                setting: "retention.ms".into(),
+                source: Some("1".into()),
+                target: Some("2".into()),
+                what: What::Left,
+                reason: Some("somebody has set it on the target".into()),
+            }]));
+        },
+        |seen| follows(seen).settings = Some(not()),
+    ),
+    (
+        "G131",
+        |seen| {
+            let why = "the target has no authorizer".into();
+            follows(seen).acls = Some(Known::seen(AclsSeen::Differ(why)));
+        },
+        |seen| follows(seen).acls = Some(not()),
+    ),
+    (
+        "G132",
+        |seen| {
+            follows(seen).users_missing = Known::seen(vec![ScramUser {
+                user: "ann".into(),
+                mechanism: "SCRAM-SHA-512".into(),
+                iterations: 4096,
+            }]);
+        },
+        |seen| follows(seen).users_missing = not(),
+    ),
+    (
+        "G133",
+        |seen| value(&mut seen.target.rights).retain(|one| *one != Operation::Alter),
+        |seen| seen.target.rights = not(),
     ),
     (
         "G201",
@@ -541,12 +587,19 @@ fn every_gate_passes_where_all_is_well_blocks_where_it_is_not_and_knows_when_it_
             "{code} where all is well: {well:?}"
         );
         let blocked = verdict(code, Some(*block));
-        assert_eq!(blocked.verdict, Answer::Block, "{code}: {blocked:?}");
+        // What does not follow the source keeps no record from being copied.
+        let only_warns = matches!(*code, "G130" | "G131" | "G132" | "G133");
+        let worst = if only_warns {
+            Answer::Warn
+        } else {
+            Answer::Block
+        };
+        assert_eq!(blocked.verdict, worst, "{code}: {blocked:?}");
         assert!(
             blocked.fix.is_some(),
             "{code} blocks and does not say what to do"
         );
-        assert!(blocked.holds_up);
+        assert_eq!(blocked.holds_up, !only_warns);
     }
 }
 
@@ -559,7 +612,7 @@ fn with_nothing_observed_no_gate_passes() {
     seen.source.id = None;
     seen.topics = not();
     seen.engine = not();
-    (seen.reverse, seen.back) = (not(), None);
+    (seen.reverse, seen.back, seen.follows) = (not(), None, None);
     seen.source_groups = not();
     seen.target_groups = not();
     seen.others = not();

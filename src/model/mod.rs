@@ -1,5 +1,6 @@
 //! The nouns; no I/O, no async, no clocks.
 
+pub mod acl;
 pub mod application;
 pub mod backend;
 pub mod connection;

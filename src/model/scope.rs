@@ -26,26 +26,38 @@ impl Scope {
     }
 }
 
+/// How names begin that belong to brokers and to other tools.
+const NEVER: [&str; 6] = [
+    "__",
+    "kafka-migrate.",
+    "mm2-",
+    "__amazon_msk_",
+    "mskr-",
+    "_confluent",
+];
+const HEARTBEATS: &str = "heartbeats";
+/// Registries and Connect's own topics move only when asked for by name.
+const ONLY_WHEN_NAMED: [&str; 4] = [
+    "_schemas",
+    "connect-configs",
+    "connect-offsets",
+    "connect-status",
+];
+
 /// Names that belong to brokers and to other tools: no glob reaches them.
 fn never_in_scope(name: &str) -> bool {
-    [
-        "__",
-        "kafka-migrate.",
-        "mm2-",
-        "__amazon_msk_",
-        "mskr-",
-        "_confluent",
-    ]
-    .iter()
-    .any(|prefix| name.starts_with(prefix))
+    NEVER.iter().any(|prefix| name.starts_with(prefix))
         || name.ends_with(".internal")
-        || name == "heartbeats"
+        || name == HEARTBEATS
 }
 
-/// Registries and Connect's own topics move only when asked for by name.
 fn only_when_named(name: &str) -> bool {
-    matches!(
-        name,
-        "_schemas" | "connect-configs" | "connect-offsets" | "connect-status"
-    )
+    ONLY_WHEN_NAMED.contains(&name)
+}
+
+/// May a name that begins so be one that no glob reaches? Endings aside.
+pub fn begins_reserved(begins: &str) -> bool {
+    let reserved = NEVER.iter().chain(&[HEARTBEATS]).chain(&ONLY_WHEN_NAMED);
+    NEVER.iter().any(|name| begins.starts_with(name))
+        || reserved.copied().any(|name| name.starts_with(begins))
 }

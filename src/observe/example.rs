@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     cluster::{Everyone, Operation, Operations, Probe, Quotas},
-    engine::status::EngineState,
+    engine::{status::EngineState, sync::look::RulesSeen},
     model::names::TopicPartition,
     msk::{Described, Lifecycle, ManagedCluster},
 };
@@ -57,6 +57,11 @@ pub fn green() -> Observation {
         }],
         others: Known::seen(Vec::new()),
         engine_rights: rights("kafka-migrate.orders.forward"),
+        follows: Some(Box::new(FollowsSeen {
+            settings: Some(Known::seen(Vec::new())),
+            acls: Some(Known::seen(AclsSeen::Planned(RulesSeen::default()))),
+            users_missing: Known::seen(Vec::new()),
+        })),
         back: Some(Box::new(BackSeen {
             rights: rights("kafka-migrate.orders.reverse"),
             fidelity: as_written(),

@@ -158,6 +158,7 @@ impl Eyes {
             others: none(),
             engine_rights: needs::nothing(migration, Direction::Forward),
             back: None,
+            follows: None,
             commits_denied: Known::unknown(needs::NOT_ASKED),
             fidelity: Known::unknown(needs::NOT_ASKED),
             amazon: None,
@@ -236,10 +237,15 @@ impl Eyes {
                 let back = needs::back(source, &settings.migration, settings.shards, &names);
                 seen.back = Some(Box::new(back.await));
             }
+            if let (Some(target), true) = (target, is_ours) {
+                let follows = needs::follows(source, target, settings, closely.as_ref().ok());
+                seen.follows = Some(Box::new(follows.await));
+            }
             Box::pin(tried::all(seen, &self.subject, source, target, &mut found)).await;
         }
         for topic in &mut found.topics {
-            topic.keeps_existing = settings.keep.is_match(&topic.name);
+            let says = [&settings.keep, &settings.merge];
+            topic.keeps_existing = says.iter().any(|says| says.is_match(&topic.name));
         }
         if let (Some(target), false, Depth::Ready) = (target, is_ours, depth) {
             let asked = BootInstant::now();

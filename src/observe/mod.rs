@@ -26,11 +26,11 @@ pub use guess::{Guess, Guessed, fitting, guess};
 pub use known::Known;
 pub use look::{Depth, Eyes, Subject};
 pub use seen::{
-    AmazonAsked, AmazonSeen, BackSeen, BatchSeen, BrokerSeen, CallerSeen, ClientSeen, ClockSeen,
-    ClusterSeen, EngineRights, EngineSeen, GroupCount, GroupKind, GroupSeen, GroupsSeen, Latency,
-    ListenerSeen, Metrics, Objection, OtherCopies, OtherSeen, PartitionSeen, Refusal,
-    ReplicatorSeen, ReplicatorsSeen, Sample, SecretSeen, StoppedSeen, TargetRights, TopicSeen,
-    TopicSettings, TopicSide, Trouble, Vantage, Waiting,
+    AclsSeen, AmazonAsked, AmazonSeen, BackSeen, BatchSeen, BrokerSeen, CallerSeen, ClientSeen,
+    ClockSeen, ClusterSeen, EngineRights, EngineSeen, FollowsSeen, GroupCount, GroupKind,
+    GroupSeen, GroupsSeen, Latency, ListenerSeen, Metrics, Objection, OtherCopies, OtherSeen,
+    PartitionSeen, Refusal, ReplicatorSeen, ReplicatorsSeen, Sample, SecretSeen, StoppedSeen,
+    TargetRights, TopicSeen, TopicSettings, TopicSide, Trouble, Vantage, Waiting,
 };
 use serde::Serialize;
 pub use trend::Trend;
@@ -84,6 +84,8 @@ pub struct Observation {
     pub fidelity: Known<Fidelity>,
     /// What the source lets us do, where records come back to it.
     pub back: Option<Box<BackSeen>>,
+    /// What would follow the source beside records and positions, where it was asked.
+    pub follows: Option<Box<FollowsSeen>>,
     /// Amazon's side, where MSK Replicator copies.
     pub amazon: Option<Box<AmazonSeen>>,
     /// Numbers under MSK Replicator's names.

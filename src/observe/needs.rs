@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use tokio::task::JoinSet;
 
 use super::{
-    BackSeen, EngineRights, Known, OtherCopies, OtherSeen, Refusal, TopicSeen, sample,
-    topics::Found,
+    AclsSeen, BackSeen, EngineRights, FollowsSeen, Known, OtherCopies, OtherSeen, Refusal,
+    TopicSeen, sample, topics::Found,
 };
 use crate::{
     cluster::{Cluster, NewTopic, Probe, Source, Target},
-    engine::{ledger, status},
+    engine::{
+        self, ledger, status,
+        sync::{self, look::NoRules},
+    },
     model::{
         direction::Direction,
         names::{Side, TopicName},
@@ -275,4 +278,49 @@ pub(super) async fn others(
         }
     }
     Known::seen(all)
+}
+
+/// What would follow the source beside records and positions, and what would become of it. `known`: what the ledger says, if it says something.
+pub(super) async fn follows(
+    source: &Source,
+    target: &Target,
+    settings: &engine::Settings,
+    known: Option<&engine::status::Closely>,
+) -> FollowsSeen {
+    let nothing = engine::status::Closely::default();
+    let known = known.unwrap_or(&nothing);
+    let wanted = &settings.sync;
+    let of_settings = async {
+        let found = engine::topics::found(source, &settings.scope).await;
+        let names: Vec<TopicName> = match found {
+            Ok(topics) => topics.into_iter().map(|topic| topic.name).collect(),
+            Err(failure) => return Known::unknown(failure.to_string()),
+        };
+        let is_held = |name: &TopicName| known.held.contains(&**name);
+        sync::look::settings(source, target, &names, &known.synced, is_held)
+            .await
+            .into()
+    };
+    let of_rules = async {
+        let looked = sync::look::rules(source, target, wanted, &settings.scope, &known.synced);
+        match looked.await {
+            Ok(rules) => Known::seen(AclsSeen::Planned(rules.seen())),
+            Err(NoRules::Unguarded) => Known::seen(AclsSeen::Unguarded),
+            Err(NoRules::Differ(why)) => Known::seen(AclsSeen::Differ(why)),
+            Err(NoRules::Failed(error)) => Known::unknown(error.to_string()),
+        }
+    };
+    let settings = match wanted.settings {
+        Some(_) => Some(of_settings.await),
+        None => None,
+    };
+    let acls = match wanted.acls {
+        Some(_) => Some(of_rules.await),
+        None => None,
+    };
+    FollowsSeen {
+        settings,
+        acls,
+        users_missing: sync::look::users_missing(source, target).await.into(),
+    }
 }

@@ -336,6 +336,11 @@ impl Carrier for ByContent {
         Ok(None)
     }
 
+    /// MSK Replicator carries positions now and then.
+    fn improves(&self) -> bool {
+        true
+    }
+
     fn advice(&self) -> String {
         "see that no member of the group is on the other side, that the replicators' group patterns match it, and that both of them carry consumer group offsets".to_owned()
     }

@@ -22,6 +22,7 @@ use crate::{
             record::Steer,
         },
         steer::{self, Answered, CARRIES_NONE},
+        sync,
         told::Told,
     },
     error::Failure,
@@ -230,6 +231,23 @@ impl ByLedger {
         Ok(answered.answered > 0)
     }
 
+    /// Rules that let it write, which were held back until it moves, or that are taken back again.
+    async fn let_write(&self, to: Side) -> Result<(), Failure> {
+        let (application, of) = (&self.of.application, &self.of);
+        let Some(target) = self
+            .target
+            .as_ref()
+            .filter(|_| !application.principals.is_empty())
+        else {
+            return Ok(());
+        };
+        let asked = sync::let_write(target, &of.migration, &application.name, holder(to), &of.by);
+        match Box::pin(asked).await?.answered {
+            0 => Err(silent(Direction::Forward)),
+            _ => Ok(()),
+        }
+    }
+
     fn refusal(told: Option<&Told>, group: &str) -> Option<String> {
         let standing = told?
             .group(group)
@@ -352,6 +370,7 @@ impl Carrier for ByLedger {
                 unheard.push(direction);
             }
         }
+        self.let_write(to).await?;
         let of = match groups.len() {
             0 => return Ok("it has no groups, so there are no positions".to_owned()),
             _ => groups.into_iter().collect::<Vec<_>>().join(", "),
@@ -380,6 +399,11 @@ impl Carrier for ByLedger {
     async fn synced_ms(&self) -> Result<Option<i64>, Failure> {
         let told = self.told().await?;
         Ok(told.reverse.as_ref().and_then(Told::synced_ms))
+    }
+
+    /// Once everything has arrived, the maps say all there is to say.
+    fn improves(&self) -> bool {
+        false
     }
 
     fn advice(&self) -> String {

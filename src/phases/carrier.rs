@@ -118,6 +118,9 @@ pub trait Carrier: Send + Sync {
     /// When positions were last looked at by what carries them back, in milliseconds since 1970 by its clock; `None` where nobody tells.
     fn synced_ms(&self) -> impl Future<Output = Result<Option<i64>, Failure>> + Send;
 
+    /// Does waiting make positions better that skip nothing and read something again?
+    fn improves(&self) -> bool;
+
     /// What has to be looked at where a group has no position, or stands too far.
     fn advice(&self) -> String;
 }

@@ -86,6 +86,13 @@ impl Carrier for Copier {
         }
     }
 
+    fn improves(&self) -> bool {
+        match self {
+            Self::Content(one) => one.improves(),
+            Self::Ledger(one) => one.improves(),
+        }
+    }
+
     fn advice(&self) -> String {
         match self {
             Self::Content(one) => one.advice(),

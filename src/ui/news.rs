@@ -191,6 +191,14 @@ impl News {
                     left.join(", ")
                 ),
             ),
+            Event::SettingsFollowed { topic, brought } => Line::new(
+                "set",
+                format!("{topic} on the target, as on the source: {}", brought.join(", ")),
+            ),
+            Event::AclsFollowed { made, removed } => Line::new(
+                "rules",
+                format!("on the target, as on the source: {}", changed(made, removed)),
+            ),
             Event::CaughtUp { records } => Line::new(
                 "caught up",
                 format!(
@@ -302,6 +310,20 @@ fn batches(count: u64) -> String {
 
 fn positive(count: i32) -> u64 {
     u64::try_from(count).unwrap_or(0)
+}
+
+/// `3 made (allow User:a Read on topic t, and 2 more), 1 removed (…)`.
+fn changed(made: &[String], removed: &[String]) -> String {
+    let count = |rules: &[String], word: &str| {
+        let first = rules.first()?;
+        let more = match rules.len() - 1 {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        Some(format!("{} {word} ({first}{more})", rules.len()))
+    };
+    let all = [count(made, "made"), count(removed, "removed")];
+    all.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 //! From the source to the target, every partition of every topic in scope: the records that a read_committed reader of the
 //! source sees, against all that a read_uncommitted reader of the target sees. The end of the source is taken before the end
 //! of the target, and once more after it: what the target holds must be there, and what it does not hold yet is behind.
+//!
+//! Where records also come back, the same is done once more with the sides exchanged, and each direction compares what applications wrote
+//! on one side with what this direction copied to the other (`whose`). The ledgers are asked for identities and seams, and for nothing else.
 
 mod align;
 mod partition;
@@ -16,6 +19,8 @@ mod show;
 mod stream;
 mod table;
 mod tally;
+mod tasks;
+mod whose;
 #[cfg_attr(
     not(feature = "rdkafka"),
     expect(
@@ -26,7 +31,6 @@ mod tally;
 mod witness;
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -34,22 +38,24 @@ use std::{
     time::Duration,
 };
 
-use globset::GlobSet;
 pub use print::{Print, Printer};
 pub use reader::{Fetchers, Reader, Stop};
 pub use report::{
-    Content, Counts, Difference, Kind, Report, SAMPLES, Shape, TopicReport, Verdict, Witness,
+    Content, Counts, Difference, Kind, Report, SAMPLES, Shape, TopicReport, Verdict, WayBack,
+    Witness,
 };
 pub use stream::{Item, Stream};
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+pub use tasks::{Seams, Written};
+use tokio::{task::JoinSet, time::Instant};
+pub use whose::Identities;
 
 use self::partition::{Lane, Outcome, Shared, Task};
 use crate::{
-    cluster::{Source, Target},
+    cluster::{Cluster, Source, Target},
     error::Failure,
     events::{Event, Events},
     exit::Exit,
-    model::{connection::Connection, names::TopicPartition, scope::Scope},
+    model::{connection::Connection, scope::Scope},
 };
 
 /// How often progress is told.
@@ -62,47 +68,22 @@ pub struct Settings {
     pub migration: String,
     /// Topics to compare.
     pub scope: Scope,
+    /// How to reach the source once more, for the second reader, where records come back.
+    pub source: Connection,
     /// How to reach the target once more, for the second reader.
     pub target: Connection,
     /// Show what the differing records hold.
     pub show_values: bool,
-    /// Read the target through librdkafka too; needs the feature `rdkafka`.
+    /// Read copies through librdkafka too; needs the feature `rdkafka`.
     pub witness: bool,
     /// Partitions compared at the same time; each takes a few MiB.
     pub at_once: usize,
 }
 
-/// Where copies begin in partitions of the target, as the ledger has it.
-#[derive(Debug, Clone)]
-pub struct Seams {
-    /// There is a ledger.
-    pub ledger: bool,
-    /// The target offset at which copies begin, of every partition that was met.
-    pub begins: HashMap<TopicPartition, i64>,
-    /// Topics whose records on the target stay there, and are copied behind.
-    pub keep: GlobSet,
-}
-
-impl Seams {
-    /// Target offsets below are no copies.
-    fn kept(&self, at: &TopicPartition, target_end: i64) -> i64 {
-        match self.begins.get(at) {
-            Some(begin) => *begin,
-            // Not met yet: all that was there is of before.
-            None if self.ledger && self.keep.is_match(&*at.topic) => target_end,
-            None => 0,
-        }
-    }
-
-    fn is_unknown(&self, task: &Task) -> bool {
-        !self.ledger && task.target_end > 0 && self.keep.is_match(&*task.at.topic)
-    }
-}
-
-/// Compares all topics in scope, from the source to the target, up to the ends seen when it begins.
+/// Compares all topics in scope up to the ends seen when it begins: from the source to the target, and back where there is a ledger of it.
 ///
-/// `seams` is asked after these ends were seen: whoever copies writes a partition's seam before its first batch, so that of a partition
-/// without one nothing below its end is a copy.
+/// `seams` is asked after these ends were seen: whoever copies writes a partition's seam, and its own identity, before its first batch, so that
+/// of a partition without a seam nothing below its end is a copy, and every copy below it is known as one.
 ///
 /// A report comes back only if everything could be read; whether both sides are the same is its verdict.
 pub async fn run(
@@ -113,34 +94,37 @@ pub async fn run(
     events: Events,
 ) -> Result<Report, Failure> {
     let begun = Instant::now();
-    let mut scope = scope::look(&settings.scope, &source, &target).await?;
+    let scope = scope::look(&settings.scope, &source, &target).await?;
     let seams = seams.await?;
-    for task in &mut scope.tasks {
-        task.kept = seams.kept(&task.at, task.target_end);
-    }
-    let unknown = scope.tasks.iter().filter(|task| seams.is_unknown(task));
-    let unknown = unknown.count();
-    let shared = Arc::new(Shared {
-        records: AtomicU64::new(0),
-        source_bytes: AtomicU64::new(0),
-        target_bytes: AtomicU64::new(0),
-        done: AtomicU64::new(0),
-        tables: Semaphore::new(1),
-        seed: seed()?,
-    });
-    let beat = tokio::spawn(beat(shared.clone(), scope.total, events));
-    let outcomes = compare(&settings, &source, &target, &shared, Arc::new(scope.tasks)).await;
+    let there = seams.tasks(&scope.partitions);
+    let back = seams.tasks_back(&scope.partitions);
+    let unknown = there.iter().filter(|task| seams.is_unknown(task)).count();
+    let seed = seed()?;
+    let [shared, shared_back] = [(); 2].map(|()| Arc::new(Shared::new(seed)));
+    let beat = {
+        let total = tasks::total(there.iter().chain(back.iter().flatten()));
+        let shared = [shared.clone(), shared_back.clone()];
+        tokio::spawn(beat(shared, total, events))
+    };
+    let outcomes = async {
+        let way = [(&*source, &settings.source), (&*target, &settings.target)];
+        let forward = compare(&settings, way, &shared, there).await?;
+        let back = match back {
+            Some(tasks) => {
+                let [source, target] = way;
+                Some(compare(&settings, [target, source], &shared_back, tasks).await?)
+            }
+            None => None,
+        };
+        Ok::<_, Failure>((forward, back))
+    };
+    let outcomes = outcomes.await;
     beat.abort();
-    let (tasks, outcomes) = outcomes?;
+    let (forward, back) = outcomes?;
     let clusters = [source.id().to_owned(), target.id().to_owned()];
-    let mut report = show::report(
-        settings.migration,
-        clusters,
-        &scope.absent,
-        &tasks,
-        outcomes,
-    );
-    report.source_bytes = shared.source_bytes.load(Relaxed);
+    let mut report = show::report(settings.migration, clusters, &scope.absent, forward, back);
+    report.source_bytes =
+        shared.source_bytes.load(Relaxed) + shared_back.target_bytes.load(Relaxed);
     if unknown > 0 {
         report.notes.push(format!(
             "there is no ledger of this migration, so where copies begin cannot be known: in {unknown} partitions set to `existing = \"keep\"` all that the target holds was compared"
@@ -153,26 +137,29 @@ pub async fn run(
     Ok(report)
 }
 
-type Tasks = Arc<Vec<Task>>;
+/// What was found in each partition of a direction.
+type Found = Vec<(Task, Outcome)>;
 
-/// Several lanes side by side, each with one partition after the other; outcomes in the order of the tasks.
+/// Compares one direction: several lanes side by side, each with one partition after the other; outcomes in the order of the tasks.
+/// `way`: the side that is copied from, and the other, each with how to reach it once more.
 async fn compare(
     settings: &Settings,
-    source: &Source,
-    target: &Target,
+    way: [(&Cluster, &Connection); 2],
     shared: &Arc<Shared>,
-    tasks: Tasks,
-) -> Result<(Tasks, Vec<Outcome>), Failure> {
+    tasks: Vec<Task>,
+) -> Result<Found, Failure> {
+    let [(here, _), (there, connection)] = way;
+    let tasks = Arc::new(tasks);
     let next = Arc::new(AtomicUsize::new(0));
     let mut lanes = JoinSet::new();
     for _ in 0..settings.at_once.clamp(1, tasks.len().max(1)) {
         let printer = Printer::new(shared.seed, false);
         let witness = if settings.witness {
-            witness::Witness::start(&settings.target, &printer)
+            witness::Witness::start(connection, &printer)
         } else {
             None
         };
-        let mut lane = Lane::new(source, target, witness, shared.clone());
+        let mut lane = Lane::new(here, there, witness, shared.clone());
         let (next, tasks) = (next.clone(), tasks.clone());
         lanes.spawn(async move {
             let mut outcomes = Vec::new();
@@ -197,23 +184,22 @@ async fn compare(
         all.extend(ended?);
     }
     all.sort_by_key(|(index, _)| *index);
-    Ok((tasks, all.into_iter().map(|(_, outcome)| outcome).collect()))
+    let outcomes = all.into_iter().map(|(_, outcome)| outcome);
+    Ok(tasks.iter().cloned().zip(outcomes).collect())
 }
 
 /// Says where we are until it is stopped.
-async fn beat(shared: Arc<Shared>, total: u64, events: Events) {
+async fn beat(shared: [Arc<Shared>; 2], total: u64, events: Events) {
     let mut ticks = tokio::time::interval(BEAT);
     loop {
         ticks.tick().await;
-        let remaining = total.saturating_sub(shared.done.load(Relaxed));
-        let (records, bytes) = (
-            shared.records.load(Relaxed),
-            shared.source_bytes.load(Relaxed),
-        );
+        let sum = |of: fn(&Shared) -> &AtomicU64| -> u64 {
+            shared.iter().map(|one| of(one).load(Relaxed)).sum()
+        };
         events.send(Event::Verifying {
-            records,
-            bytes,
-            remaining,
+            records: sum(|one| &one.records),
+            bytes: sum(|one| &one.source_bytes),
+            remaining: total.saturating_sub(sum(|one| &one.done)),
             total,
         });
     }

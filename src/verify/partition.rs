@@ -1,4 +1,6 @@
-//! One partition, compared: where to begin, in step, lost and found again, the last records of keys, the witness.
+//! One partition, compared in one direction: where to begin, in step, lost and found again, the last records of keys, the witness.
+//!
+//! `Side::Source` is the side that is copied from, whichever cluster that is, and `Side::Target` the other.
 
 use std::{
     collections::BTreeMap,
@@ -20,11 +22,15 @@ use super::{
     stream::{Item, Stream},
     table::{Share, Table},
     tally::{Finding, Tally},
+    whose::Counting,
     witness::{Statement, Witness},
 };
 use crate::{
     cluster::{Cluster, Isolation, OffsetSpec},
-    model::names::{Side, TopicPartition},
+    model::{
+        direction::Direction,
+        names::{Side, TopicPartition},
+    },
 };
 
 /// Records passed over on each side in search of the place where they meet again, once they had been in step.
@@ -39,22 +45,32 @@ const DIVIDE: u128 = 4;
 /// What to compare.
 #[derive(Debug, Clone)]
 pub struct Task {
+    /// Which way records go.
+    pub direction: Direction,
     /// The partition.
     pub at: TopicPartition,
     /// The topic's id on the source; `None` if the partition is not there.
     pub source: Option<Uuid>,
     /// The same on the target.
     pub target: Option<Uuid>,
+    /// Which batches of the source are compared.
+    pub of_source: Counting,
+    /// Which of the target.
+    pub of_target: Counting,
     /// The source's log cleaner may remove records of this topic.
     pub compacted: bool,
     /// The target's log cleaner may.
     pub target_compacted: bool,
+    /// The source's first offset as the command began.
+    pub start: i64,
     /// Source offset up to which the target must hold everything for the answer to be `same`.
     pub required: i64,
     /// Source offset up to which the target may hold something.
     pub source_end: i64,
     /// Target offset up to which it is read.
     pub target_end: i64,
+    /// Source offsets below are not this direction's.
+    pub begin: i64,
     /// Target offsets below were there before anything was copied, and are not compared.
     pub kept: i64,
 }
@@ -74,7 +90,7 @@ pub struct Outcome {
     pub witness: Option<Statement>,
 }
 
-/// Numbers and limits that all lanes share.
+/// Numbers and limits that all lanes of a direction share.
 #[derive(Debug)]
 pub struct Shared {
     /// Source records read.
@@ -89,6 +105,20 @@ pub struct Shared {
     pub tables: Semaphore,
     /// Seed of all fingerprints.
     pub seed: u64,
+}
+
+impl Shared {
+    /// Nothing read yet.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            records: AtomicU64::new(0),
+            source_bytes: AtomicU64::new(0),
+            target_bytes: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            tables: Semaphore::new(1),
+            seed,
+        }
+    }
 }
 
 /// What compares one partition after the other.
@@ -115,10 +145,30 @@ struct Noted {
     corrupt: BTreeMap<(bool, i64), String>,
     /// The highest source offset that was counted as progress, plus one.
     passed: i64,
+    /// Batches that nobody can tell the origin of, and the offset up to which they were counted.
+    unclear: u64,
+    unclear_to: i64,
+}
+
+/// A record of a side.
+enum Next {
+    Counts(Print),
+    Other(Print),
 }
 
 impl Pair<'_> {
+    /// The next record that counts.
     async fn next(&mut self, side: Side) -> Result<Option<Print>, Stop> {
+        loop {
+            match self.next_of_any(side).await? {
+                Some(Next::Counts(print)) => return Ok(Some(print)),
+                Some(Next::Other(_)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    async fn next_of_any(&mut self, side: Side) -> Result<Option<Next>, Stop> {
         loop {
             let reader = if side == Side::Source {
                 &mut self.source
@@ -149,10 +199,31 @@ impl Pair<'_> {
                         }
                         _ => {}
                     }
-                    return Ok(Some(print));
+                    return Ok(Some(Next::Counts(print)));
+                }
+                Some(Item::Other(print)) => {
+                    if let (Side::Target, Some(witness)) = (side, &mut self.witness) {
+                        witness.passed(print.offset, print.offset + 1).await;
+                    }
+                    return Ok(Some(Next::Other(print)));
+                }
+                Some(Item::Passed { from, to }) => {
+                    if let (Side::Target, Some(witness)) = (side, &mut self.witness) {
+                        witness.passed(from, to).await;
+                    }
+                }
+                Some(Item::Unclear(offset)) => {
+                    self.seen.unclear += u64::from(offset >= self.seen.unclear_to);
+                    self.seen.unclear_to = self.seen.unclear_to.max(offset + 1);
                 }
             }
         }
+    }
+
+    /// Does the target hold, behind its last record that counts, batches that its cleaner has emptied?
+    fn target_is_thinned_behind(&self, last: Option<i64>) -> bool {
+        let reader = self.target.as_ref();
+        reader.is_some_and(|reader| reader.counted_to() > last.map_or(0, |last| last + 1))
     }
 }
 
@@ -181,7 +252,7 @@ impl Lane {
         let (tally, behind, starts) = loop {
             let starts = self.starts(task).await?;
             if moves == 0 {
-                noted.passed = starts[0];
+                noted.passed = starts[0].max(task.begin);
             }
             // Of what is not there librdkafka would wait for a while.
             if let Some(witness) = &mut self.witness
@@ -205,6 +276,11 @@ impl Lane {
             }
         };
         let left = (task.source_end - noted.passed.max(starts[0])).max(0);
+        let kept = match task.direction {
+            Direction::Forward => task.kept.min(task.target_end) - starts[1],
+            // What stands there is compared the other way.
+            Direction::Reverse => 0,
+        };
         self.shared.done.fetch_add(left as u64, Relaxed);
         let behind = behind.filter(|offset| *offset < task.required);
         let mut outcome = Outcome {
@@ -214,7 +290,8 @@ impl Lane {
             ..Outcome::default()
         };
         outcome.counts.not_yet_copied = behind.map_or(0, |offset| (task.required - offset) as u64);
-        outcome.counts.kept = (task.kept.min(task.target_end) - starts[1]).max(0) as u64;
+        outcome.counts.kept = kept.max(0) as u64;
+        outcome.counts.unclear = noted.unclear;
         outcome.counts.corrupt = noted.corrupt.len() as u64;
         let side = |target| if target { Side::Target } else { Side::Source };
         outcome.corrupt = noted
@@ -249,12 +326,25 @@ impl Lane {
 
     /// Reads both sides from these offsets.
     fn open<'a>(&'a mut self, task: &Task, from: [i64; 2], seen: &'a mut Noted) -> Pair<'a> {
+        self.open_with(task, from, seen, false)
+    }
+
+    /// The same, and yields what does not count too.
+    fn open_with<'a>(
+        &'a mut self,
+        task: &Task,
+        from: [i64; 2],
+        seen: &'a mut Noted,
+        others: bool,
+    ) -> Pair<'a> {
         let printer = Printer::new(self.shared.seed, task.compacted);
-        let stream = |from, until| Stream::new(printer.clone(), from, until);
+        let stream = |from, until, of: &Counting| {
+            Stream::new(printer.clone(), from, until).counting(of.clone(), others)
+        };
         let shared = &*self.shared;
         Pair {
             source: task.source.map(|id| {
-                let stream = stream(from[0], task.source_end);
+                let stream = stream(from[0], task.source_end, &task.of_source);
                 Reader::new(
                     &mut self.source,
                     task.at.clone(),
@@ -265,7 +355,7 @@ impl Lane {
                 )
             }),
             target: task.target.map(|id| {
-                let stream = stream(from[1], task.target_end);
+                let stream = stream(from[1], task.target_end, &task.of_target);
                 Reader::new(
                     &mut self.target,
                     task.at.clone(),
@@ -289,8 +379,9 @@ impl Lane {
         noted: &mut Noted,
     ) -> Result<(Tally, Option<i64>), Stop> {
         // Retention took something where a side begins behind the place at which it should.
-        let (mut from, mut lockstep) = ([starts[0], starts[1].max(task.kept)], Lockstep::default());
-        let retired = [starts[0] > 0, starts[1] > task.kept];
+        let (begin, kept) = (starts[0].max(task.begin), starts[1].max(task.kept));
+        let (mut from, mut lockstep) = ([begin, kept], Lockstep::default());
+        let retired = [starts[0] > task.begin, starts[1] > task.kept];
         if retired.contains(&true) {
             match self.front(task, from, retired, noted).await? {
                 Front::Meets(meeting) => {
@@ -313,8 +404,10 @@ impl Lane {
                     None => lockstep.end(side),
                 }
             }
+            // Behind a copy's last place a later value of an application may have taken the place of copies.
+            let is_open = lockstep.tail().is_some() && task.of_target.is_choosy();
             if task.compacted
-                && (lockstep.lost().is_some() || lockstep.tally.counts.differences() > 0)
+                && (lockstep.lost().is_some() || lockstep.tally.counts.differences() > 0 || is_open)
             {
                 let (mut tally, behind) = self.last_of_keys(task, begin, noted).await?;
                 tally.counts.retired = retired;
@@ -441,13 +534,25 @@ impl Lane {
             let (mut tally, mut behind) = (Tally::default(), None);
             for index in 0..of {
                 let mut table = Table::new(Share { index, of });
-                let mut pair = self.open(task, from, noted);
+                let others = task.of_target.is_choosy();
+                let mut pair = self.open_with(task, from, noted, others);
                 for side in [Side::Target, Side::Source] {
-                    while let Some(print) = pair.next(side).await? {
-                        if table.offer(side, print).is_err() {
+                    let mut last = None;
+                    while let Some(next) = pair.next_of_any(side).await? {
+                        let offered = match next {
+                            Next::Counts(print) => {
+                                last = Some(print.offset);
+                                table.offer(side, print)
+                            }
+                            Next::Other(print) => table.other(side, print),
+                        };
+                        if offered.is_err() {
                             shares *= DIVIDE;
                             continue 'divide;
                         }
+                    }
+                    if side == Side::Target && pair.target_is_thinned_behind(last) {
+                        table.target_is_thinned();
                     }
                 }
                 behind = table.settle(&mut tally).into_iter().chain(behind).min();

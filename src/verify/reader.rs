@@ -138,6 +138,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The offset behind the last batch that counts, whether it still holds records or not.
+    pub fn counted_to(&self) -> i64 {
+        self.stream.counted_to()
+    }
+
     async fn fill(&mut self) -> Result<(), Stop> {
         self.position.offset = self.stream.next_offset();
         let answer = match self.fetchers.fetch(&self.position, self.isolation).await {

@@ -2,20 +2,22 @@
 
 use serde::Serialize;
 
+use crate::model::direction::Direction;
+
 /// Version of the report's JSON shape.
 const VERSION: u32 = 1;
-/// Differences shown one by one.
+/// Differences of a direction shown one by one.
 pub const SAMPLES: usize = 10;
 
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Every record is on the target, once, in order, untouched, and nothing else is there.
+    /// Every record is on the other side, once, in order, untouched, and nothing else is there.
     Same,
-    /// What the target holds is right, and the source has more that is not copied yet.
+    /// What the other side holds is right, and there is more that is not copied yet.
     Behind,
-    /// Something is different, missing in the middle, or only on the target.
+    /// Something is different, missing in the middle, or only where it was copied to.
     Differs,
 }
 
@@ -34,9 +36,9 @@ pub struct Report {
     pub state: &'static str,
     /// The answer.
     pub verdict: Verdict,
-    /// At least one difference.
+    /// At least one difference, in either direction.
     pub differs: bool,
-    /// At least one partition has records that the target does not hold yet, behind a part that is right.
+    /// At least one partition has records that the other side does not hold yet, behind a part that is right.
     pub behind: bool,
     /// Topics compared.
     pub topics: usize,
@@ -46,11 +48,13 @@ pub struct Report {
     pub source_bytes: u64,
     /// Milliseconds from start to answer.
     pub took_ms: u64,
-    /// All topics together.
+    /// All topics together, from the source to the target.
     pub totals: Counts,
     /// By topic, in the order of their names.
     pub by_topic: Vec<TopicReport>,
-    /// The first differences by topic, partition and offset; at most ten.
+    /// What came back; `None` where nothing can have.
+    pub way_back: Option<WayBack>,
+    /// The first differences by topic, partition and offset; at most ten of each direction.
     pub samples: Vec<Difference>,
     /// What the second, independent reader of the target said.
     pub witness: Witness,
@@ -72,34 +76,82 @@ impl Report {
         let mut samples = samples;
         samples.sort_by(|a, b| a.place().cmp(&b.place()));
         samples.truncate(SAMPLES);
-        let (differs, behind) = (
-            totals.differences() > 0,
-            by_topic.iter().any(|topic| topic.behind),
-        );
-        Self {
+        let mut report = Self {
             v: VERSION,
             migration,
             source_cluster,
             target_cluster,
             state: "completed",
-            verdict: match (differs, behind) {
-                (true, _) => Verdict::Differs,
-                (false, true) => Verdict::Behind,
-                (false, false) => Verdict::Same,
-            },
-            differs,
-            behind,
+            verdict: Verdict::Same,
+            differs: false,
+            behind: false,
             topics: by_topic.len(),
             partitions: by_topic.iter().map(|topic| topic.partitions).sum(),
             source_bytes: 0,
             took_ms: 0,
             totals,
             by_topic,
+            way_back: None,
             samples,
             witness: Witness::Off,
             notes: Vec::new(),
-        }
+        };
+        report.judge();
+        report
     }
+
+    /// The same, with what came back, by topics that are in order of their names.
+    #[must_use]
+    pub fn and_back(mut self, by_topic: Vec<TopicReport>, samples: Vec<Difference>) -> Self {
+        let mut totals = Counts::default();
+        by_topic.iter().for_each(|topic| totals.add(&topic.counts));
+        let mut samples = samples;
+        samples.sort_by(|a, b| a.place().cmp(&b.place()));
+        samples.truncate(SAMPLES);
+        self.samples.extend(samples);
+        self.samples.sort_by(|a, b| {
+            a.place()
+                .cmp(&b.place())
+                .then(a.direction.cmp(&b.direction))
+        });
+        self.way_back = Some(WayBack {
+            differs: totals.differences() > 0,
+            behind: by_topic.iter().any(|topic| topic.behind),
+            totals,
+            by_topic,
+            witness: Witness::Off,
+        });
+        self.judge();
+        self
+    }
+
+    /// The verdict over both directions.
+    fn judge(&mut self) {
+        let back = self.way_back.as_ref();
+        self.differs = self.totals.differences() > 0 || back.is_some_and(|back| back.differs);
+        self.behind =
+            self.by_topic.iter().any(|topic| topic.behind) || back.is_some_and(|back| back.behind);
+        self.verdict = match (self.differs, self.behind) {
+            (true, _) => Verdict::Differs,
+            (false, true) => Verdict::Behind,
+            (false, false) => Verdict::Same,
+        };
+    }
+}
+
+/// The way back's part: what applications wrote on the target against its copies on the source.
+#[derive(Debug, Clone, Serialize)]
+pub struct WayBack {
+    /// At least one difference.
+    pub differs: bool,
+    /// At least one partition has records that the source does not hold yet.
+    pub behind: bool,
+    /// All topics together. `missing` is only on the target, `extra` only on the source.
+    pub totals: Counts,
+    /// By topic, in the order of their names.
+    pub by_topic: Vec<TopicReport>,
+    /// What the second, independent reader of the source said.
+    pub witness: Witness,
 }
 
 /// One topic's part.
@@ -112,13 +164,14 @@ pub struct TopicReport {
     /// Records of it.
     #[serde(flatten)]
     pub counts: Counts,
-    /// The target does not hold all of it yet.
+    /// The other side does not hold all of it yet.
     pub behind: bool,
     /// It is not on the target at all.
     pub absent: bool,
 }
 
-/// Records by what was found about them.
+/// Records of a direction by what was found about them. Source is what is copied from, and target what is copied to: on the way back these
+/// are the migration's target and source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// The same on both sides, in the same order.
@@ -146,6 +199,8 @@ pub struct Counts {
     pub retired: u64,
     /// Offsets of the target in front of the copies, which were there before: at most so many records were left out.
     pub kept: u64,
+    /// Batches with a producer id under which copies are made and an epoch under which none were: taken for an application's.
+    pub unclear: u64,
 }
 
 impl Counts {
@@ -168,10 +223,11 @@ impl Counts {
         self.excused += other.excused;
         self.retired += other.retired;
         self.kept += other.kept;
+        self.unclear += other.unclear;
     }
 }
 
-/// What kind of difference.
+/// What kind of difference, in the words of its direction: see [`Counts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -198,6 +254,9 @@ pub struct Difference {
     pub topic: String,
     /// The partition.
     pub partition: i32,
+    /// Of which direction.
+    #[serde(serialize_with = "word")]
+    pub direction: Direction,
     /// What kind.
     pub kind: Kind,
     /// Offset on the source, if it is there.
@@ -214,13 +273,21 @@ pub struct Difference {
     pub detail: Option<String>,
 }
 
+fn word<S: serde::Serializer>(direction: &Direction, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(direction.word())
+}
+
 impl Difference {
     /// Topics and partitions in order, then offsets, whichever side has one.
     fn place(&self) -> (&str, i32, i64) {
         (
             &self.topic,
             self.partition,
-            self.source_offset.or(self.target_offset).unwrap_or(0),
+            match self.direction {
+                Direction::Forward => self.source_offset.or(self.target_offset),
+                Direction::Reverse => self.target_offset.or(self.source_offset),
+            }
+            .unwrap_or(0),
         )
     }
 }
@@ -258,7 +325,7 @@ pub struct Content {
     pub headers: Vec<(String, Option<String>)>,
 }
 
-/// What the second reader of the target (librdkafka) said.
+/// What the second reader (librdkafka) of the side that copies stand on said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum Witness {

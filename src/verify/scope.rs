@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::partition::Task;
+use uuid::Uuid;
+
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
     error::Failure,
@@ -15,11 +16,37 @@ use crate::{
 /// What is compared.
 pub struct Compared {
     /// All partitions, by topic and number.
-    pub tasks: Vec<Task>,
+    pub partitions: Vec<Partition>,
     /// Topics that are not on the target.
     pub absent: HashSet<TopicName>,
-    /// Source offsets in all.
-    pub total: u64,
+}
+
+/// A partition of a topic in scope.
+#[derive(Debug, Clone)]
+pub struct Partition {
+    /// Its name.
+    pub at: TopicPartition,
+    /// It on the source; `None` if it is not there.
+    pub source: Option<Log>,
+    /// It on the target.
+    pub target: Option<Log>,
+}
+
+/// One side of a partition.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Log {
+    /// The topic's id.
+    pub id: Uuid,
+    /// The log cleaner may remove records of it.
+    pub compacted: bool,
+    /// Its first offset.
+    pub start: i64,
+    /// Its last stable offset before the other side's end was asked for.
+    pub before: i64,
+    /// Its end, asked for in between.
+    pub end: i64,
+    /// Its last stable offset after the other side's end was asked for.
+    pub after: i64,
 }
 
 /// Looks at both clusters.
@@ -61,7 +88,7 @@ pub async fn look(scope: &Scope, source: &Source, target: &Target) -> Result<Com
         compacted(target, &present).await?,
     );
 
-    let mut tasks = Vec::new();
+    let mut partitions = Vec::new();
     for (name, topic) in &here {
         let other = there.get(name);
         let count = topic
@@ -69,61 +96,65 @@ pub async fn look(scope: &Scope, source: &Source, target: &Target) -> Result<Com
             .len()
             .max(other.map_or(0, |t| t.partitions.len()));
         for number in 0..i32::try_from(count).unwrap_or(i32::MAX) {
-            let has = |topic: &TopicInfo| topic.partitions.iter().any(|p| p.partition == number);
-            tasks.push(Task {
+            let log = |topic: &TopicInfo, compacted| {
+                let mut all = topic.partitions.iter();
+                all.any(|p| p.partition == number).then_some(Log {
+                    id: topic.id,
+                    compacted,
+                    ..Log::default()
+                })
+            };
+            partitions.push(Partition {
                 at: TopicPartition::new(name.clone(), number),
-                source: has(topic).then_some(topic.id),
-                target: other.filter(|t| has(t)).map(|t| t.id),
-                compacted: compacted.contains(name),
-                target_compacted: target_compacted.contains(name),
-                required: 0,
-                source_end: 0,
-                target_end: 0,
-                kept: 0,
+                source: log(topic, compacted.contains(name)),
+                target: other.and_then(|topic| log(topic, target_compacted.contains(name))),
             });
         }
     }
-    let total = ends(&mut tasks, source, target).await?;
-    Ok(Compared {
-        tasks,
-        absent,
-        total,
-    })
+    ends(&mut partitions, source, target).await?;
+    Ok(Compared { partitions, absent })
 }
 
-/// The source's end, then the target's, then the source's once more: whatever the target holds at its end was on the source
-/// by then. Returns the number of source offsets.
-async fn ends(tasks: &mut [Task], source: &Source, target: &Target) -> Result<u64, Failure> {
-    let on = |tasks: &[Task], has: fn(&Task) -> bool| -> Vec<_> {
-        tasks
-            .iter()
-            .filter(|t| has(t))
-            .map(|t| t.at.clone())
-            .collect()
-    };
-    let (here, there) = (
-        on(tasks, |t| t.source.is_some()),
-        on(tasks, |t| t.target.is_some()),
-    );
-    let starts = offsets(source, &here, OffsetSpec::Earliest).await?;
-    let required = offsets(source, &here, OffsetSpec::Stable).await?;
-    let target_ends = offsets(target, &there, OffsetSpec::End).await?;
-    let source_ends = offsets(source, &here, OffsetSpec::Stable).await?;
-    let mut total = 0u64;
-    for task in tasks {
-        let of =
-            |offsets: &HashMap<TopicPartition, i64>| offsets.get(&task.at).copied().unwrap_or(0);
-        let (start, required, source_end, target_end) = (
-            of(&starts),
-            of(&required),
-            of(&source_ends),
-            of(&target_ends),
-        );
-        total += u64::try_from(source_end - start).unwrap_or(0);
-        (task.required, task.source_end, task.target_end) = (required, source_end, target_end);
+/// For either direction: the stable offset of the side that is copied from, then the other's end, then the stable offset once more. Whatever
+/// the other holds at its end was on this side by then, and what it does not hold of before it has not received.
+async fn ends(
+    partitions: &mut [Partition],
+    source: &Source,
+    target: &Target,
+) -> Result<(), Failure> {
+    let (of_source, of_target): (Side, Side) = (|one| &mut one.source, |one| &mut one.target);
+    let asks: [(&Cluster, Side, OffsetSpec, Field); 8] = [
+        (source, of_source, OffsetSpec::Earliest, |log| {
+            &mut log.start
+        }),
+        (target, of_target, OffsetSpec::Earliest, |log| {
+            &mut log.start
+        }),
+        (source, of_source, OffsetSpec::Stable, |log| &mut log.before),
+        (target, of_target, OffsetSpec::Stable, |log| &mut log.before),
+        (target, of_target, OffsetSpec::End, |log| &mut log.end),
+        (source, of_source, OffsetSpec::End, |log| &mut log.end),
+        (source, of_source, OffsetSpec::Stable, |log| &mut log.after),
+        (target, of_target, OffsetSpec::Stable, |log| &mut log.after),
+    ];
+    for (cluster, side, spec, field) in asks {
+        let there = partitions.iter_mut().filter_map(|one| {
+            let at = one.at.clone();
+            side(one).is_some().then_some(at)
+        });
+        let there: Vec<TopicPartition> = there.collect();
+        let found = offsets(cluster, &there, spec).await?;
+        for one in &mut *partitions {
+            if let (Some(offset), Some(log)) = (found.get(&one.at).copied(), side(one)) {
+                *field(log) = offset;
+            }
+        }
     }
-    Ok(total)
+    Ok(())
 }
+
+type Side = fn(&mut Partition) -> &mut Option<Log>;
+type Field = fn(&mut Log) -> &mut i64;
 
 async fn offsets(
     cluster: &Cluster,

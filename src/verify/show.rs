@@ -12,6 +12,7 @@ use super::{
 use crate::{
     cluster::{Cluster, Source, Target},
     model::{
+        direction::Direction,
         names::{Side, TopicName, TopicPartition},
         numbers,
     },
@@ -25,57 +26,85 @@ const READ: i32 = 1 << 20;
 /// Largest batch decompressed to show a record, in bytes.
 const BATCH_LIMIT: usize = 64 << 20;
 
-/// Sums up; `outcomes` are in the order of `tasks`.
+/// Sums up both directions; what was found is in the order of topics and partitions.
 pub fn report(
     migration: String,
     clusters: [String; 2],
     absent: &HashSet<TopicName>,
-    tasks: &[Task],
-    outcomes: Vec<Outcome>,
+    found: Vec<(Task, Outcome)>,
+    back: Option<Vec<(Task, Outcome)>>,
 ) -> Report {
-    let mut by_topic: BTreeMap<TopicName, TopicReport> = BTreeMap::new();
-    let (mut samples, mut seen, mut disagrees, mut unavailable) = (Vec::new(), None, false, None);
-    for (task, outcome) in tasks.iter().zip(outcomes) {
-        let topic = by_topic
-            .entry(task.at.topic.clone())
-            .or_insert_with(|| TopicReport {
-                topic: task.at.topic.to_string(),
-                // An empty topic that is not there is not yet copied, too.
-                absent: absent.contains(&task.at.topic),
-                behind: absent.contains(&task.at.topic),
-                ..TopicReport::default()
-            });
-        topic.partitions += 1;
-        topic.counts.add(&outcome.counts);
-        topic.behind |= outcome.behind.is_some();
-        if samples.len() < SAMPLES {
-            samples.extend(differences(&task.at, &outcome));
-        }
-        match outcome.witness {
-            Some(Statement::Agrees(records)) => *seen.get_or_insert(0) += records,
-            Some(Statement::Disagrees { .. }) => disagrees = true,
-            Some(Statement::Unavailable(reason)) => unavailable = unavailable.or(Some(reason)),
-            None => {}
+    let there = Way::of(absent, found);
+    let mut report = Report::of(migration, clusters, there.by_topic, there.samples);
+    report.witness = there.witness;
+    if let Some(found) = back {
+        let back = Way::of(&HashSet::new(), found);
+        report = report.and_back(back.by_topic, back.samples);
+        if let Some(way_back) = &mut report.way_back {
+            way_back.witness = back.witness;
         }
     }
-    let mut report = Report::of(
-        migration,
-        clusters,
-        by_topic.into_values().collect(),
-        samples,
-    );
-    report.witness = match (disagrees, unavailable, seen) {
-        (true, _, _) => Witness::Disagrees,
-        (false, Some(reason), _) => Witness::Unavailable { reason },
-        (false, None, Some(records)) => Witness::Agrees { records },
-        (false, None, None) => Witness::Off,
-    };
     notes(&mut report);
     report
 }
 
+/// What was found in one direction.
+struct Way {
+    by_topic: Vec<TopicReport>,
+    samples: Vec<Difference>,
+    witness: Witness,
+}
+
+impl Way {
+    fn of(absent: &HashSet<TopicName>, found: Vec<(Task, Outcome)>) -> Self {
+        let mut by_topic: BTreeMap<TopicName, TopicReport> = BTreeMap::new();
+        let (mut samples, mut seen, mut disagrees, mut unavailable) =
+            (Vec::new(), None, false, None);
+        for (task, outcome) in found {
+            let topic = by_topic
+                .entry(task.at.topic.clone())
+                .or_insert_with(|| TopicReport {
+                    topic: task.at.topic.to_string(),
+                    // An empty topic that is not there is not yet copied, too.
+                    absent: absent.contains(&task.at.topic),
+                    behind: absent.contains(&task.at.topic),
+                    ..TopicReport::default()
+                });
+            topic.partitions += 1;
+            topic.counts.add(&outcome.counts);
+            topic.behind |= outcome.behind.is_some();
+            if samples.len() < SAMPLES {
+                samples.extend(differences(&task, &outcome));
+            }
+            match outcome.witness {
+                Some(Statement::Agrees(records)) => *seen.get_or_insert(0) += records,
+                Some(Statement::Disagrees { .. }) => disagrees = true,
+                Some(Statement::Unavailable(reason)) => unavailable = unavailable.or(Some(reason)),
+                None => {}
+            }
+        }
+        Self {
+            by_topic: by_topic.into_values().collect(),
+            samples,
+            witness: match (disagrees, unavailable, seen) {
+                (true, _, _) => Witness::Disagrees,
+                (false, Some(reason), _) => Witness::Unavailable { reason },
+                (false, None, Some(records)) => Witness::Agrees { records },
+                (false, None, None) => Witness::Off,
+            },
+        }
+    }
+}
+
 fn notes(report: &mut Report) {
-    let totals = report.totals;
+    let mut totals = report.totals;
+    let back = report.way_back.as_ref();
+    let not_yet_back = back.map_or(0, |back| back.totals.not_yet_copied);
+    let not_yet_copied = totals.not_yet_copied;
+    if let Some(back) = back {
+        totals.add(&back.totals);
+    }
+    let is_unavailable = |witness: &Witness| matches!(witness, Witness::Unavailable { .. });
     let absent = report.by_topic.iter().filter(|topic| topic.absent).count();
     let notes = [
         (
@@ -86,10 +115,17 @@ fn notes(report: &mut Report) {
             ),
         ),
         (
-            totals.not_yet_copied > 0,
+            not_yet_copied > 0,
             format!(
                 "at most {} of the source still to be copied",
-                numbers::of(totals.not_yet_copied, "record")
+                numbers::of(not_yet_copied, "record")
+            ),
+        ),
+        (
+            not_yet_back > 0,
+            format!(
+                "at most {} of the target still to be copied back",
+                numbers::of(not_yet_back, "record")
             ),
         ),
         (
@@ -114,8 +150,24 @@ fn notes(report: &mut Report) {
             ),
         ),
         (
-            matches!(report.witness, Witness::Unavailable { .. }),
+            totals.unclear > 0,
+            format!(
+                "{} {} with a producer id under which copies are made, and an epoch under which none were: compared as an application's",
+                numbers::exact(totals.unclear),
+                if totals.unclear == 1 {
+                    "batch"
+                } else {
+                    "batches"
+                }
+            ),
+        ),
+        (
+            is_unavailable(&report.witness),
             "the second reader of the target could not read everything".into(),
+        ),
+        (
+            back.is_some_and(|back| is_unavailable(&back.witness)),
+            "the second reader of the source could not read everything".into(),
         ),
     ];
     report.notes = notes
@@ -125,38 +177,36 @@ fn notes(report: &mut Report) {
         .collect();
 }
 
-fn differences(at: &TopicPartition, outcome: &Outcome) -> Vec<Difference> {
-    let mut all: Vec<Difference> = outcome
-        .first
-        .iter()
-        .map(|finding| of_finding(at, finding))
-        .collect();
+fn differences(task: &Task, outcome: &Outcome) -> Vec<Difference> {
+    let found = outcome.first.iter();
+    let mut all: Vec<Difference> = found.map(|finding| of_finding(task, finding)).collect();
     for (side, offset, reason) in &outcome.corrupt {
         let of = |which: Side| (*side == which).then_some(*offset);
         all.push(Difference {
             detail: Some(reason.clone()),
-            ..bare(at, Kind::Corrupt, of(Side::Source), of(Side::Target))
+            ..bare(task, Kind::Corrupt, [of(Side::Source), of(Side::Target)])
         });
     }
     if let Some(Statement::Disagrees { offset, detail }) = &outcome.witness {
         all.push(Difference {
             detail: Some(detail.clone()),
-            ..bare(at, Kind::Witness, None, Some(*offset))
+            ..bare(task, Kind::Witness, [None, Some(*offset)])
         });
     }
     all
 }
 
-fn of_finding(at: &TopicPartition, finding: &Finding) -> Difference {
-    let (kind, source, target) = match finding {
+fn of_finding(task: &Task, finding: &Finding) -> Difference {
+    let (kind, from, to) = match finding {
         Finding::Different(s, t) => (Kind::Different, Some(s), Some(t)),
         Finding::Reordered(s, t) => (Kind::Reordered, Some(s), Some(t)),
         Finding::Missing(s) => (Kind::Missing, Some(s), None),
         Finding::Extra(t) => (Kind::Extra, None, Some(t)),
         Finding::Repeated(t) => (Kind::Repeated, None, Some(t)),
     };
-    let mut difference = bare(at, kind, source.map(|s| s.offset), target.map(|t| t.offset));
-    if let (Some(s), Some(t)) = (source, target) {
+    let offset = |print: Option<&Print>| print.map(|print| print.offset);
+    let mut difference = bare(task, kind, [offset(from), offset(to)]);
+    if let (Some(s), Some(t)) = (from, to) {
         let parts = [
             ("key", s.key != t.key),
             ("value", s.value != t.value),
@@ -169,20 +219,25 @@ fn of_finding(at: &TopicPartition, finding: &Finding) -> Difference {
             .map(|(part, _)| part)
             .collect();
     }
-    (difference.source, difference.target) = (source.map(shape), target.map(shape));
+    [difference.source, difference.target] =
+        as_people_call_them(task.direction, [from.map(shape), to.map(shape)]);
     difference
 }
 
-fn bare(
-    at: &TopicPartition,
-    kind: Kind,
-    source_offset: Option<i64>,
-    target_offset: Option<i64>,
-) -> Difference {
-    let (topic, partition) = (at.topic.to_string(), at.partition);
+/// Something of the side that is copied from and something of the other, as source and target of the migration.
+fn as_people_call_them<T>(direction: Direction, [from, to]: [T; 2]) -> [T; 2] {
+    match direction {
+        Direction::Forward => [from, to],
+        Direction::Reverse => [to, from],
+    }
+}
+
+fn bare(task: &Task, kind: Kind, offsets: [Option<i64>; 2]) -> Difference {
+    let [source_offset, target_offset] = as_people_call_them(task.direction, offsets);
     Difference {
-        topic,
-        partition,
+        topic: task.at.topic.to_string(),
+        partition: task.at.partition,
+        direction: task.direction,
         kind,
         source_offset,
         target_offset,

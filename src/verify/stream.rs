@@ -1,7 +1,7 @@
 //! The records of one side of a partition that count, out of the raw bytes of fetch answers.
 //!
-//! On the source those a read_committed reader sees; on the target those a read_uncommitted reader sees. Control batches are
-//! never records: on the target they are the engine's own fences.
+//! On the side that is copied from those a read_committed reader sees; on the other those a read_uncommitted reader sees. Control
+//! batches are never records: where copies are written they are the engine's own fences.
 
 use std::{
     cmp::Reverse,
@@ -10,7 +10,10 @@ use std::{
 
 use bytes::Bytes;
 
-use super::print::{Print, Printer};
+use super::{
+    print::{Print, Printer},
+    whose::Counting,
+};
 use crate::wire::{
     batch::{self, Batch, Marker},
     record::Records,
@@ -32,6 +35,17 @@ pub enum Item {
         /// What is wrong.
         reason: String,
     },
+    /// A batch that does not count was passed over.
+    Passed {
+        /// Its first offset.
+        from: i64,
+        /// The one behind its last.
+        to: i64,
+    },
+    /// A record that does not count, where these were asked for.
+    Other(Print),
+    /// The batch at this offset counts as an application's, and nobody can tell.
+    Unclear(i64),
 }
 
 /// Raw batches go in, records that count come out.
@@ -45,9 +59,14 @@ pub struct Stream {
     aborted: BinaryHeap<Reverse<(i64, i64)>>,
     /// Producers inside an aborted transaction.
     aborting: HashSet<i64>,
+    counting: Counting,
+    with_others: bool,
     current: Option<Records>,
+    /// The records of the present batch count.
+    counts: bool,
     pending: Option<Item>,
     next_offset: i64,
+    counted_to: i64,
 }
 
 impl Stream {
@@ -60,15 +79,31 @@ impl Stream {
             batches: VecDeque::new(),
             aborted: BinaryHeap::new(),
             aborting: HashSet::new(),
+            counting: Counting::All,
+            with_others: false,
             current: None,
+            counts: true,
             pending: None,
             next_offset: from,
+            counted_to: from,
         }
+    }
+
+    /// Only batches that count; records of others are yielded as such, or passed over.
+    #[must_use]
+    pub fn counting(mut self, counting: Counting, with_others: bool) -> Self {
+        (self.counting, self.with_others) = (counting, with_others);
+        self
     }
 
     /// From where to fetch next.
     pub fn next_offset(&self) -> i64 {
         self.next_offset
+    }
+
+    /// The offset behind the last batch that counts, whether it still holds records or not.
+    pub fn counted_to(&self) -> i64 {
+        self.counted_to
     }
 
     /// Nothing is left to fetch, though what was pushed may still yield.
@@ -114,8 +149,15 @@ impl Stream {
                         if record.offset < self.from || record.offset >= self.until => {}
                     Some(Ok(record)) => {
                         self.from = record.offset.saturating_add(1);
-                        return Some(Item::Record(self.printer.print(&record)));
+                        let print = self.printer.print(&record);
+                        return Some(if self.counts {
+                            Item::Record(print)
+                        } else {
+                            Item::Other(print)
+                        });
                     }
+                    // What is broken and does not count is shown where it does.
+                    Some(Err(_)) if !self.counts => self.current = None,
                     Some(Err(error)) => {
                         self.current = None;
                         return Some(Item::Corrupt {
@@ -129,8 +171,8 @@ impl Stream {
             let Some(batch) = self.batches.pop_front() else {
                 return self.pending.take();
             };
-            if let Some(corrupt) = self.open(&batch) {
-                return Some(corrupt);
+            if let Some(item) = self.open(&batch) {
+                return Some(item);
             }
         }
     }
@@ -163,8 +205,20 @@ impl Stream {
             return None;
         }
         let offset = first.max(self.from);
+        let (counts, unclear) = self.counting.counts(header);
+        self.counts = counts;
+        if counts {
+            self.counted_to = self.counted_to.max(header.next_offset());
+        }
+        if !counts && !self.with_others {
+            return Some(Item::Passed {
+                from: offset,
+                to: header.next_offset(),
+            });
+        }
         match Records::of(batch, BATCH_LIMIT) {
             Ok(records) => self.current = Some(records),
+            Err(_) if !counts => return None,
             Err(error) => {
                 return Some(Item::Corrupt {
                     offset,
@@ -172,18 +226,24 @@ impl Stream {
                 });
             }
         }
-        batch.verify().err().map(|error| Item::Corrupt {
-            offset,
-            reason: error.to_string(),
-        })
+        match batch.verify() {
+            Err(error) if counts => Some(Item::Corrupt {
+                offset,
+                reason: error.to_string(),
+            }),
+            _ => unclear.then_some(Item::Unclear(first)),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::HashMap, sync::Arc};
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::verify::whose::Copies;
     use crate::wire::{
         codec::Codec,
         record::{
@@ -290,6 +350,45 @@ mod tests {
                 }
             }
             prop_assert_eq!(seen, log.visible.into_iter().filter(|o| *o >= from).collect::<Vec<_>>());
+        }
+
+        /// Applications' batches and copies, as they come: each offset is a record or passed over, and the other way in the other direction.
+        #[test]
+        fn natives_and_copies_share_a_log_and_each_counts_once(
+            batches in proptest::collection::vec((1i64..5, 0u8..4), 0..40), with_others: bool,
+        ) {
+            let (mut bytes, mut end, mut wanted) = (Vec::new(), 0, [Vec::new(), Vec::new()]);
+            for (count, by) in batches {
+                let offsets = end..end + count;
+                end += count;
+                let (id, epoch, attributes) = [(-1, -1, 0), (7, 3, 0), (7, 3, 0x10), (7, 4, 0)][usize::from(by)];
+                let is_copy = by == 1 && offsets.end > 9;
+                wanted[usize::from(is_copy)].extend(offsets.clone());
+                let records: Vec<_> = offsets.map(record_at).collect();
+                let batch = encode(&records, Codec::None, |h| {
+                    (h.producer_id, h.producer_epoch, h.attributes) = (id, epoch, attributes);
+                });
+                bytes.extend(batch.bytes);
+            }
+            let copies = Copies { identities: Arc::new(HashMap::from([(7, vec![3])])), begins: 9, except: Vec::new() };
+            let ways = [Counting::Natives(copies.clone()), Counting::Copies(copies)];
+            for (index, counting) in ways.into_iter().enumerate() {
+                let mut stream = Stream::new(Printer::new(0, false), 0, end).counting(counting, with_others);
+                stream.push(&bytes.clone().into(), &[]);
+                let (mut counts, mut others) = (Vec::new(), Vec::new());
+                while let Some(item) = stream.take() {
+                    match item {
+                        Item::Record(print) => counts.push(print.offset),
+                        Item::Other(print) => others.push(print.offset),
+                        Item::Passed { from, to } => others.extend(from..to),
+                        Item::Unclear(offset) => prop_assert!(index == 0 && offset + 5 > 9),
+                        Item::Corrupt { .. } => prop_assert!(false, "{item:?}"),
+                    }
+                }
+                prop_assert_eq!(stream.counted_to(), counts.last().map_or(0, |last| last + 1));
+                prop_assert_eq!(&counts, &wanted[index]);
+                prop_assert_eq!(&others, &wanted[1 - index]);
+            }
         }
 
         #[test]

@@ -1,6 +1,7 @@
 //! Compacted partitions: the last record of each key on both sides, because log cleaners run when they like.
 //!
-//! A later record of a key excuses everything before it, and a tombstone counts as nothing. The target is read first; the
+//! A later record of a key excuses everything before it, and a tombstone counts as nothing. Where records go both ways, one that came from the
+//! other side, or an application's there, does so too. The target is read first; the
 //! source is cut where the target's last records stand in it, and what follows there is not yet copied. Memory is bounded by
 //! looking at a share of the keys at a time: when a share is too large, it is divided and both sides are read again.
 
@@ -37,6 +38,7 @@ pub struct Table {
     wanted: HashSet<u128>,
     /// Source records that a later one of their key replaces, and records without a key, which log cleaners remove.
     replaced: u64,
+    thinned: bool,
 }
 
 /// The last records of one key.
@@ -47,6 +49,21 @@ struct Last {
     source: Option<Print>,
     /// On the source, behind that.
     later: Option<Print>,
+    /// Offset of the last record of the key on the source that does not count: it came from the target.
+    other_source: Option<i64>,
+    /// The same on the target.
+    other_target: Option<i64>,
+}
+
+impl Last {
+    /// On some side the key's last record is none of this direction's: a cleaner may remove those that are.
+    fn is_replaced(&self) -> bool {
+        let behind = |other: Option<i64>, counts: Option<Print>| {
+            other.is_some_and(|other| counts.is_none_or(|print| print.offset < other))
+        };
+        behind(self.other_source, self.later.or(self.source))
+            || behind(self.other_target, self.target)
+    }
 }
 
 /// More keys than there is room for: divide the shares.
@@ -64,15 +81,39 @@ impl Table {
             anchors,
             wanted,
             replaced: 0,
+            thinned: false,
         }
     }
 
-    /// The next record of a side, in order: the whole target first, then the whole source.
-    pub fn offer(&mut self, side: Side, print: Print) -> Result<(), Full> {
+    /// The next record of a side that does not count, in its place between those that do.
+    pub fn other(&mut self, side: Side, print: Print) -> Result<(), Full> {
+        if !self.takes(&print)? {
+            return Ok(());
+        }
+        let last = self.keys.entry(print.key.digest).or_default();
+        *match side {
+            Side::Source => &mut last.other_source,
+            Side::Target => &mut last.other_target,
+        } = Some(print.offset);
+        Ok(())
+    }
+
+    /// The target's cleaner has removed what stood last of what was copied: the source is cut no longer where its end is known.
+    pub fn target_is_thinned(&mut self) {
+        self.thinned = true;
+    }
+
+    fn takes(&self, print: &Print) -> Result<bool, Full> {
         let mine = print.key.length >= 0 && print.key.digest % self.share.of == self.share.index;
         if mine && self.keys.len() == self.room && !self.keys.contains_key(&print.key.digest) {
             return Err(Full);
         }
+        Ok(mine)
+    }
+
+    /// The next record of a side, in order: the whole target first, then the whole source.
+    pub fn offer(&mut self, side: Side, print: Print) -> Result<(), Full> {
+        let mine = self.takes(&print)?;
         match side {
             Side::Target => {
                 if self.anchors.len() == ANCHORS {
@@ -111,18 +152,19 @@ impl Table {
             last.source.or(last.target).or(last.later).map(|p| p.offset)
         });
         let lives = |print: &Option<Print>| print.is_some_and(|p| p.value.length >= 0);
-        for Last {
-            source,
-            target,
-            later,
-        } in &keys
-        {
+        for last in &keys {
+            let Last {
+                source,
+                target,
+                later,
+                ..
+            } = last;
             match (source, target, later) {
                 (Some(s), Some(t), _) | (_, Some(t), Some(s)) if s.whole == t.whole => {
                     tally.counts.matching += 1
                 }
                 (Some(s), Some(t), _) if same_but_cleaned(s, t) => tally.counts.excused += 1,
-                (s, t, _) if !lives(s) && !lives(t) => {
+                (s, t, _) if (!lives(s) && !lives(t)) || last.is_replaced() => {
                     tally.counts.excused += u64::from(s.is_some() || t.is_some())
                 }
                 // What the target holds may be a value that the source's cleaner removed since, unless it claims the time of
@@ -139,7 +181,11 @@ impl Table {
                 (None, None, _) => {}
             }
         }
+        // Was more copied than stands on the target, then that is what its cleaner may remove: what is replaced, and tombstones.
+        let may_be_gone =
+            |last: &Last| last.is_replaced() || (!lives(&last.later) && last.target.is_none());
         keys.iter()
+            .filter(|last| !self.thinned || !may_be_gone(last))
             .filter_map(|last| last.later)
             .map(|print| print.offset)
             .min()
@@ -217,6 +263,132 @@ mod tests {
             prop_assert_eq!(counts.differences(), 0);
             prop_assert!(copied >= all.len() || behind.is_some());
         }
+    }
+
+    /// What happens where both sides write: a record is written on one of them, or the next one of a side is copied to the other.
+    #[derive(Debug, Clone, Copy)]
+    enum Act {
+        Write(Side, u8, u8),
+        Copy(Side),
+    }
+
+    /// Both logs, each record with where it was written; and how many of each side's records were copied.
+    fn play(acts: &[Act]) -> ([Vec<(Print, Side)>; 2], [usize; 2]) {
+        let (mut logs, mut copied): ([Vec<(Print, Side)>; 2], [usize; 2]) = Default::default();
+        let mut written: [Vec<Print>; 2] = Default::default();
+        for (time, act) in acts.iter().enumerate() {
+            let (print, on, from) = match *act {
+                Act::Write(side, key, value) => {
+                    let mut print = prints(&vec![(key, value); time + 1]).remove(time);
+                    print.offset = logs[side as usize].len() as i64;
+                    written[side as usize].push(print);
+                    (print, side, side)
+                }
+                Act::Copy(from) => {
+                    let next = &mut copied[from as usize];
+                    let Some(print) = written[from as usize].get(*next) else {
+                        continue;
+                    };
+                    *next += 1;
+                    let on = match from {
+                        Side::Source => Side::Target,
+                        Side::Target => Side::Source,
+                    };
+                    (*print, on, from)
+                }
+            };
+            let log = &mut logs[on as usize];
+            let offset = log.len() as i64;
+            log.push((Print { offset, ..print }, from));
+        }
+        (logs, copied)
+    }
+
+    /// One direction, from the records of `from` on both logs. `ends`: the last copy on the target, cleaned or not.
+    fn one_way(logs: [&[(Print, Side)]; 2], from: Side, end: Option<i64>) -> (Counts, Option<i64>) {
+        let (mut tally, mut table) = (Tally::default(), Table::new(ALL));
+        let [here, there] = match from {
+            Side::Source => logs,
+            Side::Target => [logs[1], logs[0]],
+        };
+        let mut last = None;
+        for (side, log) in [(Side::Target, there), (Side::Source, here)] {
+            for (print, by) in log {
+                if *by == from {
+                    last = last.max((side == Side::Target).then_some(print.offset));
+                    table.offer(side, *print).unwrap();
+                } else {
+                    table.other(side, *print).unwrap();
+                }
+            }
+        }
+        if end > last {
+            table.target_is_thinned();
+        }
+        let behind = table.settle(&mut tally);
+        (tally.counts, behind)
+    }
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let side = || prop_oneof![Just(Side::Source), Just(Side::Target)];
+        let act = prop_oneof![
+            (side(), 0u8..6, 0u8..4).prop_map(|(side, key, value)| Act::Write(side, key, value)),
+            side().prop_map(Act::Copy),
+        ];
+        proptest::collection::vec(act, 0..80)
+    }
+
+    proptest! {
+        /// Both sides write the same keys, each side's cleaner runs when it likes: no difference is ever seen, in either direction, and
+        /// nothing is missing at the end once all is copied.
+        #[test]
+        fn cleaners_of_both_sides_never_make_a_difference(acts in acts(), all: bool, cleaned: [u8; 2]) {
+            let mut acts = acts;
+            if all {
+                let rest = [Act::Copy(Side::Source), Act::Copy(Side::Target)];
+                acts.extend(rest.repeat(acts.len()));
+            }
+            let (logs, copied) = play(&acts);
+            // Tombstones go only once they are on both sides: a partition that may lose one stops.
+            let clean = |log: &[(Print, Side)], upto: u8| -> Vec<(Print, Side)> {
+                let upto = usize::from(upto).min(log.len());
+                let keep = |(at, (print, _)): &(usize, &(Print, Side))| {
+                    let mut later = log[(*at + 1).min(upto)..upto].iter();
+                    *at >= upto || ((print.value.length >= 0 || !all) && later.all(|(one, _)| one.key != print.key))
+                };
+                log.iter().enumerate().filter(keep).map(|(_, one)| *one).collect()
+            };
+            let seen = [clean(&logs[0], cleaned[0] % 100), clean(&logs[1], cleaned[1] % 100)];
+            for (from, on) in [(Side::Source, 1), (Side::Target, 0)] {
+                let copies = logs[on].iter().filter(|(_, by)| *by == from);
+                let end = copies.map(|(print, _)| print.offset).max();
+                let (counts, behind) = one_way([&seen[0], &seen[1]], from, end);
+                prop_assert_eq!(counts.differences(), 0, "{:?} {:?}", from, counts);
+                prop_assert!(!all || behind.is_none(), "{:?} {:?}", from, behind);
+            }
+            prop_assert!(copied[0] + copied[1] <= acts.len());
+        }
+    }
+
+    #[test]
+    fn what_came_from_the_other_side_excuses_and_the_last_value_is_compared() {
+        let all = prints(&[(1, 1), (2, 1), (1, 2)]);
+        let mine = |print: Print| (print, Side::Source);
+        let theirs = |print: Print| (print, Side::Target);
+        // The target's cleaner removed the first for the third, which an application wrote there.
+        let source = [mine(all[0]), mine(all[1]), theirs(all[2])];
+        let target = [mine(all[1]), theirs(all[2])];
+        let (counts, behind) = one_way([&source, &target], Side::Source, Some(1));
+        assert_eq!((counts.matching, counts.excused), (1, 1));
+        assert_eq!((counts.differences(), behind), (0, None));
+        // That one is compared the other way.
+        let (counts, _) = one_way([&source, &target], Side::Target, Some(2));
+        assert_eq!((counts.matching, counts.differences()), (1, 0));
+        let (counts, _) = one_way([&source[..2], &target], Side::Target, Some(2));
+        assert_eq!(counts.differences(), 0, "not copied yet");
+        // Without it nothing excuses.
+        let (counts, _) = one_way([&source[..2], &target[..1]], Side::Source, Some(1));
+        assert_eq!(counts.missing, 1);
     }
 
     #[test]

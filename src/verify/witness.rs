@@ -1,4 +1,4 @@
-//! The second, independent reader of the target: librdkafka, which applications use, beside our own decoder.
+//! The second, independent reader of the side that copies stand on: librdkafka, which applications use, beside our own decoder.
 //!
 //! It sees offsets, keys, values, timestamps and their order, and checks batches' checksums itself. It never touches headers:
 //! the binding panics on header names that are not UTF-8. It reads in a thread of its own, one partition after the other, and
@@ -15,6 +15,15 @@ const WAITING: usize = 8;
 
 /// One record as our decoder saw it: its offset, and the digest of key, value and timestamp.
 pub type Seen = (i64, u128);
+
+/// What our decoder came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// A record.
+    Saw(Seen),
+    /// What it passed over, from an offset to the one behind.
+    Passed(i64, i64),
+}
 
 /// What the witness has to say about one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,14 +48,14 @@ enum Message {
         until: i64,
         thinned: bool,
     },
-    Saw(Vec<Seen>),
+    Told(Vec<Told>),
     End(oneshot::Sender<Statement>),
 }
 
 /// The line to a witness's thread. Dropping it ends the thread.
 pub struct Witness {
     line: mpsc::Sender<Message>,
-    pending: Vec<Seen>,
+    pending: Vec<Told>,
     /// The first offset not yet told: partitions may be read more than once, the witness reads them once.
     told: i64,
 }
@@ -93,10 +102,27 @@ impl Witness {
             return;
         }
         self.told = seen.0 + 1;
-        self.pending.push(seen);
+        self.tell(Told::Saw(seen)).await;
+    }
+
+    /// Our decoder passed over what does not count.
+    pub async fn passed(&mut self, from: i64, to: i64) {
+        if to <= self.told {
+            return;
+        }
+        let from = from.max(self.told);
+        self.told = to;
+        match self.pending.last_mut() {
+            Some(Told::Passed(_, end)) if *end == from => *end = to,
+            _ => self.tell(Told::Passed(from, to)).await,
+        }
+    }
+
+    async fn tell(&mut self, told: Told) {
+        self.pending.push(told);
         if self.pending.len() == CHUNK {
             let chunk = std::mem::replace(&mut self.pending, Vec::with_capacity(CHUNK));
-            self.say(Message::Saw(chunk)).await;
+            self.say(Message::Told(chunk)).await;
         }
     }
 
@@ -104,7 +130,7 @@ impl Witness {
     pub async fn end(&mut self) -> Statement {
         let (answer, statement) = oneshot::channel();
         let chunk = std::mem::take(&mut self.pending);
-        self.say(Message::Saw(chunk)).await;
+        self.say(Message::Told(chunk)).await;
         self.say(Message::End(answer)).await;
         statement
             .await
@@ -133,7 +159,7 @@ mod consumer {
     };
     use tokio::sync::mpsc;
 
-    use super::{Message, Printer, Seen, Statement};
+    use super::{Message, Printer, Seen, Statement, Told};
     use crate::{
         cluster::token::Lent,
         model::{connection::Connection, names::TopicPartition},
@@ -206,16 +232,19 @@ mod consumer {
                         thinned,
                         records: 0,
                         held: None,
+                        is_over: false,
                         ended: failed,
                     });
                 }
-                (Message::Saw(chunk), Ok(consumer)) => {
+                (Message::Told(chunk), Ok(consumer)) => {
                     if let Some(partition) = &mut partition {
                         partition.check(consumer, printer, &chunk);
                     }
                 }
                 (Message::End(answer), Ok(consumer)) => {
-                    let statement = partition.take().map(|partition| partition.finish(consumer));
+                    let statement = partition
+                        .take()
+                        .map(|partition| partition.finish(consumer, printer));
                     drop(answer.send(statement.unwrap_or(Statement::Agrees(0))));
                     drop(consumer.unassign());
                 }
@@ -234,54 +263,100 @@ mod consumer {
         records: u64,
         /// A record polled, its digest taken, and not yet told of by our decoder.
         held: Option<Seen>,
+        /// Its end was seen; librdkafka says so once.
+        is_over: bool,
         ended: Option<Statement>,
     }
 
     impl Partition {
-        fn check(&mut self, consumer: &BaseConsumer<Quiet>, printer: &Printer, chunk: &[Seen]) {
-            for (offset, digest) in chunk.iter().copied() {
+        fn check(&mut self, consumer: &BaseConsumer<Quiet>, printer: &Printer, chunk: &[Told]) {
+            for told in chunk {
                 if self.ended.is_some() {
                     return;
                 }
-                let next = match self.held.take() {
-                    Some(held) => Some(held),
-                    None => match self.poll(consumer) {
-                        Ok(message) => message.map(|message| {
-                            let time = message.timestamp().to_millis().unwrap_or(-1);
-                            (
-                                message.offset(),
-                                printer.core(message.key(), message.payload(), time).2,
-                            )
-                        }),
-                        Err(reason) => return self.ended = Some(Statement::Unavailable(reason)),
-                    },
+                let compared = match *told {
+                    Told::Saw(seen) => self.compare(consumer, printer, seen),
+                    Told::Passed(from, to) => self.pass(consumer, printer, from, to),
                 };
-                match next {
-                    Some((at, core)) if at == offset && core == digest => self.records += 1,
-                    Some((at, _)) if at == offset => {
-                        self.disagree(offset, "it sees another key, value or timestamp".into())
-                    }
-                    Some((at, _)) if at < offset => {
-                        self.disagree(at, "it sees a record here that we do not".into())
-                    }
-                    Some(later) if self.thinned => self.held = Some(later),
-                    None if self.thinned => return,
-                    Some((at, _)) => self.disagree(
-                        offset,
-                        format!("it sees no record here, its next one is at {at}"),
-                    ),
-                    None => self.disagree(offset, "it sees the log end before this record".into()),
+                if let Err(reason) = compared {
+                    self.ended = Some(Statement::Unavailable(reason));
                 }
             }
         }
 
+        fn compare(
+            &mut self,
+            consumer: &BaseConsumer<Quiet>,
+            printer: &Printer,
+            (offset, digest): Seen,
+        ) -> Result<(), String> {
+            match self.next(consumer, printer)? {
+                Some((at, core)) if at == offset && core == digest => self.records += 1,
+                Some((at, _)) if at == offset => {
+                    self.disagree(offset, "it sees another key, value or timestamp".into())
+                }
+                Some((at, _)) if at < offset => {
+                    self.disagree(at, "it sees a record here that we do not".into())
+                }
+                Some(later) if self.thinned => self.held = Some(later),
+                None if self.thinned => {}
+                Some((at, _)) => self.disagree(
+                    offset,
+                    format!("it sees no record here, its next one is at {at}"),
+                ),
+                None => self.disagree(offset, "it sees the log end before this record".into()),
+            }
+            Ok(())
+        }
+
+        /// What stands from one offset up to another is looked at the other way, or by nobody.
+        fn pass(
+            &mut self,
+            consumer: &BaseConsumer<Quiet>,
+            printer: &Printer,
+            from: i64,
+            to: i64,
+        ) -> Result<(), String> {
+            while let Some((at, core)) = self.next(consumer, printer)? {
+                if at >= to {
+                    self.held = Some((at, core));
+                    break;
+                }
+                if at < from {
+                    self.disagree(at, "it sees a record here that we do not".into());
+                    break;
+                }
+            }
+            Ok(())
+        }
+
+        /// The next record; `None` at the end.
+        fn next(
+            &mut self,
+            consumer: &BaseConsumer<Quiet>,
+            printer: &Printer,
+        ) -> Result<Option<Seen>, String> {
+            if let Some(held) = self.held.take() {
+                return Ok(Some(held));
+            }
+            if self.is_over {
+                return Ok(None);
+            }
+            let next = self.poll(consumer)?.map(|message| {
+                let time = message.timestamp().to_millis().unwrap_or(-1);
+                let core = printer.core(message.key(), message.payload(), time).2;
+                (message.offset(), core)
+            });
+            self.is_over = next.is_none();
+            Ok(next)
+        }
+
         /// Nothing may follow what our decoder saw.
-        fn finish(mut self, consumer: &BaseConsumer<Quiet>) -> Statement {
-            if self.ended.is_none() && self.held.is_none() && !self.thinned {
-                match self.poll(consumer) {
+        fn finish(mut self, consumer: &BaseConsumer<Quiet>, printer: &Printer) -> Statement {
+            if self.ended.is_none() && !self.thinned {
+                match self.next(consumer, printer) {
                     Ok(None) => {}
-                    Ok(Some(message)) => {
-                        let offset = message.offset();
+                    Ok(Some((offset, _))) => {
                         self.disagree(offset, "it sees a record here that we do not".into());
                     }
                     Err(reason) => self.ended = Some(Statement::Unavailable(reason)),

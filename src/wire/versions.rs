@@ -5,20 +5,22 @@ use std::collections::HashMap;
 use kafka_protocol::{
     messages::{
         AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, ConsumerGroupDescribeRequest,
-        ConsumerGroupDescribeResponse, CreatePartitionsRequest, CreatePartitionsResponse,
-        CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse,
-        DeleteTopicsRequest, DeleteTopicsResponse, DescribeAclsRequest, DescribeAclsResponse,
-        DescribeClientQuotasRequest, DescribeClientQuotasResponse, DescribeClusterRequest,
-        DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-        DescribeGroupsRequest, DescribeGroupsResponse, DescribeProducersRequest,
-        DescribeProducersResponse, DescribeQuorumRequest, DescribeQuorumResponse,
-        DescribeTransactionsRequest, DescribeTransactionsResponse, EndTxnRequest, EndTxnResponse,
-        FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest, HeartbeatResponse,
-        IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, InitProducerIdRequest,
-        InitProducerIdResponse, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest,
-        ListOffsetsResponse, ListTransactionsRequest, ListTransactionsResponse, MetadataRequest,
-        MetadataResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
-        OffsetFetchResponse, SaslAuthenticateRequest, SaslAuthenticateResponse,
+        ConsumerGroupDescribeResponse, CreateAclsRequest, CreateAclsResponse,
+        CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
+        CreateTopicsResponse, DeleteAclsRequest, DeleteAclsResponse, DeleteRecordsRequest,
+        DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeAclsRequest,
+        DescribeAclsResponse, DescribeClientQuotasRequest, DescribeClientQuotasResponse,
+        DescribeClusterRequest, DescribeClusterResponse, DescribeConfigsRequest,
+        DescribeConfigsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+        DescribeProducersRequest, DescribeProducersResponse, DescribeQuorumRequest,
+        DescribeQuorumResponse, DescribeTransactionsRequest, DescribeTransactionsResponse,
+        DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse, EndTxnRequest,
+        EndTxnResponse, FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest,
+        HeartbeatResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+        InitProducerIdRequest, InitProducerIdResponse, ListGroupsRequest, ListGroupsResponse,
+        ListOffsetsRequest, ListOffsetsResponse, ListTransactionsRequest, ListTransactionsResponse,
+        MetadataRequest, MetadataResponse, OffsetCommitRequest, OffsetCommitResponse,
+        OffsetFetchRequest, OffsetFetchResponse, SaslAuthenticateRequest, SaslAuthenticateResponse,
         SaslHandshakeRequest, SaslHandshakeResponse,
     },
     protocol::{Decodable, Encodable, HeaderVersion},
@@ -103,11 +105,14 @@ asks! {
     // 5 moves the epoch at each end (KIP-890); 3 behaves the same from 2.8 to 4.1.
     26 "EndTxn" EndTxnRequest EndTxnResponse 3..=3 64 * KIB;
     29 "DescribeAcls" DescribeAclsRequest DescribeAclsResponse 1..=3 32 * MIB;
+    30 "CreateAcls" CreateAclsRequest CreateAclsResponse 1..=3 4 * MIB;
+    31 "DeleteAcls" DeleteAclsRequest DeleteAclsResponse 1..=3 32 * MIB;
     32 "DescribeConfigs" DescribeConfigsRequest DescribeConfigsResponse 1..=4 32 * MIB;
     36 "SaslAuthenticate" SaslAuthenticateRequest SaslAuthenticateResponse 1..=2 64 * KIB;
     37 "CreatePartitions" CreatePartitionsRequest CreatePartitionsResponse 2..=3 MIB;
     44 "IncrementalAlterConfigs" IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse 0..=1 32 * MIB;
     48 "DescribeClientQuotas" DescribeClientQuotasRequest DescribeClientQuotasResponse 0..=1 32 * MIB;
+    50 "DescribeUserScramCredentials" DescribeUserScramCredentialsRequest DescribeUserScramCredentialsResponse 0..=0 32 * MIB;
     55 "DescribeQuorum" DescribeQuorumRequest DescribeQuorumResponse 1..=2 MIB;
     60 "DescribeCluster" DescribeClusterRequest DescribeClusterResponse 0..=0 4 * MIB;
     61 "DescribeProducers" DescribeProducersRequest DescribeProducersResponse 0..=0 32 * MIB;

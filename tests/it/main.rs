@@ -19,4 +19,6 @@ mod msk;
 mod phases;
 mod run;
 mod support;
+mod sync;
 mod two_way;
+mod verify_two_ways;

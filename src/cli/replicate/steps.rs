@@ -270,6 +270,9 @@ impl Deeds {
                 self.events.send(Event::Trouble { text });
             }
             made += u64::from(one.created);
+            if one.created {
+                self.told.made.note(&one.name, one.made_with);
+            }
             if one.refused.is_some() {
                 not += 1;
                 refused.insert(one.name);

@@ -16,6 +16,7 @@ use crate::{
 const RATE: &str = "rate";
 const ACCEPT_GAP: &str = "accept-gap";
 const RECOPY: &str = "recopy";
+const NOT_OURS: &str = "not-ours";
 
 /// Flags of `replicate` and of `plan replicate`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -33,6 +34,10 @@ pub struct Wishes {
     /// copies nothing twice
     #[arg(long, value_name = "TOPIC[:PARTITION]")]
     pub recopy: Vec<String>,
+    /// What stopped this partition as perhaps a copy of our own (K560) was written by an application: copy it, and what follows it there
+    /// under an epoch that no copy of ours has. Can be given several times; the same command again decides nothing more
+    #[arg(long, value_name = "TOPIC:PARTITION")]
+    pub not_ours: Vec<String>,
 }
 
 impl Wishes {
@@ -48,6 +53,7 @@ impl Wishes {
             rate: find(RATE).cloned(),
             accept_gap: words(ACCEPT_GAP),
             recopy: words(RECOPY),
+            not_ours: words(NOT_OURS),
         }
     }
 
@@ -58,6 +64,7 @@ impl Wishes {
             (RATE, self.rate.clone()),
             (ACCEPT_GAP, words(&self.accept_gap)),
             (RECOPY, words(&self.recopy)),
+            (NOT_OURS, words(&self.not_ours)),
         ];
         let given = all.into_iter();
         let given = given.filter_map(|(name, value)| Some((name.to_owned(), value?)));
@@ -79,6 +86,12 @@ impl Wishes {
                 self.recopy.join(", ")
             );
         }
+        if !self.not_ours.is_empty() {
+            words += &format!(
+                "; copy what stopped {}, which an application wrote",
+                self.not_ours.join(", ")
+            );
+        }
         words
     }
 
@@ -97,7 +110,8 @@ impl Wishes {
         let gaps = self.accept_gap.iter().map(|word| (Way::AcceptGap, word));
         let recopies = self.recopy.iter().map(|word| (Way::Recopy, word));
         let (mut asked, mut wrong) = (Vec::new(), Vec::new());
-        for (way, word) in gaps.chain(recopies) {
+        let not_ours = self.not_ours.iter().map(|word| (Way::NotOurs, word));
+        for (way, word) in gaps.chain(recopies).chain(not_ours) {
             match Asked::parse(way, word) {
                 Ok(one) => asked.push(one),
                 Err(error) => wrong.push(error.to_string()),
@@ -148,6 +162,7 @@ mod tests {
             rate: Some("20kB".into()),
             accept_gap: vec!["orders:3@12".into(), "orders:4".into()],
             recopy: vec!["paid".into()],
+            not_ours: vec!["sent:1".into()],
         };
         assert_eq!(Wishes::of_plan(&plan(wishes.written())), wishes);
         let none = Wishes::default();
@@ -158,7 +173,7 @@ mod tests {
         );
         assert_eq!(
             wishes.words(),
-            ", rate 20kB; give up what stopped orders:3@12, orders:4; delete what the target holds of paid and copy it again"
+            ", rate 20kB; give up what stopped orders:3@12, orders:4; delete what the target holds of paid and copy it again; copy what stopped sent:1, which an application wrote"
         );
     }
 }

@@ -15,6 +15,7 @@ use crate::engine::{
     ledger::{
         positions::{Book, GroupBeat},
         record::{Entry, Request},
+        synced::Synced,
     },
 };
 
@@ -41,6 +42,8 @@ struct Inner {
 pub struct Opened {
     /// What the ledger says of groups.
     pub book: Book,
+    /// What it says of settings and access rules.
+    pub synced: Synced,
     /// While it holds, the ledger is ours.
     pub lease: Lease,
 }
@@ -140,10 +143,14 @@ impl Desk {
     }
 
     /// For the keeper: a session begins.
-    pub fn open(&self, book: Book, lease: Lease) {
+    pub fn open(&self, book: Book, synced: Synced, lease: Lease) {
         // What was posted to an earlier session is posted anew by whoever waits for it.
         self.posted().clear();
-        self.0.opened.send_replace(Some(Opened { book, lease }));
+        self.0.opened.send_replace(Some(Opened {
+            book,
+            synced,
+            lease,
+        }));
     }
 
     /// For the keeper: these requests are not answered yet.

@@ -8,6 +8,7 @@ pub mod positions;
 pub mod read;
 pub mod record;
 pub mod state;
+pub mod synced;
 pub mod write;
 
 /// Name of the ledger topic of a migration's direction; its partitions are the shards. It stands on the cluster that is written.

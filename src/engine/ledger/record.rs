@@ -8,8 +8,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::positions::{Authority, GroupBeat, GroupStanding, Holder, StoodAt, WrittenAt};
-use crate::model::{direction::Direction, numbers};
+use super::{
+    positions::{Authority, GroupBeat, GroupStanding, Holder, StoodAt, WrittenAt},
+    synced::{Brought, Report, RuleStage, Writes},
+};
+use crate::model::{acl::Rule, direction::Direction, numbers};
 
 /// The version that this program writes, and the highest it reads.
 pub const FORMAT: u8 = 1;
@@ -235,6 +238,31 @@ pub enum Entry {
         /// All of it.
         mapped: Mapped,
     },
+    /// A person said that a batch which looks like a copy of the other direction's is an application's: it is copied.
+    NotOurs {
+        /// The partition.
+        at: At,
+        /// From which source offset to which, and who said so.
+        batch: Gap,
+    },
+    /// Settings of a topic on the target that follow the source; stands before they are set.
+    Brought {
+        /// The topic.
+        topic: String,
+        /// Which, and what stood there.
+        settings: Vec<Brought>,
+    },
+    /// Access rules of the target that follow the source; stands before they are made.
+    Rules {
+        /// How far they are.
+        stage: RuleStage,
+        /// Which.
+        rules: Vec<Rule>,
+    },
+    /// On which cluster an application may write.
+    Writes(Writes),
+    /// How settings, rules and logins stand on both sides.
+    Synced(Report),
 }
 
 /// The last copy of the other direction that was passed over. Goes with the checkpoint before which it stands.
@@ -318,6 +346,14 @@ pub enum Steer {
     },
     /// Say that you are there, and whether you carry positions of groups. Asked of the first shard alone.
     Attend,
+    /// From now on an application may write on this cluster: rules of the source that let it are made on the target, or taken back. Asked of the
+    /// first shard alone.
+    Writes {
+        /// The application.
+        application: String,
+        /// The cluster.
+        side: Holder,
+    },
     /// Come to an end, as at a planned stop. Stands until `Resume`, whoever runs: what was made is about to be removed.
     Stop,
 }
@@ -512,14 +548,14 @@ pub struct Beyond {
     pub epoch: i32,
 }
 
-/// What a person gave up.
+/// What a person decided about a range: to give it up, or to take it for an application's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// The code of the stop that it passes.
     pub code: String,
     /// The source offset at which the partition had stopped.
     pub from: i64,
-    /// Where it goes on.
+    /// The end of the range; of what is given up: where the partition goes on.
     pub to: Beyond,
     /// Who said so, for people.
     pub by: String,
@@ -571,6 +607,10 @@ pub struct Heartbeat {
     pub merged: u64,
     /// Why the engine holds itself back, if it does.
     pub throttled_by: Option<String>,
+    /// Batches passed over in this session: fetched, and proved to be the other direction's copies.
+    pub echoes: u64,
+    /// Ranges passed over in this session: acknowledged to the other direction, and never fetched.
+    pub jumps: u64,
 }
 
 /// Bytes that are no ledger record of ours.

@@ -22,6 +22,7 @@ use super::{
         Answer, At, Checkpoint, Echo, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record,
         Request, Retired, Run, Seam, Steer, Stopped,
     },
+    synced::Synced,
 };
 use crate::model::{
     map::Way,
@@ -68,6 +69,8 @@ pub struct State {
     pub answers: VecDeque<Answer>,
     /// Groups and their positions.
     pub book: Book,
+    /// Settings and access rules that follow the source.
+    pub synced: Synced,
     /// Segments of all partitions' maps.
     pub segments: usize,
 }
@@ -146,6 +149,8 @@ pub struct Partition {
     pub stopped: Option<Stopped>,
     /// What a person gave up, in order.
     pub gaps: Vec<Gap>,
+    /// Batches that a person took for an application's, in order.
+    pub not_ours: Vec<Gap>,
     /// How often a person wanted it copied again, in order.
     pub recopies: Vec<Recopy>,
     /// The last of these is not begun yet.
@@ -187,7 +192,15 @@ impl Partition {
     pub fn decisions(&self, offset: i64) -> usize {
         let gaps = self.gaps.iter().filter(|gap| gap.from == offset);
         let recopies = self.recopies.iter().filter(|one| one.from == offset);
-        gaps.count() + recopies.count()
+        let not_ours = self.not_ours.iter().filter(|one| one.from == offset);
+        gaps.count() + recopies.count() + not_ours.count()
+    }
+
+    fn take_for_an_applications(&mut self, batch: Gap) {
+        if !self.not_ours.contains(&batch) {
+            self.stopped = None;
+            self.not_ours.push(batch);
+        }
     }
 
     fn give_up(&mut self, gap: Gap) {
@@ -384,6 +397,7 @@ impl State {
             Entry::Stopped { at, stopped } => self.at(at).stopped = Some(stopped),
             Entry::Resumed { at } => self.at(at).stopped = None,
             Entry::Gap { at, gap } => self.map_of(at, |partition| partition.give_up(gap)),
+            Entry::NotOurs { at, batch } => self.at(at).take_for_an_applications(batch),
             Entry::Recopy { at, recopy } => self.at(at).copy_again(recopy),
             Entry::Recopied {
                 at,
@@ -423,6 +437,9 @@ impl State {
             | Entry::Written { .. }
             | Entry::GroupStands { .. }
             | Entry::GroupBeat(_) => self.book.take(&entry),
+            Entry::Brought { .. } | Entry::Rules { .. } | Entry::Writes(_) | Entry::Synced(_) => {
+                self.synced.take(&entry)
+            }
         }
     }
 
@@ -445,7 +462,7 @@ impl State {
         let slot = match request.steer {
             Steer::Pause | Steer::Resume | Steer::Stop => &mut self.pause,
             Steer::Throttle(_) => &mut self.throttle,
-            Steer::Authority { .. } | Steer::Attend => &mut passing,
+            Steer::Authority { .. } | Steer::Writes { .. } | Steer::Attend => &mut passing,
         };
         let is_known = slot.as_ref().is_some_and(|last| last.request.id == id)
             || self.unanswered.iter().any(|one| one.request.id == id);
@@ -588,11 +605,14 @@ impl State {
                 checkpoint,
                 stopped,
                 gaps,
+                not_ours,
                 recopies,
                 recopying,
                 current,
                 echo,
             } = partition;
+            let batches = not_ours.iter().cloned();
+            entries.extend(batches.map(|batch| Entry::NotOurs { at, batch }));
             let gaps = gaps.iter().cloned();
             entries.extend(gaps.map(|gap| Entry::Gap { at, gap }));
             let recopies = recopies.iter().cloned();
@@ -626,6 +646,7 @@ impl State {
             );
         }
         entries.extend(self.book.entries());
+        entries.extend(self.synced.entries());
         entries
     }
 }

@@ -201,6 +201,8 @@ impl Session {
             empty: self.dropped.empty,
             merged: self.dropped.merged,
             throttled_by: self.shared.steering.reason().or(self.shared.signs.reason()),
+            echoes: self.dropped.echoes,
+            jumps: self.dropped.jumps,
         }
     }
 

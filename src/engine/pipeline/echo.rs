@@ -4,6 +4,7 @@
 //!    was passed of that identity before. Gaps are allowed (compaction, jumps), going back is not.
 //! 2. A producer id that the ledger does not name is an application's once the ledger was read to its end after the batch was fetched.
 //! 3. The first proof without the second stops the partition: a client may have brought its producer id along from the other cluster.
+//!    A person can say that it is: then it is copied, and so is what follows in that partition under an epoch that is not ours.
 //! 4. What was passed goes to our own ledger with the checkpoint that lies behind it, and goes back with the position.
 
 use std::collections::{HashSet, VecDeque};
@@ -28,7 +29,12 @@ pub enum Whose {
     /// Nobody knows before the other direction's ledger was read.
     Unknown,
     /// It says it is the other direction's, and cannot be.
-    Neither(Reason),
+    Neither {
+        /// Why not.
+        reason: Reason,
+        /// The other direction writes under its epoch, too.
+        is_our_epoch: bool,
+    },
 }
 
 /// How a session tells whose batches are.
@@ -95,16 +101,21 @@ impl Judge {
 
 /// The second proof.
 fn prove(header: &BatchHeader, epochs: &[i16], before: Option<Echo>) -> Whose {
+    let is_our_epoch = epochs.contains(&header.producer_epoch);
     let neither = |what: String| {
-        Whose::Neither(Reason {
+        let reason = Reason {
             code: "K560",
             text: format!(
                 "the batch at offset {} carries the producer id {} under which copies are written here, {what}: a client may have brought the id along from the other cluster",
                 header.base_offset, header.producer_id
             ),
-        })
+        };
+        Whose::Neither {
+            reason,
+            is_our_epoch,
+        }
     };
-    if !epochs.contains(&header.producer_epoch) {
+    if !is_our_epoch {
         return neither(format!(
             "but epoch {}, under which none were",
             header.producer_epoch
@@ -269,7 +280,7 @@ mod tests {
             let whose = prove(&header(5, 7, epoch, sequence), &[3], before);
             match whose {
                 Whose::Echo(echo) => Ok(echo.next_sequence),
-                Whose::Neither(reason) => Err(reason.text),
+                Whose::Neither { reason, .. } => Err(reason.text),
                 other => panic!("{other:?}"),
             }
         };

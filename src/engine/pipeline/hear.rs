@@ -94,6 +94,7 @@ impl Session {
                     break;
                 }
                 partition.jump(range);
+                self.dropped.jumps += 1;
                 steps::reached("jumped");
             }
         }

@@ -39,7 +39,12 @@ impl Session {
             .collect();
         if self.shard == KEEPER {
             let asked = self.unanswered.iter();
-            let asked = asked.filter(|request| matches!(request.steer, Steer::Authority { .. }));
+            let asked = asked.filter(|request| {
+                matches!(
+                    request.steer,
+                    Steer::Authority { .. } | Steer::Writes { .. }
+                )
+            });
             self.shared.desk.ask(asked.cloned().collect());
         }
         // Pace and pauses are asked of the way there; the way back goes along. Who has authority is asked of each.
@@ -84,6 +89,9 @@ impl Session {
             if attended && matches!(request.steer, Steer::Authority { .. }) {
                 return false;
             }
+            if self.shared.follows_rules && matches!(request.steer, Steer::Writes { .. }) {
+                return false;
+            }
             // A pause that was overtaken by a resume is answered as it is.
             request.steer != Steer::Pause || !paused || still
         });
@@ -101,6 +109,7 @@ fn answer(request: &Request, attended: bool) -> Answer {
         Steer::Throttle(limit) => limit.to_string(),
         Steer::Attend if attended => CARRIES.to_owned(),
         Steer::Authority { .. } | Steer::Attend => CARRIES_NONE.to_owned(),
+        Steer::Writes { .. } => "this engine does not carry access rules".to_owned(),
     };
     Answer {
         id: request.id,

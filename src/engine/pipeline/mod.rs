@@ -79,6 +79,7 @@ use super::{
     seam::Existing,
     settings::Stop,
     steer::Steering,
+    sync::Made,
     topics::Takes,
 };
 use crate::{
@@ -130,6 +131,10 @@ pub struct Shared {
     pub holds: Holds,
     /// What is on record as copied.
     pub maps: Maps,
+    /// Topics that were made, for whoever follows their settings.
+    pub made: Made,
+    /// Somebody follows access rules, and answers what is asked of them.
+    pub follows_rules: bool,
     /// Whether to stop.
     pub stop: watch::Receiver<Stop>,
     /// The longest a request may stay unanswered.
@@ -385,8 +390,8 @@ impl Session {
         // What is asked of whoever carries positions is known before it begins: authority may have been taken from it.
         self.heed();
         if let (KEEPER, Some(ledger)) = (self.shard, &self.ledger) {
-            let book = ledger.state().book.clone();
-            self.shared.desk.open(book, self.lease.clone());
+            let (book, synced) = (ledger.state().book.clone(), ledger.state().synced.clone());
+            self.shared.desk.open(book, synced, self.lease.clone());
         }
         self.assign(assigned);
         self.look_after_left();

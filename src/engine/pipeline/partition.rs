@@ -29,6 +29,7 @@ use crate::{
         seam::Existing,
     },
     model::names::TopicPartition,
+    wire::batch::BatchHeader,
     wire::{batch::Stamped, codec::Codec},
 };
 
@@ -245,6 +246,8 @@ pub struct Partition {
     pub stopped_before: Option<Stopped>,
     /// Source offsets at which a person has decided how it goes on.
     pub decided: Vec<i64>,
+    /// Source offsets, from and to, of batches that a person took for an application's.
+    pub not_ours: Vec<(i64, i64)>,
     /// How often a person wanted it copied again.
     pub recopies: usize,
     /// Where it would go on if what stops it were given up.
@@ -308,6 +311,7 @@ impl Partition {
             wanted_end: None,
             stopped_before: None,
             decided: Vec::new(),
+            not_ours: Vec::new(),
             recopies: 0,
             beyond: None,
         }
@@ -395,6 +399,18 @@ impl Partition {
         self.echoes.jumped(range, self.fetch_offset);
         self.last_epoch = range.leader_epoch;
         self.skip_to(range.to);
+    }
+
+    /// Did a person say that this batch is an application's? Said of one batch, it holds for all behind it under an epoch that is not ours: they
+    /// are the same client's.
+    pub fn is_said_not_to_be_ours(&self, header: &BatchHeader, is_our_epoch: bool) -> bool {
+        let end = header.next_offset();
+        let (mut of_this, mut of_one_before) = (false, false);
+        for (from, to) in &self.not_ours {
+            of_this |= end > *from && end <= *to;
+            of_one_before |= end > *from;
+        }
+        of_this || (of_one_before && !is_our_epoch)
     }
 
     /// The source offset behind the last record that was taken in to be copied, and its leader epoch.

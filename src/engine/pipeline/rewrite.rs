@@ -48,6 +48,8 @@ pub struct Dropped {
     pub empty: u64,
     /// Batches that the other direction had copied.
     pub echoes: u64,
+    /// Ranges that the other direction had copied, and that were not fetched.
+    pub jumps: u64,
     /// Batches whose records went into the batch before: copied, though not as they were.
     pub merged: u64,
 }
@@ -59,6 +61,7 @@ impl Dropped {
         self.aborted += more.aborted;
         self.empty += more.empty;
         self.echoes += more.echoes;
+        self.jumps += more.jumps;
         self.merged += more.merged;
     }
 }
@@ -205,7 +208,15 @@ fn sort(
         match verdict {
             Verdict::Keep => {
                 let before = partition.echoes.last();
-                match judge.whose(&partition.name, header, before) {
+                let whose = match judge.whose(&partition.name, header, before) {
+                    Whose::Neither { is_our_epoch, .. }
+                        if partition.is_said_not_to_be_ours(header, is_our_epoch) =>
+                    {
+                        Whose::Native
+                    }
+                    whose => whose,
+                };
+                match whose {
                     Whose::Native => {
                         at = next;
                         has_known_codec(header)?;
@@ -217,7 +228,7 @@ fn sort(
                         dropped.echoes += 1;
                     }
                     Whose::Unknown => return Ok(Some(header.producer_id)),
-                    Whose::Neither(reason) => return Err(reason),
+                    Whose::Neither { reason, .. } => return Err(reason),
                 }
             }
             Verdict::Control => dropped.control += 1,

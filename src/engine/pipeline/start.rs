@@ -103,7 +103,10 @@ impl Session {
                 partition.epochs = known.epochs.clone();
                 partition.echoes = Echoes::new(known.echo);
                 partition.told_echo = known.echo;
-                partition.decided = gaps.chain(recopies).collect();
+                let not_ours = known.not_ours.iter();
+                partition.not_ours = not_ours.map(|one| (one.from, one.to.source)).collect();
+                let not_ours = known.not_ours.iter().map(|one| one.from);
+                partition.decided = gaps.chain(recopies).chain(not_ours).collect();
             }
             partition.stopped_before = known.as_ref().and_then(|known| known.stopped.clone());
             self.partitions.push(partition);

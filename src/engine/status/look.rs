@@ -8,8 +8,8 @@ use tokio::{
 };
 
 use super::{
-    Batches, Closely, EngineState, OpenTransaction, Said, Status, StoppedBack, WayBack, positions,
-    steered, sums,
+    Batches, Closely, EngineState, GroupsStatus, OpenTransaction, Said, Status, StoppedBack,
+    WayBack, positions, steered, sums, synced,
 };
 use crate::{
     cluster::{Cluster, OffsetSpec, Source, Target, TopicInfo, failure},
@@ -29,7 +29,7 @@ use crate::{
     },
 };
 use crate::{
-    engine::opening,
+    engine::{opening, supervisor::of_the_way_back},
     model::direction::{Direction, as_on_the_way_back},
 };
 
@@ -52,26 +52,12 @@ pub async fn look(
     looked.map(|(status, _)| status)
 }
 
-/// Did anything come back to the source, by the ledger of the way back?
-pub async fn came_back(migration: &str, source: &Cluster) -> Result<bool, Failure> {
-    if !opening::shows_ledger(source, migration, Direction::Reverse).await? {
-        return Ok(false);
-    }
-    let name: TopicName = ledger::topic(migration, Direction::Reverse).into();
-    let readers = open(source, &name, shards(source, &name).await?).await?;
-    let has_copied = |reader: &Reader| {
-        let mut partitions = reader.state.partitions.values();
-        partitions.any(|one| !one.runs.is_empty())
-    };
-    Ok(readers.iter().any(has_copied))
-}
-
 /// The direction back: `None` where nothing ever came back, and nothing is to.
-pub async fn look_back(
+async fn look_back(
     settings: &Settings,
     source: &Source,
     target: &Target,
-) -> Result<Option<WayBack>, Failure> {
+) -> Result<Option<(WayBack, Option<GroupsStatus>)>, Failure> {
     let (read, written) = (target.for_the_way_back(), source.for_the_way_back());
     let is_there = opening::shows_ledger(&written, &settings.migration, Direction::Reverse);
     if !is_there.await? && !settings.two_way {
@@ -85,12 +71,14 @@ pub async fn look_back(
         reason: as_on_the_way_back(&one.reason),
         target_offset: one.source_offset,
     });
-    Ok(Some(WayBack {
+    let back = WayBack {
         engine: status.engine,
         message_lag: status.message_lag,
         records_per_second: status.records_per_second,
+        batches: status.batches,
         stopped: stopped.collect(),
-    }))
+    };
+    Ok(Some((back, status.groups)))
 }
 
 /// The same, and what gates ask of single partitions.
@@ -104,7 +92,10 @@ pub async fn look_closely(
         look_back(settings, source, target),
     );
     let (mut status, closely) = there?;
-    status.way_back = back?;
+    if let Some((back, groups)) = back? {
+        status.way_back = Some(back);
+        status.groups = positions::both(status.groups, groups);
+    }
     Ok((status, closely))
 }
 
@@ -174,6 +165,11 @@ async fn look_at(
     let closely = Closely {
         partitions: known.standings(),
         identities: sums::identities(&states),
+        synced: states
+            .first()
+            .map(|one| one.synced.clone())
+            .unwrap_or_default(),
+        held: held.iter().map(|one| one.topic.clone()).collect(),
     };
     let status = Status {
         v: DOCUMENT,
@@ -197,23 +193,78 @@ async fn look_at(
         limit: steered::limit(&states),
         batches: Batches::of(beats()),
         way_back: None,
-        groups: positions::of(&states),
+        groups: positions::of(&states, direction),
+        sync: synced::of(&states),
     };
     Ok((status, closely))
 }
 
 /// What the ledger says of partitions in scope, without looking at either cluster's records.
 pub async fn said(settings: &Settings, target: &Target) -> Result<Said, Failure> {
-    let ledger: TopicName = ledger::topic(&settings.migration, Direction::Forward).into();
-    let shards = shards(target, &ledger).await?;
-    let readers = open(target, &ledger, shards).await?;
-    let states: Vec<State> = readers.into_iter().map(|reader| reader.state).collect();
+    let (shards, states) = states(&settings.migration, Direction::Forward, target).await?;
     let known = sums::Known::of(&states, HashMap::new());
     Ok(Said {
         ledger: shards > 0,
         decided: known.decided(|name| settings.scope.has_topic(name, false)),
         begins: known.begins(),
+        identities: sums::epochs(&states),
+        not_copies: known.not_copies(),
     })
+}
+
+/// The same of the way back; `None` where there is no ledger of it, so that nothing came back.
+pub async fn said_back(
+    settings: &Settings,
+    source: &Source,
+    target: &Target,
+) -> Result<Option<Said>, Failure> {
+    let shown = opening::shows_ledger(source, &settings.migration, Direction::Reverse);
+    if !shown.await? {
+        return Ok(None);
+    }
+    let (_, states) = states(&settings.migration, Direction::Reverse, source).await?;
+    let headers: Vec<&Header> = states
+        .iter()
+        .filter_map(|one| one.header.as_ref())
+        .collect();
+    for found in &headers {
+        let wanted = Header {
+            migration: settings.migration.clone(),
+            source_cluster: target.id().to_owned(),
+            target_cluster: source.id().to_owned(),
+            direction: Direction::Reverse.word().to_owned(),
+            ..(*found).clone()
+        };
+        ledger::check_header(found, &wanted).map_err(of_the_way_back)?;
+    }
+    if headers.is_empty() {
+        return Ok(None);
+    }
+    let known = sums::Known::of(&states, HashMap::new());
+    let mut decided = known.decided(|name| settings.scope.has_topic(name, false));
+    for one in &mut decided {
+        one.decision = as_on_the_way_back(&one.decision);
+    }
+    Ok(Some(Said {
+        ledger: true,
+        decided,
+        begins: known.begins(),
+        identities: sums::epochs(&states),
+        not_copies: known.not_copies(),
+    }))
+}
+
+/// How many shards a direction's ledger has, and what they say.
+async fn states(
+    migration: &str,
+    direction: Direction,
+    on: &Cluster,
+) -> Result<(i32, Vec<State>), Failure> {
+    let ledger: TopicName = ledger::topic(migration, direction).into();
+    let shards = shards(on, &ledger).await?;
+    let readers = open(on, &ledger, shards).await?;
+    let states = readers.into_iter().map(|reader| reader.state).collect();
+    Ok((shards, states))
 }
 
 /// Partitions of the ledger; 0 where there is none.

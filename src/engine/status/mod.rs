@@ -6,17 +6,26 @@ mod others;
 mod positions;
 mod steered;
 mod sums;
+mod synced;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
+};
 
-pub use look::{came_back, look, look_closely, said};
+pub use look::{look, look_closely, said, said_back};
 pub(in crate::engine) use look::{open, shards};
 pub use maps::{Asked, MapStatus, PartitionMap, PlaceStatus, maps};
 pub use others::{Other, others};
 pub use positions::{GroupStatus, GroupsStatus};
 use serde::Serialize;
+pub use synced::SyncStatus;
 
-use crate::{engine::ledger::record::Heartbeat, events::Choice, model::names::TopicPartition};
+use crate::{
+    engine::ledger::{record::Heartbeat, synced::Synced},
+    events::Choice,
+    model::names::TopicPartition,
+};
 
 /// What the ledger says to those who compare both sides.
 #[derive(Debug, Clone, Default)]
@@ -25,8 +34,12 @@ pub struct Said {
     pub ledger: bool,
     /// What persons decided.
     pub decided: Vec<Decided>,
-    /// The target offset at which ours begins, of every partition that was met.
+    /// The offset at which ours begins where it writes, of every partition that was met.
     pub begins: HashMap<TopicPartition, i64>,
+    /// Every identity it ever wrote under: epochs by producer id.
+    pub identities: HashMap<i64, Vec<i16>>,
+    /// Ranges of what it reads that look like copies of the other direction, and a person took for an application's.
+    pub not_copies: HashMap<TopicPartition, Vec<Range<i64>>>,
 }
 
 /// Everything `status` shows.
@@ -76,6 +89,8 @@ pub struct Status {
     pub groups: Option<GroupsStatus>,
     /// The direction back, where there is one.
     pub way_back: Option<WayBack>,
+    /// Settings and access rules that follow the source, as the engine saw them last; `None` where none ever did.
+    pub sync: Option<SyncStatus>,
 }
 
 /// The direction from the target back to the source.
@@ -87,6 +102,8 @@ pub struct WayBack {
     pub message_lag: Option<u64>,
     /// Records per second that came back, as last reported by a running engine.
     pub records_per_second: f64,
+    /// Batches that did not come back as they were, by reason: above all our own copies.
+    pub batches: Batches,
     /// Partitions that wait for a person.
     pub stopped: Vec<StoppedBack>,
 }
@@ -117,6 +134,10 @@ pub struct Batches {
     pub empty: u64,
     /// Tiny ones that became part of another.
     pub merged: u64,
+    /// Copies by the other direction that were fetched, proved to be that, and not copied back.
+    pub echoes: u64,
+    /// Ranges of such copies that were not even fetched.
+    pub jumps: u64,
 }
 
 impl Batches {
@@ -126,6 +147,8 @@ impl Batches {
             aborted: sum.aborted + beat.aborted,
             empty: sum.empty + beat.empty,
             merged: sum.merged + beat.merged,
+            echoes: sum.echoes + beat.echoes,
+            jumps: sum.jumps + beat.jumps,
         })
     }
 }
@@ -272,6 +295,10 @@ pub struct Closely {
     pub partitions: BTreeMap<TopicPartition, Standing>,
     /// Producer ids under which this migration ever wrote data.
     pub identities: BTreeSet<i64>,
+    /// What is on record of settings and access rules that follow the source.
+    pub synced: Synced,
+    /// Topics whose retention is held open.
+    pub held: BTreeSet<String>,
 }
 
 /// Where a partition stands.

@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 
-use crate::engine::ledger::{
-    positions::{GroupStanding, Holder, Kept, Position},
-    state::State,
+use crate::{
+    engine::ledger::{
+        positions::{GroupStanding, Holder, Kept, Position},
+        state::State,
+    },
+    model::direction::Direction,
 };
 
 /// All groups that are carried.
@@ -45,11 +48,11 @@ pub struct GroupStatus {
     pub active_target: bool,
 }
 
-/// What the ledger says; `None` where nobody ever carried anything.
-pub(super) fn of(states: &[State]) -> Option<GroupsStatus> {
+/// What the ledger of one direction says; `None` where it never carried anything.
+pub(super) fn of(states: &[State], direction: Direction) -> Option<GroupsStatus> {
     let book = &states.first()?.book;
     let beat = book.beat.as_ref()?;
-    Some(GroupsStatus {
+    let mut status = GroupsStatus {
         synced_ms: beat.synced_ms,
         consumer_group_count: beat.groups,
         consumer_group_offset_sync_failures: beat.failures,
@@ -60,7 +63,45 @@ pub(super) fn of(states: &[State]) -> Option<GroupsStatus> {
             .iter()
             .filter_map(|(name, kept)| one(name, kept))
             .collect(),
-    })
+    };
+    if direction == Direction::Reverse {
+        // What it follows is the migration's target.
+        std::mem::swap(
+            &mut status.sum_offset_lag_source,
+            &mut status.sum_offset_lag_target,
+        );
+        for group in &mut status.each {
+            std::mem::swap(&mut group.active_source, &mut group.active_target);
+        }
+    }
+    Some(status)
+}
+
+/// Both directions as one: each group as the direction tells it that follows the side which has authority over it.
+pub(super) fn both(
+    there: Option<GroupsStatus>,
+    back: Option<GroupsStatus>,
+) -> Option<GroupsStatus> {
+    let (mut all, back) = match (there, back) {
+        (Some(there), Some(back)) => (there, back),
+        (there, back) => return there.or(back),
+    };
+    let sum = |one: Option<u64>, other: Option<u64>| Some(one? + other?);
+    all.synced_ms = all.synced_ms.min(back.synced_ms);
+    all.consumer_group_count += back.consumer_group_count;
+    all.consumer_group_offset_sync_failures += back.consumer_group_offset_sync_failures;
+    all.sum_offset_lag_source = sum(all.sum_offset_lag_source, back.sum_offset_lag_source);
+    all.sum_offset_lag_target = sum(all.sum_offset_lag_target, back.sum_offset_lag_target);
+    for group in back.each {
+        match all.each.iter_mut().find(|one| one.group == group.group) {
+            Some(one) if group.authority == Holder::Target => *one = group,
+            Some(_) => {}
+            None => all.each.push(group),
+        }
+    }
+    all.each
+        .sort_unstable_by(|one, other| one.group.cmp(&other.group));
+    Some(all)
 }
 
 fn one(name: &str, kept: &Kept) -> Option<GroupStatus> {
@@ -95,4 +136,65 @@ fn one(name: &str, kept: &Kept) -> Option<GroupStatus> {
         }
     }
     Some(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(groups: &[(&str, Holder, &'static str)], lag: Option<u64>) -> GroupsStatus {
+        let group = |&(group, authority, position): &(&str, Holder, &'static str)| GroupStatus {
+            group: group.into(),
+            authority,
+            position,
+            repeats: 0,
+            code: None,
+            reason: None,
+            active_source: false,
+            active_target: false,
+        };
+        GroupsStatus {
+            synced_ms: 5,
+            consumer_group_count: 1,
+            consumer_group_offset_sync_failures: 1,
+            sum_offset_lag_source: lag,
+            sum_offset_lag_target: Some(3),
+            each: groups.iter().map(group).collect(),
+        }
+    }
+
+    #[test]
+    fn a_group_is_told_by_the_direction_that_follows_it() {
+        let there = status(
+            &[
+                ("a", Holder::Source, "exact"),
+                ("b", Holder::Target, "waiting"),
+            ],
+            Some(2),
+        );
+        let back = status(
+            &[
+                ("a", Holder::Source, "waiting"),
+                ("b", Holder::Target, "repeats"),
+                ("c", Holder::Target, "exact"),
+            ],
+            None,
+        );
+        let all = both(Some(there.clone()), Some(back)).unwrap();
+        let told: Vec<_> = all
+            .each
+            .iter()
+            .map(|one| (&*one.group, one.position))
+            .collect();
+        assert_eq!(told, [("a", "exact"), ("b", "repeats"), ("c", "exact")]);
+        assert_eq!(
+            (
+                all.consumer_group_count,
+                all.sum_offset_lag_source,
+                all.sum_offset_lag_target
+            ),
+            (2, None, Some(6))
+        );
+        assert_eq!(both(Some(there.clone()), None), Some(there));
+    }
 }

@@ -1,6 +1,9 @@
 //! Adds up what the ledger and the source's offsets say.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
+};
 
 use uuid::Uuid;
 
@@ -36,6 +39,7 @@ struct Partition {
     target: Option<i64>,
     stopped: Option<Stopped>,
     gaps: Vec<Gap>,
+    not_ours: Vec<Gap>,
     recopies: Vec<Recopy>,
     before: ways::Before,
 }
@@ -57,6 +61,7 @@ impl Known {
                         checkpoint,
                         stopped,
                         gaps,
+                        not_ours,
                         recopies,
                         ..
                     } = of;
@@ -72,6 +77,7 @@ impl Known {
                         before: stopped.as_ref().map(before).unwrap_or_default(),
                         stopped: stopped.clone(),
                         gaps: gaps.clone(),
+                        not_ours: not_ours.clone(),
                         recopies: recopies.clone(),
                     };
                     known.partitions.insert(name, partition);
@@ -154,6 +160,16 @@ impl Known {
         self.partitions.iter().filter_map(begin).collect()
     }
 
+    /// Ranges that look like copies of the other direction, and a person took for an application's, by partition.
+    pub(super) fn not_copies(&self) -> HashMap<TopicPartition, Vec<Range<i64>>> {
+        let taken = |(at, partition): (&TopicPartition, &Partition)| {
+            let batches = partition.not_ours.iter();
+            let ranges: Vec<Range<i64>> = batches.map(|one| one.from..one.to.source).collect();
+            (!ranges.is_empty()).then(|| (at.clone(), ranges))
+        };
+        self.partitions.iter().filter_map(taken).collect()
+    }
+
     /// What a person decided, by partition and time.
     pub(super) fn decided(&self, in_scope: impl Fn(&str) -> bool) -> Vec<Decided> {
         let mut all = Vec::new();
@@ -175,6 +191,11 @@ impl Known {
                 let what = ways::describe(gap);
                 decided(&gap.code, what, gap.from, to, &gap.by, gap.at_ms);
             }
+            for batch in &partition.not_ours {
+                let to = Some(batch.to.source);
+                let what = ways::taken(batch);
+                decided(&batch.code, what, batch.from, to, &batch.by, batch.at_ms);
+            }
             for one in &partition.recopies {
                 let what = "it was copied again from the source's first record".to_owned();
                 decided(&one.code, what, one.from, None, &one.by, one.at_ms);
@@ -189,6 +210,16 @@ impl Known {
 pub(super) fn identities(states: &[State]) -> BTreeSet<i64> {
     let all = states.iter().flat_map(|state| state.identities.values());
     all.map(|identity| identity.producer_id).collect()
+}
+
+/// The same, each with its epochs.
+pub(super) fn epochs(states: &[State]) -> HashMap<i64, Vec<i16>> {
+    let mut all: HashMap<i64, Vec<i16>> = HashMap::new();
+    for identity in states.iter().flat_map(|state| state.identities.values()) {
+        let epochs = all.entry(identity.producer_id).or_default();
+        epochs.push(identity.epoch);
+    }
+    all
 }
 
 /// Settings of topics that are held, by topic.

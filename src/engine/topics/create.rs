@@ -3,23 +3,12 @@
 use super::{Prepared, Takes, count, parts, settle};
 use crate::{
     cluster::{ConfigEntry, Error, NewTopic, Source, Target, TopicInfo},
-    engine::held,
+    engine::{held, sync::configs::CARRIED},
     error::Failure,
     model::names::TopicName,
     wire::codec::Codec,
 };
 
-/// Settings of a topic that mean the same on every cluster, besides who stamps its records.
-const CARRIED: [&str; 8] = [
-    "cleanup.policy",
-    "retention.ms",
-    "retention.bytes",
-    "max.message.bytes",
-    "delete.retention.ms",
-    "min.compaction.lag.ms",
-    "max.compaction.lag.ms",
-    "compression.type",
-];
 const TIMESTAMP_TYPE: &str = "message.timestamp.type";
 const INVALID_CONFIG: i16 = 40;
 const POLICY_VIOLATION: i16 = 44;
@@ -73,12 +62,19 @@ pub(super) async fn missing(
     }
 
     let mut fresh = Vec::new();
-    for (((topic, prepared), answer), left_out) in open.into_iter().zip(made).zip(left_out) {
+    let wanted = wanted.into_iter().map(|topic| topic.configs);
+    for ((((topic, prepared), answer), left_out), with) in
+        open.into_iter().zip(made).zip(left_out).zip(wanted)
+    {
         match answer {
             Ok(created) => {
                 prepared.created = created;
                 if created {
                     prepared.made_from = 0;
+                    prepared.made_with = with;
+                    prepared
+                        .made_with
+                        .retain(|(name, value)| !left_out.contains(&format!("{name}={value}")));
                 }
                 if created && !left_out.is_empty() {
                     prepared.trouble = Some(format!(

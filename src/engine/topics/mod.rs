@@ -51,6 +51,8 @@ pub struct Prepared {
     pub tombstones_ms: Option<i64>,
     /// We made it just now.
     pub created: bool,
+    /// With these settings.
+    pub made_with: Vec<(String, String)>,
     /// Partitions from this number on are there since we made them just now: nobody wrote to them before.
     pub made_from: i32,
     /// Why nothing may be copied to it: a stable code and a sentence.
@@ -69,6 +71,7 @@ impl Prepared {
             takes: Takes::default(),
             tombstones_ms: None,
             created: false,
+            made_with: Vec::new(),
             made_from: i32::MAX,
             refused: None,
             trouble: None,

@@ -60,7 +60,7 @@ impl Asked {
                 "no topic can have this name; write TOPIC:PARTITION",
             ));
         }
-        if partition.is_none() && way == Way::AcceptGap {
+        if partition.is_none() && way != Way::Recopy {
             return Err(malformed("name the partition too: TOPIC:PARTITION"));
         }
         let stop = match (partition, stop) {

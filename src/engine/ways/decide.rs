@@ -35,6 +35,8 @@ pub enum What {
     Gap(Gap),
     /// It is copied again.
     Recopy(Recopy),
+    /// It is an application's.
+    NotOurs(Gap),
 }
 
 /// All decisions of a start.
@@ -62,6 +64,7 @@ impl Decision {
                     .collect()
             }
             What::Recopy(recopy) => vec![Entry::Recopy { at, recopy }],
+            What::NotOurs(batch) => vec![Entry::NotOurs { at, batch }],
         }
     }
 
@@ -69,6 +72,7 @@ impl Decision {
     pub fn event(&self) -> Event {
         let (code, decision) = match &self.what {
             What::Gap(gap) => (&gap.code, describe(gap)),
+            What::NotOurs(batch) => (&batch.code, super::taken(batch)),
             What::Recopy(recopy) => (
                 &recopy.code,
                 "it is copied again from the source's first record".to_owned(),
@@ -86,7 +90,7 @@ impl Decision {
 /// Does the ledger still say what the decision is about?
 pub fn still_holds(decision: &Decision, state: &State) -> bool {
     let (code, from) = match &decision.what {
-        What::Gap(gap) => (&gap.code, gap.from),
+        What::Gap(gap) | What::NotOurs(gap) => (&gap.code, gap.from),
         What::Recopy(recopy) => (&recopy.code, recopy.from),
     };
     let stopped = state.partitions.get(&decision.at).map(|one| &one.stopped);
@@ -221,6 +225,7 @@ impl<'a> Deciding<'a> {
             (Some((offset, nth)), _) => at_offset(offset) >= nth,
             (None, Way::AcceptGap) => !partition.gaps.is_empty(),
             (None, Way::Recopy) => !partition.recopies.is_empty(),
+            (None, Way::NotOurs) => !partition.not_ours.is_empty(),
         };
         let Some(stopped) = &partition.stopped else {
             return if is_done {
@@ -254,6 +259,7 @@ impl<'a> Deciding<'a> {
         let fits = match asked.way {
             Way::AcceptGap => ways.gap,
             Way::Recopy => ways.recopy,
+            Way::NotOurs => ways.not_ours,
         };
         let code = stopped.code.clone();
         if !fits {
@@ -294,7 +300,14 @@ impl<'a> Deciding<'a> {
                 by,
                 at_ms,
             }),
-            (Way::AcceptGap, None) => {
+            (Way::NotOurs, Some(to)) => What::NotOurs(Gap {
+                code,
+                from,
+                to,
+                by,
+                at_ms,
+            }),
+            (Way::AcceptGap | Way::NotOurs, None) => {
                 return self.faults.push(format!(
                     "{asked}: where {name} could go on is not known ({code}): what the source serves there has no end that can be read"
                 ));
@@ -355,7 +368,7 @@ pub async fn renew(decisions: &mut Decisions, source: &Source) -> Result<(), Fai
     let overtaken = |decision: &Decision| match &decision.what {
         // Only what was deleted from the front; a batch that is passed over ends where it ends.
         What::Gap(gap) => of(&gap.code).recopy && gap.to.source > gap.from,
-        What::Recopy(_) => false,
+        What::Recopy(_) | What::NotOurs(_) => false,
     };
     let names: Vec<_> = decisions
         .all

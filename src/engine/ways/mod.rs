@@ -18,6 +18,8 @@ pub enum Way {
     AcceptGap,
     /// Copy the partition again from the source's first record.
     Recopy,
+    /// What looks like a copy of the other direction's is an application's: copy it.
+    NotOurs,
 }
 
 impl Way {
@@ -26,6 +28,7 @@ impl Way {
         match self {
             Self::AcceptGap => "--accept-gap",
             Self::Recopy => "--recopy",
+            Self::NotOurs => "--not-ours",
         }
     }
 }
@@ -37,6 +40,8 @@ pub struct Ways {
     pub gap: bool,
     /// Whether copying again helps.
     pub recopy: bool,
+    /// Whether a person can say whose it is.
+    pub not_ours: bool,
     /// It concerns the topic as a whole.
     pub whole_topic: bool,
     /// What a person can do without either, and after which a plain start goes on.
@@ -57,6 +62,7 @@ pub fn of(code: &str) -> Ways {
     let ways = |gap, recopy, cure| Ways {
         gap,
         recopy,
+        not_ours: false,
         whole_topic: false,
         cure,
     };
@@ -123,7 +129,10 @@ pub fn of(code: &str) -> Ways {
             "start again: a topic that is gone on the target is made then",
         ),
         // Whose it is cannot be known.
-        560 => ways(true, false, ""),
+        560 => Ways {
+            not_ours: true,
+            ..ways(true, false, "")
+        },
         561 => ways(
             false,
             false,
@@ -177,6 +186,18 @@ pub fn choices(name: &TopicPartition, stopped: &Stopped, before: Before) -> Vec<
         };
         choice(does, Some(format!("kafka-migrate replicate {at}")));
     }
+    if let (true, Some(beyond)) = (ways.not_ours, stopped.beyond) {
+        let way = Way::NotOurs;
+        let asked = Asked { way, ..at.clone() };
+        choice(
+            format!(
+                "copy source offsets {} to {}, which an application wrote, and so what follows of the same writer under that epoch",
+                stopped.source,
+                beyond.source - 1
+            ),
+            Some(format!("kafka-migrate replicate {asked}")),
+        );
+    }
     if ways.recopy {
         let (what, asked) = if ways.whole_topic {
             let topic = Asked::topic(Way::Recopy, &name.topic, before.recopies);
@@ -199,6 +220,15 @@ pub fn choices(name: &TopicPartition, stopped: &Stopped, before: Before) -> Vec<
         );
     }
     choices
+}
+
+/// What was taken for an application's, in words.
+pub fn taken(batch: &Gap) -> String {
+    format!(
+        "source offsets {} to {} are an application's, and are copied",
+        batch.from,
+        batch.to.source - 1
+    )
 }
 
 /// What was given up, in words.

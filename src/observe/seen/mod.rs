@@ -3,6 +3,7 @@
 mod amazon;
 mod cluster;
 mod engine;
+mod follows;
 mod group;
 mod metrics;
 mod topic;
@@ -13,6 +14,7 @@ pub use amazon::{
 };
 pub use cluster::{BrokerSeen, ClientSeen, ClockSeen, ClusterSeen, Trouble};
 pub use engine::{BackSeen, EngineRights, EngineSeen, OtherCopies, OtherSeen, StoppedSeen};
+pub use follows::{AclsSeen, FollowsSeen};
 pub use group::{GroupCount, GroupKind, GroupSeen, GroupsSeen};
 pub use metrics::{Latency, Metrics, Waiting};
 pub use topic::{

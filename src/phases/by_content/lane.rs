@@ -90,6 +90,8 @@ impl Lane<'_> {
                         return Ok(());
                     }
                 }
+                // All batches count here.
+                Ok(Some(Item::Passed { .. } | Item::Other(_) | Item::Unclear(_))) => {}
                 Ok(Some(Item::Corrupt { offset, reason })) => {
                     return Err(unreadable(format!("at offset {offset}: {reason}")));
                 }

@@ -101,7 +101,8 @@ impl<W: World> Deeds<'_, W> {
                 _ => Instant::now(),
             };
             let is_over = begun.elapsed() >= self.waits.positions;
-            let is_still = unchanged.elapsed() >= self.waits.still;
+            let is_still =
+                unchanged.elapsed() >= self.waits.still || !self.world.carrier().improves();
             if found.is_sound() && (found.again == 0 || is_still || is_over) {
                 self.show(step, &all);
                 return Ok(found.words(self.to));

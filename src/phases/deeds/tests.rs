@@ -213,6 +213,10 @@ impl Carrier for Sim {
         Ok(None)
     }
 
+    fn improves(&self) -> bool {
+        true
+    }
+
     fn advice(&self) -> String {
         "look".to_owned()
     }

@@ -405,6 +405,11 @@ fn help_of_replicate() {
               the target is deleted first. TOPIC alone is every partition of it that has stopped. Can be
               given several times; the same command again copies nothing twice
 
+          --not-ours <TOPIC:PARTITION>
+              What stopped this partition as perhaps a copy of our own (K560) was written by an
+              application: copy it, and what follows it there under an epoch that no copy of ours has.
+              Can be given several times; the same command again decides nothing more
+
           --confirm <NAME>
               The migration's name: the answer to what --recopy asks before it deletes
 
@@ -490,8 +495,9 @@ fn help_of_verify() {
     Compare source and target, record by record
 
     Is every record in scope on the target, once, in order, with the same key, value, headers and
-    timestamp, and nothing else? It looks up to the ends seen when it begins, and may run beside the
-    engine. It changes nothing.
+    timestamp, and nothing else? Where records also come back: is every record that applications wrote
+    on the target on the source, too? It looks up to the ends seen when it begins, and may run beside
+    the engine. It changes nothing.
 
     Exit 0: the same. 8: they differ, and the first ten differences are shown. 3: what the target holds
     is right, but it does not hold everything yet.

@@ -294,7 +294,7 @@ fn what_the_file_says_of_topics_is_checked() {
     };
     refuses(
         &KEEP.replace("keep", "merge"),
-        &["K016", "comes with two-way copying", "\"keep\" leaves"],
+        &["K012", "nothing is copied back", "two_way = true"],
     );
     refuses(
         &KEEP.replace("keep", "kept"),

@@ -2,7 +2,9 @@
 
 mod apart;
 mod carried;
+mod clients;
 mod kinds;
+mod later;
 
 use std::{collections::BTreeMap, time::Duration};
 

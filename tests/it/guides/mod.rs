@@ -3,13 +3,12 @@
 //! A block of the language `console` holds commands behind `$ ` (continued behind `> `), each followed by what it prints. What differs from
 //! run to run (times, ids, sizes) is compared as marks. `KAFKA_MIGRATE_REWRITE=guides` writes what was printed into the page instead.
 
-mod company;
 mod first_look;
-mod moves;
 #[cfg(feature = "aws")]
 mod msk;
 mod page;
 mod shell;
+mod two_ways;
 
 use std::time::Duration;
 

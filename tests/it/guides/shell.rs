@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::support::{kafka::Version, leash::Leash, maven, tool::program};
 
-/// How long a command may take.
+/// How long a command may take where nobody says otherwise.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// What the shell says when a command has ended; no command prints it.
 const DONE: &str = "--- the command ended with ";
@@ -25,6 +25,8 @@ pub struct Shell {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<String>,
+    /// How long a command may take.
+    pub patience: Duration,
     _leash: Leash,
 }
 
@@ -109,6 +111,7 @@ impl Shell {
             child,
             stdin,
             lines,
+            patience: PATIENCE,
             _leash: leash,
         }
     }
@@ -124,7 +127,7 @@ impl Shell {
         let begun = Instant::now();
         let mut said = String::new();
         loop {
-            let left = PATIENCE.saturating_sub(begun.elapsed());
+            let left = self.patience.saturating_sub(begun.elapsed());
             let line = self
                 .lines
                 .recv_timeout(left)

@@ -20,7 +20,10 @@ fn told(settings: &Settings, until: Until) -> engine::Settings {
         migration: settings.name.clone(),
         scope: settings.scope.clone(),
         keep: settings.keep.clone(),
+        merge: settings.keep.clone(),
         groups: engine::groups::Wanted::default(),
+        sync: engine::sync::Wanted::default(),
+        made: engine::sync::Made::default(),
         two_way: settings.two_way,
         shards: settings.shards,
         pace: settings.pace,
@@ -111,6 +114,7 @@ async fn a_copy_goes_on_through_many_sessions_and_is_whole() {
     let asked = verify::Settings {
         migration: settings.name.clone(),
         scope: settings.scope.clone(),
+        source: settings.source.clone(),
         target: settings.target.clone(),
         show_values: false,
         witness: true,
@@ -119,7 +123,8 @@ async fn a_copy_goes_on_through_many_sessions_and_is_whole() {
     let seams = async {
         Ok(Seams {
             ledger: true,
-            begins: std::collections::HashMap::new(),
+            there: verify::Written::default(),
+            back: None,
             keep: settings.keep.clone(),
         })
     };

@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 
 use kafka_migrate::{
+    cluster::ScramUser,
     config::{Listed, Origin},
-    engine::ledger::positions::Holder,
+    engine::ledger::{
+        positions::Holder,
+        synced::{self, Fate, RuleStanding, Standing, Writes},
+    },
     engine::status::{
         Batches, Decided, EngineState, GroupStatus, GroupsStatus, HeldStatus, MapStatus,
         OpenTransaction, PartitionMap, PlaceStatus, SeamStatus, Status, SteeredStatus, StoppedBack,
-        StoppedPartition, TopicStatus, WayBack,
+        StoppedPartition, SyncStatus, TopicStatus, WayBack,
     },
     events::{Choice, Event, GroupsProgress, Progress},
+    model::direction::Direction,
     observe::Guess,
     run::{
         plan::Plan,
@@ -139,7 +144,15 @@ fn following(last: Option<&Event>) -> Option<Event> {
             topic: text(),
             left: vec![text()],
         },
-        Some(Event::RetentionRestored { .. }) => Event::Progress(Progress {
+        Some(Event::RetentionRestored { .. }) => Event::SettingsFollowed {
+            topic: text(),
+            brought: vec![text()],
+        },
+        Some(Event::SettingsFollowed { .. }) => Event::AclsFollowed {
+            made: vec![text()],
+            removed: vec![text()],
+        },
+        Some(Event::AclsFollowed { .. }) => Event::Progress(Progress {
             throttled_by: Some(text()),
             slowest: Some((text(), 2)),
             records_per_second: 0.5,
@@ -287,6 +300,7 @@ fn status(is_full: bool) -> Value {
             engine: EngineState::Running,
             message_lag: offset().map(i64::unsigned_abs),
             records_per_second: 0.5,
+            batches: Batches::default(),
             stopped: vec![StoppedBack {
                 topic: "orders".into(),
                 partition: 7,
@@ -312,8 +326,55 @@ fn status(is_full: bool) -> Value {
                 active_target: false,
             }],
         }),
+        sync: is_full.then(sync),
     };
     named("status", &status)
+}
+
+fn sync() -> SyncStatus {
+    let topic = || "orders".to_owned();
+    let standing = |what, value: Option<&str>| Standing {
+        topic: topic(),
+        setting: "retention.ms".into(),
+        source: value.map(str::to_owned),
+        target: value.map(str::to_owned),
+        what,
+        reason: value.map(|_| "somebody has set it on the target".into()),
+    };
+    SyncStatus {
+        settings_ms: 1,
+        acls_ms: 1,
+        troubles: vec!["access rules do not follow".into()],
+        settings: vec![
+            standing(synced::What::Left, Some("1")),
+            standing(synced::What::Refused, None),
+            standing(synced::What::Stays, None),
+        ],
+        settings_differ: 3,
+        acls_there: 2,
+        acls_ours: 1,
+        acls: [Fate::Narrowed, Fate::Waits, Fate::Refused, Fate::Left]
+            .map(|fate| RuleStanding {
+                rule: "allow User:a Read on topic orders".into(),
+                fate,
+                reason: "it reaches beyond the scope".into(),
+            })
+            .to_vec(),
+        acls_differ: 4,
+        acls_elsewhere: 1,
+        writes: vec![Writes {
+            application: topic(),
+            side: Holder::Target,
+            by: "ann".into(),
+            at_ms: 1,
+        }],
+        scram_missing: vec![ScramUser {
+            user: "ann".into(),
+            mechanism: "SCRAM-SHA-512".into(),
+            iterations: 4096,
+        }],
+        scram_lacking: Some(1),
+    }
 }
 
 fn maps() -> Value {
@@ -367,11 +428,16 @@ fn reports() -> Vec<Value> {
         };
         let clusters = ["Aaa".to_owned(), "Bbb".to_owned()];
         let samples = vec![difference(is_full)];
-        let mut report = Report::of("orders".into(), clusters, vec![topic], samples);
+        let mut report = Report::of("orders".into(), clusters, vec![topic.clone()], samples);
+        if is_full {
+            report = report.and_back(vec![topic], Vec::new());
+            report.way_back.as_mut().expect("it came back").witness = witness.clone();
+        }
         report.witness = witness;
         report.notes.push("something was skipped".into());
         let mut value = named("verify", &report);
         value["decided"] = value_of_all(&[decided(Some(40)), decided(None)]);
+        value["decided_back"] = value_of_all(&[decided(Some(40)), decided(None)]);
         value
     };
     witnesses.map(report).into()
@@ -401,6 +467,7 @@ fn difference(is_full: bool) -> Difference {
     Difference {
         topic: "orders".into(),
         partition: 7,
+        direction: Direction::Forward,
         kind: Kind::Different,
         source_offset: is_full.then_some(1),
         target_offset: is_full.then_some(2),

@@ -205,7 +205,7 @@ impl Kafka {
     }
 
     /// Java with the jars of this version; G1's threads and the second compiler only cost start-up time here.
-    pub(super) fn java(&self, heap: &str) -> Command {
+    pub fn java(&self, heap: &str) -> Command {
         let mut java = Command::new("java");
         java.args([heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
             .args([

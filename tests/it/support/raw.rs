@@ -475,6 +475,45 @@ impl Wire {
         Ok(found)
     }
 
+    /// CreateAcls v1: a rule from one host.
+    pub fn rule_from(
+        &mut self,
+        (principal, host): (&str, &str),
+        (kind, name, pattern): (i8, &str, i8),
+        operation: i8,
+        permission: i8,
+    ) -> io::Result<Result<(), Code>> {
+        let body = Body::default().i32(1).i8(kind).text(name).i8(pattern);
+        let body = body.text(principal).text(host);
+        let mut answer = self.call(30, 1, body.i8(operation).i8(permission))?;
+        answer.i32();
+        Ok(check(answer.array(|a| (a.i16(), a.text()).0)[0]))
+    }
+
+    /// DeleteAcls v1: takes back what was allowed to `principal` on a resource.
+    pub fn disallow(
+        &mut self,
+        principal: &str,
+        (kind, name, pattern): (i8, &str, i8),
+        operation: i8,
+    ) -> io::Result<Result<(), Code>> {
+        let body = Body::default().i32(1).i8(kind).text(name).i8(pattern);
+        let body = body.text(principal).text("*").i8(operation).i8(3);
+        let mut answer = self.call(31, 1, body)?;
+        answer.i32();
+        answer.i32();
+        Ok(check(answer.i16()))
+    }
+
+    /// IncrementalAlterConfigs v0: gives one setting of a topic back to its broker.
+    pub fn unset_topic(&mut self, topic: &str, key: &str) -> io::Result<Result<(), Code>> {
+        let body = Body::default().i32(1).i8(2).text(topic);
+        let body = body.i32(1).text(key).i8(1).no_text().i8(0);
+        let mut answer = self.call(44, 0, body)?;
+        answer.i32();
+        Ok(check(answer.array(|a| a.i16())[0]))
+    }
+
     fn rule(
         &mut self,
         principal: &str,

@@ -1,6 +1,6 @@
 //! ★10, ★11: both sides write to the same partitions, the tool is killed, and nothing comes back to where it was written.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use kafka_migrate::engine::ledger::record::{Entry, Record as Said};
 
@@ -72,6 +72,10 @@ fn both_sides_write_and_every_record_is_on_both_once_whatever_is_killed() {
             write_marked_transactions(target, &transactional, ON_TARGET, 4, 3);
         }
         tool.kill();
+        if kill % 3 == 1 {
+            // Whatever an engine needs stands on the clusters.
+            fs::remove_dir_all(migration.path("state")).expect("it is there");
+        }
     }
     let mut tool = migration.command(&["replicate", "--json"]).start();
     wait_until_at_work(&mut tool);
@@ -102,10 +106,7 @@ fn both_sides_write_and_every_record_is_on_both_once_whatever_is_killed() {
     tool.wait(Duration::from_secs(60)).assert_exit(130);
 
     let counts = topics.map(|topic| assert_both_have_all(source, target, topic));
-    // What came back would be shown as differing.
-    let verify = migration.run(&["verify"]);
-    verify.assert_exit(7);
-    verify.assert_says("K419");
+    migration.verify();
     println!("written {written:?}, on both sides {counts:?}");
     assert!(counts[0].0 > 1000 && counts[0].1 > 100);
 }

@@ -15,6 +15,8 @@ use kafka_migrate::{
     },
 };
 
+use serde_json::Value;
+
 use super::{ON_SOURCE, ON_TARGET, two_way, wait_until_even};
 use crate::{
     groups::{commit, committed},
@@ -105,6 +107,13 @@ fn a_group_goes_over_and_comes_back_through_kills_and_skips_nothing() {
         commit(target, &group, &topic, there, "on the target");
         let wanted = right(target, there, source, &topic);
         stands(source, &group, &topic, wanted, "on the target");
+        wait::until("status tells it", PATIENCE, || {
+            let shown = migration.run(&["status", "--json"]);
+            let shown: Value = serde_json::from_str(&shown.stdout).expect("it is JSON");
+            let told = &shown["groups"]["each"][0];
+            let position = told["position"].as_str().unwrap_or_default();
+            told["authority"] == "target" && ["exact", "repeats"].contains(&position)
+        });
 
         declare(source, target, &topic, &group, Holder::Source);
         tool.kill();
@@ -120,5 +129,36 @@ fn stands(kafka: &Kafka, group: &str, topic: &str, offset: i64, metadata: &str) 
         wait::whether(PATIENCE, is_there),
         "wanted {wanted:?}, found {:?}",
         committed(kafka, group, topic)
+    );
+}
+
+#[test]
+fn positions_are_not_carried_where_what_came_back_is_not_followed_any_more() {
+    let (source, target) = shared_pair();
+    let (topic, group) = (unique("one-way-again"), unique("stays-put"));
+    source.create_topic(&topic, 1, &[]);
+    Load::to(&[(&topic, 1)]).marked(ON_SOURCE).fill(source, 30);
+    let migration = two_way(source, target, &topic, &[&topic]);
+    let topics = format!("topics = [{topic:?}]");
+    migration.edit(&topics, &format!("{topics}\ngroups = [{group:?}]"));
+    commit(source, &group, &topic, 10, "with both");
+    migration.catch_up();
+    Load::to(&[(&topic, 1)]).marked(ON_TARGET).fill(target, 20);
+    migration.catch_up();
+    assert!(committed(target, &group, &topic).is_some());
+    let stood = committed(target, &group, &topic);
+
+    migration.edit("two_way = true", "two_way = false");
+    commit(source, &group, &topic, 40, "with one");
+    let told = migration.catch_up();
+    told.assert_says("positions of groups are not carried");
+    assert_eq!(committed(target, &group, &topic), stood);
+    // And are once it is followed again.
+    migration.edit("two_way = false", "two_way = true");
+    migration.catch_up();
+    let wanted = right(source, 40, target, &topic);
+    assert_eq!(
+        committed(target, &group, &topic),
+        Some((wanted, "with one".into()))
     );
 }

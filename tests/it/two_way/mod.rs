@@ -1,9 +1,12 @@
 //! Both directions at once between real clusters, with the same names on both sides.
 
+mod clients;
 mod echo;
 mod groups;
 mod lossy;
+mod merge;
 mod strangers;
+mod wildcard;
 
 use std::time::Duration;
 

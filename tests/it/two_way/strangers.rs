@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 /// Producer ids and epochs under which a direction writes, from its ledger.
-fn identities(kafka: &Kafka, ledger: &str) -> Vec<(i64, i16)> {
+pub(super) fn identities(kafka: &Kafka, ledger: &str) -> Vec<(i64, i16)> {
     let mut found = Vec::new();
     for partition in 0..kafka.partitions(ledger) {
         for record in read::partition(kafka, ledger, partition, View::Uncommitted) {
@@ -44,6 +44,21 @@ fn record(value: &str) -> Record {
     }
 }
 
+/// A client begins at epoch 0, whatever cluster it has its producer id from.
+fn bring_along(to: &Kafka, topic: &str, partition: i32, producer_id: i64) {
+    let envelope = Envelope {
+        producer_id,
+        producer_epoch: 0,
+        base_sequence: 0,
+    };
+    let batch = encode(envelope, &[record("b:brought along")]);
+    let mut wire = to
+        .wire_to_leader(topic, partition)
+        .expect("it has a leader");
+    let produced = wire.produce(topic, partition, &batch).expect("an answer");
+    assert!(produced.is_ok(), "{produced:?}");
+}
+
 #[test]
 fn a_batch_under_our_producer_id_that_is_not_ours_stops_the_partition() {
     let (source, target) = shared_pair();
@@ -55,17 +70,8 @@ fn a_batch_under_our_producer_id_that_is_not_ours_stops_the_partition() {
     migration.catch_up();
     let ours = identities(target, &format!("kafka-migrate.{topic}.forward"));
     assert!(!ours.is_empty());
-    // A client begins at epoch 0, whatever cluster it has its producer id from.
     for (producer_id, _) in ours {
-        let envelope = Envelope {
-            producer_id,
-            producer_epoch: 0,
-            base_sequence: 0,
-        };
-        let batch = encode(envelope, &[record("b:brought along")]);
-        let mut wire = target.wire_to_leader(&topic, 1).expect("it has a leader");
-        let produced = wire.produce(&topic, 1, &batch).expect("an answer");
-        assert!(produced.is_ok(), "{produced:?}");
+        bring_along(target, &topic, 1, producer_id);
     }
     Load::to(&[(&topic, 1)]).marked(ON_TARGET).fill(target, 30);
 
@@ -81,7 +87,6 @@ fn a_batch_under_our_producer_id_that_is_not_ours_stops_the_partition() {
     assert!(ended.stdout.contains("on the way back"), "{ended:?}");
     assert_eq!(written_on(source, &topic, 1, ON_TARGET), Vec::new());
 
-    // Once a person gives it up the partition goes on behind it.
     let ways = migration.run(&[
         "replicate",
         "--until",
@@ -93,20 +98,49 @@ fn a_batch_under_our_producer_id_that_is_not_ours_stops_the_partition() {
     ]);
     ways.assert_exit(7);
     ways.assert_says("K418");
-    // One such batch for each of two identities.
-    for stop in [":1", ":1@1"] {
-        let gap = format!("{topic}{stop}");
-        drop(migration.run(&["replicate", "--until", "caught-up", "--accept-gap", &gap]));
-    }
+    // It is an application's, says a person, and so is what follows of the same writers.
+    let word = format!("{topic}:1");
+    let said = migration.run(&["replicate", "--until", "caught-up", "--not-ours", &word]);
+    said.assert_exit(0);
+    said.assert_says("an application's, and are copied");
     Load::to(&[(&topic, 2)]).marked("b:2:").fill(target, 30);
     migration.catch_up();
-    let copied = written_on(source, &topic, 1, "b:2:");
-    assert!(!copied.is_empty());
-    assert_eq!(
-        copied.len(),
-        written_on(target, &topic, 1, "b:2:").len(),
-        "what came later"
+    for mark in ["b:brought along", "b:2:"] {
+        let copied = written_on(source, &topic, 1, mark);
+        let written = written_on(target, &topic, 1, mark);
+        assert!(!copied.is_empty(), "{mark}");
+        let same = copied
+            .iter()
+            .zip(&written)
+            .all(|(one, other)| one.is_same(other));
+        assert!(same && copied.len() == written.len(), "{mark}: {copied:?}");
+    }
+    assert_both_have_all(source, target, &topic);
+}
+
+#[test]
+fn such_a_batch_can_be_given_up() {
+    let (source, target) = shared_pair();
+    let topic = unique("stranger-given-up");
+    source.create_topic(&topic, 1, &[]);
+    let migration = two_way(source, target, &topic, &[&topic]);
+    migration.catch_up();
+    let ours = identities(target, &format!("kafka-migrate.{topic}.forward"));
+    bring_along(target, &topic, 0, ours[0].0);
+    Load::to(&[(&topic, 1)]).marked(ON_TARGET).fill(target, 30);
+    let stopped = migration.run(&["replicate", "--until", "caught-up"]);
+    stopped.assert_exit(10);
+    for way in ["--not-ours", "--accept-gap"] {
+        stopped.assert_says(&format!("{way} {topic}:0@0"));
+    }
+    let gap = format!("{topic}:0");
+    let passed = migration.run(&["replicate", "--until", "caught-up", "--accept-gap", &gap]);
+    passed.assert_exit(0);
+    let (copied, written) = (
+        written_on(source, &topic, 0, ON_TARGET),
+        written_on(target, &topic, 0, ON_TARGET),
     );
+    assert_eq!(copied.len() + 1, written.len(), "all but that one");
 }
 
 #[test]
