@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Global, ask, connect, drive, journal, plan};
+use super::{Global, ask, connect, drive, journal, plan, waived};
 use crate::{
     clock,
     cluster::{Cluster, Source, Target},
@@ -16,7 +16,7 @@ use crate::{
     exit::Exit,
     model::names::Side,
     phases::{
-        cleanup::{self, Interlock, Left, Removal, Removes, Seen},
+        cleanup::{self, Interlock, Left, Removal, Removes, Seen, embedded::Removing},
         live,
         standing::{self, CLEANUP, Standing},
     },
@@ -33,10 +33,14 @@ use crate::{
 /// MSK Replicator may take as long to go as it takes to come.
 const WITHIN: Duration = Duration::from_secs(45 * 60);
 const PAUSE: Duration = Duration::from_secs(5);
+/// Our own engine seals within half a minute, or never.
+const OURS_WITHIN: Duration = Duration::from_secs(120);
+const OUR_PAUSE: Duration = Duration::from_millis(200);
 
 /// Remove what the migration made, once no application depends on it
 ///
-/// The replicators, and the secrets that were made for them. Refused while applications are on both sides, or between them, or still
+/// The replicators, and the secrets that were made for them; or, with our own engine, settings that it holds, its ledgers and the journals,
+/// once it was asked to end. Refused while applications are on both sides, or between them, or still
 /// read on the side that was left. Topics and groups stay, on both sides; what else stays is named, with what removes it. After it there
 /// is no way back. The same command goes on, however it ended.
 #[derive(Debug, Args)]
@@ -81,9 +85,42 @@ impl Cleanup {
         global.notes(&settings, screen);
         let clusters = self.connect(&settings).await?;
         let state = journal::look_at(&settings, &clusters.source, clusters.target.as_ref()).await?;
-        let removes = removes(&settings, &clusters, &state).await?;
+        if settings.msk.is_some() {
+            let removes = removes(&settings, &clusters, &state).await?;
+            return self
+                .removed(settings, clusters, &state, removes, global, screen)
+                .await;
+        }
+        let by = waived::by();
+        let (source, target) = (clusters.source.clone(), clusters.target.clone());
+        let removes = Removing::new(settings.name.clone(), by, source, target);
+        let was_done = standing::is_cleaned_up(&state);
+        // A plan that was begun is gone on with to its end, whatever is left to remove.
+        let is_open = state.open(CLEANUP, "").is_some();
+        let nothing = was_done || (!is_open && removes.made().await?.is_empty());
+        if nothing && !self.dry_run {
+            // Ended between the last step and the journals; or there is nothing.
+            journal::remove(&settings, &clusters.source, clusters.target.as_ref()).await?;
+            let mut left = removes.left();
+            left.extend(ours(&settings));
+            show(&left, &settings.name, screen);
+            return Ok(Exit::Ok);
+        }
+        self.removed(settings, clusters, &state, removes, global, screen)
+            .await
+    }
+
+    async fn removed<R: Removes + 'static>(
+        &self,
+        settings: Settings,
+        clusters: Clusters,
+        state: &State,
+        removes: R,
+        global: &Global,
+        screen: &Screen,
+    ) -> Result<Exit, Failure> {
         if self.dry_run {
-            let plan = self.plan(&settings, &clusters, &state, &removes).await?;
+            let plan = self.plan(&settings, &clusters, state, &removes).await?;
             plan::print(&plan, None, global, screen);
             return Ok(Exit::Ok);
         }
@@ -186,7 +223,7 @@ async fn removes(
     state: &State,
 ) -> Result<crate::phases::msk::Removing, Failure> {
     let Some(msk) = &settings.msk else {
-        return Err(not_yet());
+        return Err(without_aws());
     };
     if state.head.is_none() {
         return Err(no_journal(&settings.name));
@@ -229,16 +266,15 @@ async fn removes(
     _clusters: &Clusters,
     _state: &State,
 ) -> Result<Nobody, Failure> {
-    Err(not_yet())
+    Err(without_aws())
 }
 
-fn not_yet() -> Failure {
+fn without_aws() -> Failure {
     Failure::new(
-        Exit::Usage,
-        "K489",
-        "this version does not clean up with backend = \"embedded\" yet",
+        Exit::Bug,
+        "K000",
+        "MSK's side was asked for, and there is none",
     )
-    .hint("stop `replicate`; its topics are called kafka-migrate.*, and can be deleted")
 }
 
 /// Stands for whoever made something, where nobody can have.
@@ -248,15 +284,15 @@ struct Nobody;
 #[cfg(not(feature = "aws"))]
 impl Removes for Nobody {
     async fn made(&self) -> Result<Vec<cleanup::Made>, Failure> {
-        Err(not_yet())
+        Err(without_aws())
     }
 
     async fn remove(&self, _one: &cleanup::Made) -> Result<String, Failure> {
-        Err(not_yet())
+        Err(without_aws())
     }
 
     async fn is_gone(&self, _one: &cleanup::Made) -> Result<bool, Failure> {
-        Err(not_yet())
+        Err(without_aws())
     }
 
     fn left(&self) -> Vec<Left> {
@@ -266,13 +302,27 @@ impl Removes for Nobody {
 
 /// What of ours stays.
 fn ours(settings: &Settings) -> Vec<Left> {
-    let topic = format!("kafka-migrate.{}.journal", settings.name);
+    let journal = match settings.msk.is_some() {
+        true => {
+            let topic = format!("kafka-migrate.{}.journal", settings.name);
+            let how = format!(
+                "kafka-topics --delete --topic {topic}, once nobody wants to know any more"
+            );
+            (format!("the journal, {topic}, on both clusters"), how)
+        }
+        // It went with the ledgers.
+        false => {
+            let place = settings.state.display();
+            (
+                format!("the journal of this machine, in {place}"),
+                "delete the directory, once nobody wants to know any more".to_owned(),
+            )
+        }
+    };
     vec![
         Left {
-            what: format!("the journal, {topic}, on both clusters"),
-            how: format!(
-                "kafka-topics --delete --topic {topic}, once nobody wants to know any more"
-            ),
+            what: journal.0,
+            how: journal.1,
         },
         Left {
             what: "topics and groups of applications, on both clusters".to_owned(),
@@ -342,12 +392,19 @@ impl<R: Removes> Work<R> {
             state: &state,
             abandons_target: self.abandons_target,
         };
+        let is_ours = self.settings.msk.is_none();
         let removal = Removal {
             removes: &self.removes,
             interlock: &interlock,
             events: &self.events,
-            within: WITHIN,
-            pause: PAUSE,
+            within: match is_ours {
+                true => OURS_WITHIN,
+                false => WITHIN,
+            },
+            pause: match is_ours {
+                true => OUR_PAUSE,
+                false => PAUSE,
+            },
         };
         let mut executor = Executor {
             journal: &mut journal,
@@ -358,7 +415,13 @@ impl<R: Removes> Work<R> {
         let ended = executor.run(&plan).await?;
         journal.append(Record::Left).await?;
         drop(beating);
-        drive::conclude(ended)
+        drive::conclude(ended)?;
+        if is_ours {
+            // Last of all: until then they say what is left to be done.
+            drop(journal);
+            journal::remove(&self.settings, source, target).await?;
+        }
+        Ok(())
     }
 }
 

@@ -151,6 +151,22 @@ pub async fn look_at(
     copies::look(local, topics, &head(settings, source, target).await?).await
 }
 
+/// Removes it from both clusters, or from the one that is left; this machine's file stays.
+pub async fn remove(
+    settings: &Settings,
+    source: &Source,
+    target: Option<&Target>,
+) -> Result<(), Failure> {
+    for copy in topics(settings, source, target) {
+        if let Some(topic) = &copy.topic
+            && copy.exists().await?
+        {
+            topic.remove().await.map_err(|error| failed(&error))?;
+        }
+    }
+    Ok(())
+}
+
 /// Opens it for writing; see [`copies::open`].
 pub async fn open(
     settings: &Settings,

@@ -1,24 +1,30 @@
 //! Topics of our own, `kafka-migrate.*`: plain appends of one record, and the journal's topic, the only one of a source that can be written.
 
+use kafka_protocol::messages::DeleteTopicsRequest;
+
 use crate::{
     clock,
-    model::names::{TopicName, TopicPartition},
+    model::{
+        direction::Direction,
+        names::{TopicName, TopicPartition},
+    },
     wire::{
         batch::{Stamp, Stamped},
         encode::batch_of_one,
         record::Records,
         retry::{self, ProduceVerdict},
-        versions::PRODUCE,
+        versions::{Ask as _, PRODUCE},
     },
 };
 
 use super::{
     Error, NewTopic, OffsetSpec, ProduceAnswer, ProducePart, Producer, Result, Source, Target,
-    pool::Lane,
+    pool::{Lane, kafka_name},
 };
 
 /// Replicas, where there are so many brokers.
 const REPLICAS: usize = 3;
+const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 /// Bytes per request when reading.
 const CHUNK: i32 = 1 << 20;
 /// No record of ours is larger than what a broker takes in one batch.
@@ -61,6 +67,41 @@ impl Target {
             partitions: 1,
             replication: i16::try_from(replicas).unwrap_or(1),
             configs,
+        }
+    }
+
+    /// Removes the ledger of a direction that this cluster holds. Nothing but a topic of our own can be named. Removed by somebody else meanwhile is as
+    /// good.
+    pub async fn remove_ledger(&self, migration: &str, direction: Direction) -> Result<()> {
+        let name = format!("kafka-migrate.{migration}.{direction}");
+        self.remove_topic(&name.as_str().into()).await
+    }
+
+    /// Removes a topic of our own.
+    pub(super) async fn remove_topic(&self, name: &TopicName) -> Result<()> {
+        let api = DeleteTopicsRequest::API.name;
+        let request = DeleteTopicsRequest::default()
+            .with_topic_names(vec![kafka_name(name)])
+            .with_timeout_ms(10_000);
+        let mut patience = self.patience(api);
+        loop {
+            let tried = async {
+                let conn = self.controller(api).await?;
+                let answer = self.ask(&conn, &request).await?;
+                let code = answer.responses.first().map_or(0, |one| one.error_code);
+                match code {
+                    0 | UNKNOWN_TOPIC_OR_PARTITION => Ok(()),
+                    code => Err(self.refused(&conn, api, name, None, code, None)),
+                }
+            };
+            match tried.await {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    if patience.after(error).await? {
+                        self.refresh_leaders().await?;
+                    }
+                }
+            }
         }
     }
 
@@ -154,6 +195,11 @@ impl JournalTopic {
     pub async fn exists(&self) -> Result<bool> {
         let name = std::slice::from_ref(&self.at.topic);
         Ok(!self.cluster.topics(Some(name)).await?.is_empty())
+    }
+
+    /// Removes it. Removed by somebody else meanwhile is as good.
+    pub async fn remove(&self) -> Result<()> {
+        self.cluster.remove_topic(&self.at.topic).await
     }
 
     /// Makes it. Made by somebody else meanwhile is as good.

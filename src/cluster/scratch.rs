@@ -1,12 +1,7 @@
 //! A topic of our own on the target that is made to try something on, and removed.
 
-use kafka_protocol::messages::DeleteTopicsRequest;
-
-use super::{Error, NewTopic, OffsetSpec, Probe, Result, Target, pool::kafka_name};
-use crate::{
-    model::names::{TopicName, TopicPartition},
-    wire::versions::Ask,
-};
+use super::{Error, NewTopic, OffsetSpec, Probe, Result, Target};
+use crate::model::names::{TopicName, TopicPartition};
 
 /// Partitions at most: one for each broker, so that each leads one.
 const PARTITIONS: usize = 32;
@@ -117,31 +112,6 @@ impl Scratch {
 
     /// Removes it. Removed by somebody else meanwhile is as good.
     pub(super) async fn remove(self) -> Result<()> {
-        let api = DeleteTopicsRequest::API.name;
-        let request = DeleteTopicsRequest::default()
-            .with_topic_names(vec![kafka_name(&self.name)])
-            .with_timeout_ms(10_000);
-        let mut patience = self.target.patience(api);
-        loop {
-            let tried = async {
-                let conn = self.target.controller(api).await?;
-                let answer = self.target.ask(&conn, &request).await?;
-                let code = answer.responses.first().map_or(0, |one| one.error_code);
-                match code {
-                    0 | UNKNOWN_TOPIC_OR_PARTITION => Ok(()),
-                    code => Err(self
-                        .target
-                        .refused(&conn, api, &self.name, None, code, None)),
-                }
-            };
-            match tried.await {
-                Ok(()) => return Ok(()),
-                Err(error) => {
-                    if patience.after(error).await? {
-                        self.target.refresh_leaders().await?;
-                    }
-                }
-            }
-        }
+        self.target.remove_topic(&self.name).await
     }
 }

@@ -54,6 +54,7 @@ struct Now {
     own: Pace,
     asked: Limit,
     paused: Option<String>,
+    stopped: Option<String>,
 }
 
 impl Steering {
@@ -63,6 +64,7 @@ impl Steering {
             own,
             asked: Limit::Settings,
             paused: None,
+            stopped: None,
         })))
     }
 
@@ -89,6 +91,16 @@ impl Steering {
     /// Somebody asked for a pause, or its end.
     pub fn pause(&self, by: Option<String>) {
         self.lock().paused = by;
+    }
+
+    /// Somebody asked for its end.
+    pub fn stop(&self, by: String) {
+        self.lock().stopped.get_or_insert(by);
+    }
+
+    /// Who asked for its end, if somebody did.
+    pub fn stopped_by(&self) -> Option<String> {
+        self.lock().stopped.clone()
     }
 
     /// Why it stands still, in words.

@@ -120,6 +120,13 @@ pub async fn run(
     let mut decisions_back = ways::decide(&asked_back, &by, now_ms, &back, &settings.keep)?;
     ways::renew(&mut decisions_back, &target.for_the_way_back()).await?;
 
+    if let Some(by) = there
+        .iter()
+        .chain(&back)
+        .find_map(|state| state.stopped_by())
+    {
+        return Err(asked_to_end(by));
+    }
     let steering = Steering::new(settings.pace);
     // The first shard's ledger speaks for all; each shard heeds its own.
     if let Some(Steer::Throttle(limit)) = readers
@@ -242,6 +249,17 @@ pub async fn run(
     let summary = both(there, back, &settings, &stop, &inner).await;
     drop(lock);
     summary
+}
+
+/// Whoever asked for the end of all engines may be about to remove the ledgers.
+fn asked_to_end(by: &str) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        "K353",
+        format!("{by} asked every engine of this migration to end: `cleanup` removes what it made"),
+    )
+    .hint("if it is to go on all the same, `resume` takes that back")
+    .next("kafka-migrate status")
 }
 
 /// A ledger that is ours to claim.
@@ -461,7 +479,17 @@ async fn supervise(
                 sum.throttled_by = shared.steering.reason().or(shared.signs.reason());
                 shared.events.send(Event::Progress(sum));
             }
-            _ = look.tick(), if !ending && until == Until::CaughtUp => {
+            _ = look.tick(), if !ending => {
+                if let Some(by) = shared.steering.stopped_by() {
+                    ending = true;
+                    let text = format!("asked to come to its end by {by}");
+                    shared.events.send(Event::Steered { text });
+                    inner.drain();
+                    continue;
+                }
+                if until != Until::CaughtUp {
+                    continue;
+                }
                 if Way::caught_up(&shared) && beside.as_ref().is_none_or(Way::caught_up) {
                     // Positions too, if they can be had.
                     let since: Instant = *caught_up.get_or_insert_with(Instant::now);

@@ -1,4 +1,4 @@
-//! What the ledger of one direction says, read on beside a running engine: what was passed, which offset is which, who has authority.
+//! What the ledger of one direction says, read on by commands beside a running engine.
 
 use futures_util::future::try_join_all;
 
@@ -7,7 +7,7 @@ use super::{
         self,
         positions::{Holder, Kept},
         read::Reader,
-        record::{Header, Steer, Stopped},
+        record::{Header, Held, Steer, Stopped},
         state::{self, State},
     },
     opening,
@@ -141,6 +141,29 @@ impl Told {
     pub fn may_write(&self, application: &str) -> bool {
         self.keeper()
             .is_some_and(|state| state.synced.is_released(application))
+    }
+
+    /// Did the last owner of each shard say that it ended? Where nobody ever owned one, nobody runs.
+    pub fn has_ended(&self) -> bool {
+        self.states()
+            .all(|state| state.ended || state.claim.is_none())
+    }
+
+    /// Where the last words of owners stand: while an engine lives they move.
+    pub fn last_words(&self) -> Vec<i64> {
+        self.readers.iter().map(|reader| reader.last).collect()
+    }
+
+    /// Settings of topics that are not as they were.
+    pub fn held(&self) -> Vec<(TopicName, Held)> {
+        let all = self.states().flat_map(|state| {
+            let named = |(&number, held): (&u32, &Held)| {
+                let topic = state.topics.get(number as usize)?;
+                Some((topic.name.clone(), held.clone()))
+            };
+            state.held.iter().filter_map(named)
+        });
+        all.collect()
     }
 
     /// When positions were last looked at: milliseconds since 1970 by the engine's clock.

@@ -1,5 +1,7 @@
 //! The plan of `cleanup`: what the migration made is removed, one after the other, once nobody depends on it; and what its steps do.
 
+pub mod embedded;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::{Instant, sleep};

@@ -93,6 +93,12 @@ fn after(before: Standing, course: &Course, to: Side, number: usize) -> Standing
     }
 }
 
+/// Was everything removed that the migration made, and nothing begun since?
+pub fn is_cleaned_up(state: &State) -> bool {
+    let last = state.courses.last();
+    last.is_some_and(|course| course.plan.phase == CLEANUP && course.end == Some(End::Done))
+}
+
 /// Every application that the journal knows, in the order in which they began to move.
 pub fn known(state: &State) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();

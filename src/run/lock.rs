@@ -59,10 +59,18 @@ pub fn has_ended(before: &Runner, us: &Runner) -> bool {
 }
 
 /// Another command is at work.
+const AT_WORK: &str = "K434";
+
+/// Does it say that another command is at work?
+pub fn is_other_runner(failure: &Failure) -> bool {
+    failure.code == AT_WORK
+}
+
+/// Another command is at work.
 pub fn other_runner(runner: &Runner) -> Failure {
     Failure::new(
         Exit::Refused,
-        "K434",
+        AT_WORK,
         format!(
             "another command runs this migration: `{}`, process {} on {}",
             runner.command, runner.process, runner.host

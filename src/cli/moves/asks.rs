@@ -17,6 +17,8 @@ use crate::{
 
 /// Between two looks at the gates.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The gate of how far groups are behind.
+const OFFSET_LAG: &str = "G206";
 
 /// Asks the gates of one application.
 pub struct Asks {
@@ -37,6 +39,12 @@ impl Gates for Asks {
             true => self.settings.ready.hold,
             false => Duration::ZERO,
         };
+        // Stopped by an earlier run, its groups fall behind for no other reason.
+        let stopped = (!hold).then(|| gates::Waiver {
+            code: OFFSET_LAG.to_owned(),
+            reason: "an earlier run has stopped it, so its groups read nothing".to_owned(),
+        });
+        let waivers: Vec<gates::Waiver> = self.waivers.iter().cloned().chain(stopped).collect();
         let mut hold = Hold::new(hold_for);
         let begun = BootInstant::now();
         let listen = self.stop.listen();
@@ -51,7 +59,7 @@ impl Gates for Asks {
             ))
             .await;
             let limits = &self.settings.ready;
-            let found = gates::ask(Guards::Cutover, &seen, limits, &self.waivers);
+            let found = gates::ask(Guards::Cutover, &seen, limits, &waivers);
             match hold.note(begun.elapsed(), &found) {
                 Standing::Open => {
                     let held = numbers::time(hold_for);

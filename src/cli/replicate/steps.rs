@@ -69,6 +69,18 @@ pub async fn see(
     })
 }
 
+impl Seen {
+    /// No engine was here before, or what it left is gone.
+    pub fn is_new(&self) -> bool {
+        self.ledger.is_none()
+    }
+
+    /// An engine was here before, and nothing is to be made first.
+    pub fn only_goes_on(&self) -> bool {
+        self.ledger.is_some() && self.missing.is_empty()
+    }
+}
+
 /// Topics that the target does not have, with their partitions.
 async fn missing(target: &Target, found: &[TopicInfo]) -> Result<Vec<(TopicName, usize)>, Failure> {
     let names: Vec<TopicName> = found.iter().map(|topic| topic.name.clone()).collect();

@@ -12,10 +12,16 @@ use crate::{
     config,
     engine::{self, StopSignal, Summary},
     error::Failure,
-    events::Events,
+    events::{Event, Events},
     exit::Exit,
     lock::Lock,
-    run::{executor::Executor, lock::RunnerLock, plan::Plan, state::Record},
+    phases::standing,
+    run::{
+        executor::Executor,
+        lock::{RunnerLock, is_other_runner},
+        plan::Plan,
+        state::Record,
+    },
 };
 
 /// One `replicate`.
@@ -47,10 +53,21 @@ impl Work {
     pub async fn run(self) -> Result<Summary, Failure> {
         // The engine's lock first: who copies here already is named before anything else.
         let lock = Lock::take(&self.told.state_dir)?;
-        let runner = RunnerLock::take(&self.told.state_dir)?;
+        let runner = RunnerLock::take(&self.told.state_dir);
         let seen = steps::see(&self.told, &self.source, &self.target).await?;
         let clusters = (self.source.clone(), self.target.clone());
         let state = journal::look(&self.settings, &clusters.0, &clusters.1).await?;
+        if seen.is_new() && standing::is_cleaned_up(&state) {
+            return Err(cleaned_up(&self.settings.name));
+        }
+        // A move may be at work, which needs the engine that has died.
+        let goes_on = self.given.is_none() && self.told.asked.is_empty() && seen.only_goes_on();
+        let runner = match runner {
+            Err(failure) if goes_on && failure.exit == Exit::Refused => {
+                return self.go_on(lock, &failure).await;
+            }
+            runner => runner?,
+        };
         let now = steps::plan(
             &self.settings,
             &self.told,
@@ -68,7 +85,13 @@ impl Work {
         }
         let both = (&clusters.0, Some(&clusters.1));
         let opened = drive::open_journal(&self.settings, both, &runner, self.command, &self.events);
-        let (mut journal, beating) = opened.await?;
+        let (mut journal, beating) = match opened.await {
+            Err(failure) if goes_on && is_other_runner(&failure) => {
+                drop(runner);
+                return self.go_on(lock, &failure).await;
+            }
+            opened => opened?,
+        };
         let stop = drive::asked_to_stop(&self.stop);
         let deeds = Deeds::new(
             self.told,
@@ -97,4 +120,32 @@ impl Work {
             )),
         }
     }
+
+    /// Goes on with what an earlier engine did, without a plan of its own: another command is at work, and may need it.
+    async fn go_on(self, lock: Lock, why: &Failure) -> Result<Summary, Failure> {
+        let text = format!(
+            "{}: the engine goes on with what it did before",
+            why.message
+        );
+        self.events.send(Event::Trouble { text });
+        engine::run(
+            self.told,
+            lock,
+            self.source,
+            self.target,
+            self.events,
+            self.stop,
+        )
+        .await
+    }
+}
+
+/// What it had made is gone: a copy would begin anew, onto what the target holds.
+fn cleaned_up(migration: &str) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        "K354",
+        format!("{migration} was cleaned up: there is nothing to go on with"),
+    )
+    .hint("what comes after it is another migration, of another name")
 }

@@ -354,6 +354,8 @@ pub enum Steer {
         /// The cluster.
         side: Holder,
     },
+    /// Come to an end, as at a planned stop. Stands until `Resume`, whoever runs: what was made is about to be removed.
+    Stop,
 }
 
 /// A limit of bytes per second.

@@ -59,7 +59,7 @@ pub struct State {
     pub partitions: HashMap<At, Partition>,
     /// The last sign of life.
     pub heartbeat: Option<Heartbeat>,
-    /// The last request to pause or to resume.
+    /// The last request to pause, to come to an end, or to resume.
     pub pause: Option<Wanted>,
     /// The last request for another limit.
     pub throttle: Option<Wanted>,
@@ -449,12 +449,18 @@ impl State {
         last.is_some_and(|last| last.request.steer == Steer::Pause)
     }
 
+    /// Who wants whatever engine runs to come to an end, if somebody does.
+    pub fn stopped_by(&self) -> Option<&str> {
+        let last = self.pause.as_ref()?;
+        (last.request.steer == Steer::Stop).then_some(&*last.request.by)
+    }
+
     fn ask(&mut self, request: Request, offset: i64) {
         let id = request.id;
         // What is asked once and then done stands nowhere but among the unanswered.
         let mut passing = None;
         let slot = match request.steer {
-            Steer::Pause | Steer::Resume => &mut self.pause,
+            Steer::Pause | Steer::Resume | Steer::Stop => &mut self.pause,
             Steer::Throttle(_) => &mut self.throttle,
             Steer::Authority { .. } | Steer::Writes { .. } | Steer::Attend => &mut passing,
         };

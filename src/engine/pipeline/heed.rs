@@ -29,6 +29,9 @@ impl Session {
             _ => Limit::Settings,
         };
         let throttled_by = state.throttle.as_ref().map(|last| last.request.by.clone());
+        if let Some(by) = state.stopped_by() {
+            self.shared.steering.stop(by.to_owned());
+        }
         self.unanswered = state
             .unanswered
             .iter()
@@ -102,6 +105,7 @@ fn answer(request: &Request, attended: bool) -> Answer {
     let said = match &request.steer {
         Steer::Pause => "paused: what was read is written, nothing is in flight".to_owned(),
         Steer::Resume => "resumed".to_owned(),
+        Steer::Stop => "comes to its end".to_owned(),
         Steer::Throttle(limit) => limit.to_string(),
         Steer::Attend if attended => CARRIES.to_owned(),
         Steer::Authority { .. } | Steer::Attend => CARRIES_NONE.to_owned(),

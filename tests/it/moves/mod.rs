@@ -1,6 +1,9 @@
 //! Applications that move with our own engine, as the commands move them: over, back, and all of them, under load.
 
+mod downtime;
+mod killed;
 mod story;
+mod ways;
 
 use std::fs;
 
@@ -8,7 +11,6 @@ use crate::{
     phases::three::Three,
     support::{
         kafka::Kafka,
-        shared_pair,
         tool::{Access, Finished, Migration, PATIENCE, Tool},
         unique,
     },
@@ -18,17 +20,16 @@ use crate::{
 const QUICK: [&str; 2] = ["--quiet-for", "500ms"];
 
 /// The three applications, and their migration.
-struct Scene {
+struct Scene<'a> {
     /// Ended before their directory, which is the migration's.
     three: Three,
     migration: Migration,
-    source: &'static Kafka,
-    target: &'static Kafka,
+    source: &'a Kafka,
+    target: &'a Kafka,
 }
 
-impl Scene {
-    fn new(stem: &str, two_way: bool) -> Self {
-        let (source, target) = shared_pair();
+impl<'a> Scene<'a> {
+    fn new(stem: &str, two_way: bool, source: &'a Kafka, target: &'a Kafka) -> Self {
         let name = unique(stem);
         let migration = Migration::new(&name, Access::Plain(source), Access::Plain(target), &[]);
         let three = Three::start(migration.directory(), &name, source, target, 50);

@@ -1,11 +1,15 @@
 //! One goes over, comes back, and then all go over, under load: nothing is lost, nothing is read again, and no command is needed twice.
 
 use super::Scene;
-use crate::phases::three::{NAMES, announced, words};
+use crate::{
+    phases::three::{NAMES, announced, words},
+    support::shared_pair,
+};
 
 #[test]
 fn one_goes_over_and_back_and_then_all_go_over() {
-    let scene = Scene::new("story", true);
+    let (source, target) = shared_pair();
+    let scene = Scene::new("story", true, source, target);
     let engine = scene.engine();
     scene.three.wait_for_more(100);
     scene

@@ -2,6 +2,7 @@
 
 pub mod applications;
 pub mod judged;
+pub mod kills;
 mod positions;
 mod story;
 pub mod three;

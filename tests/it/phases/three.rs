@@ -1,12 +1,6 @@
 //! The three applications of the story with a migration of theirs: what the file says of them, how far they are, and whole sequences judged.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    sync::atomic::Ordering,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, path::Path, sync::atomic::Ordering, time::Duration};
 
 use serde_json::Value;
 
@@ -145,7 +139,7 @@ pub struct Word {
 }
 
 /// The words of a journal on this machine.
-pub fn words(journal: &PathBuf) -> Vec<Word> {
+pub fn words(journal: &Path) -> Vec<Word> {
     let text = fs::read_to_string(journal).unwrap_or_default();
     // The last line may be half written.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);

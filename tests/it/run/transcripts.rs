@@ -60,8 +60,8 @@ const COMMANDS: &[(&str, &[&str], &[&str])] = &[
     ("man", &["man"], &["man", "woman"]),
 ];
 
-/// Commands that only work where MSK Replicator copies, with what they say elsewhere: what they do is tested there.
-const FOR_MSK: [(&str, &[&str]); 3] = [
+/// Commands that move applications, with a target that is not there: what they do otherwise is other tests' matter.
+const MOVES: [(&str, &[&str]); 3] = [
     ("cutover", &["cutover", "--all", "--confirm", "transcripts"]),
     (
         "rollback",
@@ -93,7 +93,7 @@ fn every_command_of_the_help_has_its_transcripts() {
         .filter(|word| !word.is_empty())
         .collect();
     let mut known: BTreeSet<&str> = COMMANDS.iter().map(|(name, ..)| *name).collect();
-    known.extend(FOR_MSK.map(|(name, _)| name));
+    known.extend(MOVES.map(|(name, _)| name));
     assert_eq!(listed, known);
 }
 
@@ -338,8 +338,8 @@ fn transcripts_of_success_and_of_failure() {
         let transcript = transcript(&marks, name, calls, command);
         assert_snapshot!(format!("{name}-fails"), transcript);
     }
-    for (name, command) in FOR_MSK {
-        let calls = |command: &[&str]| on(&migration, command);
+    for (name, command) in MOVES {
+        let calls = |command: &[&str]| on(&broken, command);
         let transcript = transcript(&marks, name, calls, command);
         assert_snapshot!(format!("{name}-fails"), transcript);
     }

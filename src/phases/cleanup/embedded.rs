@@ -1,0 +1,274 @@
+//! What our own engine made, and how it goes: the engine itself, then settings that it holds, then both ledgers.
+
+use std::time::Duration;
+
+use tokio::{sync::Mutex, time::Instant};
+
+use super::{Left, Made, Removes};
+use crate::{
+    cluster::{Source, Target},
+    engine::{
+        held,
+        ledger::{self, record::Steer},
+        steer,
+        told::Told,
+    },
+    error::Failure,
+    exit::Exit,
+    model::{
+        direction::Direction,
+        names::{Side, TopicName},
+    },
+};
+
+const ENGINE: &str = "engine";
+const HELD: &str = "held-settings-of";
+const LEDGER: &str = "ledger";
+/// A heartbeat comes each second, and whoever is cut off for this long sends nothing more.
+const SILENT: Duration = Duration::from_secs(12);
+
+/// Removes what it made.
+pub struct Removing {
+    migration: String,
+    by: String,
+    source: Source,
+    /// `None`: it is given up.
+    target: Option<Target>,
+    /// What the owners said last, and since when they have said nothing more.
+    heard: Mutex<Option<(Vec<i64>, Instant)>>,
+}
+
+impl Removing {
+    /// Of this migration; `by` says who, for people.
+    pub fn new(migration: String, by: String, source: Source, target: Option<Target>) -> Self {
+        Self {
+            migration,
+            by,
+            source,
+            target,
+            heard: Mutex::default(),
+        }
+    }
+
+    /// The cluster that a direction writes to; `None` if that is given up.
+    fn written(&self, direction: Direction) -> Option<Target> {
+        match direction {
+            Direction::Forward => self.target.clone(),
+            Direction::Reverse => Some(self.source.for_the_way_back()),
+        }
+    }
+
+    /// The ledgers that are there.
+    async fn told(&self) -> Result<Vec<(Direction, Told)>, Failure> {
+        let mut all = Vec::new();
+        for direction in [Direction::Forward, Direction::Reverse] {
+            let Some(written) = self.written(direction) else {
+                continue;
+            };
+            let read = match direction {
+                Direction::Forward => Some(self.source.id()),
+                Direction::Reverse => self.target.as_ref().map(|target| target.id()),
+            };
+            let told = Told::open(&self.migration, direction, read, &written).await?;
+            all.extend(told.map(|told| (direction, told)));
+        }
+        Ok(all)
+    }
+
+    /// Has every engine ended, or is there none that lives?
+    async fn has_ended(&self) -> Result<bool, Failure> {
+        let told = self.told().await?;
+        if told.iter().all(|(_, told)| told.has_ended()) {
+            return Ok(true);
+        }
+        let words = told.iter().flat_map(|(_, told)| told.last_words());
+        let words: Vec<i64> = words.collect();
+        let mut heard = self.heard.lock().await;
+        match &*heard {
+            Some((before, since)) if *before == words => Ok(since.elapsed() >= SILENT),
+            _ => {
+                *heard = Some((words, Instant::now()));
+                Ok(false)
+            }
+        }
+    }
+
+    async fn stop(&self) -> Result<String, Failure> {
+        let mut said = Vec::new();
+        for (direction, told) in self.told().await? {
+            if told.has_ended() {
+                continue;
+            }
+            let Some(written) = self.written(direction) else {
+                continue;
+            };
+            let asked =
+                steer::ask_direction(&written, &self.migration, direction, Steer::Stop, &self.by);
+            let answered = Box::pin(asked).await?;
+            if answered.answered == 0 {
+                said.push(format!(
+                    "nobody answers that copies from the {}",
+                    direction.read()
+                ));
+            }
+        }
+        Ok(match said.is_empty() {
+            true => "nothing is copied any more".to_owned(),
+            false => said.join("; "),
+        })
+    }
+
+    async fn held(&self, topic: &str) -> Result<Option<ledger::record::Held>, Failure> {
+        let told = self.told().await?;
+        let forward = told
+            .into_iter()
+            .find(|(direction, _)| *direction == Direction::Forward);
+        let all = forward.map_or_else(Vec::new, |(_, told)| told.held());
+        Ok(all
+            .into_iter()
+            .find(|(name, _)| **name == *topic)
+            .map(|(_, held)| held))
+    }
+
+    /// What has still to be put back, and what somebody else has changed meanwhile.
+    async fn to_restore(&self, topic: &str) -> Result<(held::Changes, Vec<String>), Failure> {
+        let (Some(target), Some(held)) = (&self.target, self.held(topic).await?) else {
+            return Ok((Vec::new(), Vec::new()));
+        };
+        let name = TopicName::from(topic);
+        let all = target.topic_configs_each(std::slice::from_ref(&name)).await;
+        let mut all = all.map_err(|error| error.failure())?;
+        match all.remove(&name) {
+            Some(Ok(now)) => Ok(held::to_restore(&held.settings, &now)),
+            Some(Err(error)) if error.code() != Some(UNKNOWN_TOPIC_OR_PARTITION) => {
+                Err(error.failure())
+            }
+            // It is gone, and its settings with it.
+            Some(Err(_)) | None => Ok((Vec::new(), Vec::new())),
+        }
+    }
+
+    async fn restore(&self, topic: &str) -> Result<String, Failure> {
+        let (changes, left) = self.to_restore(topic).await?;
+        if let (Some(target), false) = (&self.target, changes.is_empty()) {
+            let changes = [(TopicName::from(topic), changes)];
+            let answers = target.alter_topics(&changes).await;
+            for answer in answers.map_err(|error| error.failure())? {
+                answer.map_err(|error| error.failure())?;
+            }
+        }
+        Ok(match left.is_empty() {
+            true => "as they were".to_owned(),
+            false => format!("left as somebody has set them: {}", left.join("; ")),
+        })
+    }
+
+    fn ledgers(&self) -> Vec<(Direction, Side)> {
+        vec![
+            (Direction::Forward, Side::Target),
+            (Direction::Reverse, Side::Source),
+        ]
+    }
+}
+
+const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+
+impl Removes for Removing {
+    async fn made(&self) -> Result<Vec<Made>, Failure> {
+        let told = self.told().await?;
+        let mut made = Vec::new();
+        let plain = |kind: &str, name: String, id: String| Made {
+            kind: kind.to_owned(),
+            name,
+            id,
+            note: String::new(),
+        };
+        if !told.is_empty() {
+            let id = self.migration.clone();
+            made.push(Made {
+                note: "nothing is copied from then on, either way".to_owned(),
+                ..plain(ENGINE, self.migration.clone(), id)
+            });
+        }
+        for (_, told) in &told {
+            for (topic, held) in told.held() {
+                let words: Vec<String> = held.settings.iter().map(held::words).collect();
+                made.push(Made {
+                    note: format!("put back: {}", words.join("; ")),
+                    ..plain(HELD, topic.to_string(), topic.to_string())
+                });
+            }
+        }
+        for (direction, side) in self.ledgers() {
+            if told.iter().any(|(one, _)| *one == direction) {
+                let name = ledger::topic(&self.migration, direction);
+                made.push(Made {
+                    note: format!("it is on the {side}"),
+                    ..plain(LEDGER, direction.to_string(), name)
+                });
+            }
+        }
+        Ok(made)
+    }
+
+    async fn remove(&self, one: &Made) -> Result<String, Failure> {
+        match one.kind.as_str() {
+            ENGINE => self.stop().await,
+            HELD => self.restore(&one.id).await,
+            LEDGER => {
+                let direction = direction(one)?;
+                let Some(written) = self.written(direction) else {
+                    return Ok("given up with the target".to_owned());
+                };
+                let removed = written.remove_ledger(&self.migration, direction).await;
+                removed.map_err(|error| error.failure())?;
+                Ok("deleted".to_owned())
+            }
+            _ => Err(unknown(one)),
+        }
+    }
+
+    async fn is_gone(&self, one: &Made) -> Result<bool, Failure> {
+        match one.kind.as_str() {
+            ENGINE => self.has_ended().await,
+            HELD => Ok(self.to_restore(&one.id).await?.0.is_empty()),
+            LEDGER => {
+                let Some(written) = self.written(direction(one)?) else {
+                    return Ok(true);
+                };
+                let name = TopicName::from(one.id.as_str());
+                let there = written.topics(Some(std::slice::from_ref(&name))).await;
+                Ok(there.map_err(|error| error.failure())?.is_empty())
+            }
+            _ => Err(unknown(one)),
+        }
+    }
+
+    fn left(&self) -> Vec<Left> {
+        vec![Left {
+            what: format!(
+                "transactional ids that begin with kafka-migrate.{}.",
+                self.migration
+            ),
+            how: "coordinators forget them by themselves, after a week by default".to_owned(),
+        }]
+    }
+}
+
+fn direction(one: &Made) -> Result<Direction, Failure> {
+    let all = [Direction::Forward, Direction::Reverse];
+    let found = all.into_iter().find(|way| way.word() == one.name);
+    found.ok_or_else(|| unknown(one))
+}
+
+fn unknown(one: &Made) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        "K497",
+        format!(
+            "the plan removes something that this version does not know: {} {}",
+            one.kind, one.name
+        ),
+    )
+    .hint("run the version of kafka-migrate that made the plan")
+}
