@@ -87,9 +87,8 @@ impl Cleanup {
         let state = journal::look_at(&settings, &clusters.source, clusters.target.as_ref()).await?;
         if settings.msk.is_some() {
             let removes = removes(&settings, &clusters, &state).await?;
-            return self
-                .removed(settings, clusters, &state, removes, global, screen)
-                .await;
+            let removed = self.removed(settings, clusters, &state, removes, global, screen);
+            return Box::pin(removed).await;
         }
         let by = waived::by();
         let (source, target) = (clusters.source.clone(), clusters.target.clone());
@@ -106,8 +105,8 @@ impl Cleanup {
             show(&left, &settings.name, screen);
             return Ok(Exit::Ok);
         }
-        self.removed(settings, clusters, &state, removes, global, screen)
-            .await
+        let removed = self.removed(settings, clusters, &state, removes, global, screen);
+        Box::pin(removed).await
     }
 
     async fn removed<R: Removes + 'static>(

@@ -246,7 +246,7 @@ pub async fn run(
     there.carrier = carrier(&there.shared, beside, &settings);
     there.follower = follower(&there.shared, &settings);
     there.begin(ledger, first, decisions.all, &us);
-    let summary = both(there, back, &settings, &stop, &inner).await;
+    let summary = Box::pin(both(there, back, &settings, &stop, &inner)).await;
     drop(lock);
     summary
 }

@@ -15,6 +15,9 @@ use crate::{
 /// A transaction that commits positions is not over.
 const UNSTABLE_OFFSET_COMMIT: i16 = 88;
 
+/// The map of a partition to the other side, and of the way back, if there is one.
+type Ways = (Way, Option<Way>);
+
 impl ByLedger {
     /// Places of a group's positions on the side that it leaves, of these partitions. Nothing is written: the engine does that.
     pub(super) async fn places(
@@ -37,7 +40,7 @@ impl ByLedger {
         committed.retain(|at, _| below.contains_key(at));
         // The ledgers before the ends, as a translation wants it.
         let told = self.told().await?;
-        let ways: Vec<(&TopicPartition, Option<(Way, Option<Way>)>)> = committed
+        let ways: Vec<(&TopicPartition, Option<Ways>)> = committed
             .keys()
             .map(|at| {
                 let way = |direction| told.of(direction).and_then(|told| told.way(at));
