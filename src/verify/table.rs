@@ -349,12 +349,17 @@ mod tests {
                 acts.extend(rest.repeat(acts.len()));
             }
             let (logs, copied) = play(&acts);
-            // Tombstones go only once they are on both sides: a partition that may lose one stops.
+            // Tombstones go only once they are on both sides: a partition that may lose one stops. Where both sides wrote a key and a tombstone
+            // came last on one of them, what is left of it on the other is a difference.
             let clean = |log: &[(Print, Side)], upto: u8| -> Vec<(Print, Side)> {
                 let upto = usize::from(upto).min(log.len());
-                let keep = |(at, (print, _)): &(usize, &(Print, Side))| {
+                let goes = |print: &Print, by: Side| {
+                    let mut of_key = log.iter().filter(|(one, _)| one.key == print.key);
+                    all && print.value.length < 0 && of_key.all(|(_, side)| *side == by)
+                };
+                let keep = |(at, (print, by)): &(usize, &(Print, Side))| {
                     let mut later = log[(*at + 1).min(upto)..upto].iter();
-                    *at >= upto || ((print.value.length >= 0 || !all) && later.all(|(one, _)| one.key != print.key))
+                    *at >= upto || (!goes(print, *by) && later.all(|(one, _)| one.key != print.key))
                 };
                 log.iter().enumerate().filter(keep).map(|(_, one)| *one).collect()
             };
