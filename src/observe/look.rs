@@ -239,7 +239,7 @@ impl Eyes {
             }
             if let (Some(target), true) = (target, is_ours) {
                 let follows = needs::follows(source, target, settings, closely.as_ref().ok());
-                seen.follows = Some(Box::new(follows.await));
+                seen.follows = Some(Box::new(Box::pin(follows).await));
             }
             Box::pin(tried::all(seen, &self.subject, source, target, &mut found)).await;
         }
@@ -307,9 +307,11 @@ impl Eyes {
                     message_lag: status.message_lag,
                     stopped: stopped.collect(),
                     throttled_by: status.throttled_by,
-                    sync_failures: status
-                        .groups
-                        .map(|groups| groups.consumer_group_offset_sync_failures),
+                    // What failed while the engine began and has gone well since is over.
+                    sync_failures: status.groups.map(|groups| match groups.is_failing {
+                        true => groups.consumer_group_offset_sync_failures,
+                        false => 0,
+                    }),
                     open_transactions: status.open_transactions.map(|open| open.len()),
                 };
                 (Known::seen(seen), back, Ok(closely))

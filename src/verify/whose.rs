@@ -107,7 +107,7 @@ mod tests {
         Copies {
             identities: Arc::new(HashMap::from([(7, vec![3, 5]), (9, vec![3])])),
             begins: 100,
-            except: vec![104..106],
+            except: std::iter::once(104..106).collect(),
         }
     }
 

@@ -64,7 +64,7 @@ impl Work {
         let goes_on = self.given.is_none() && self.told.asked.is_empty() && seen.only_goes_on();
         let runner = match runner {
             Err(failure) if goes_on && failure.exit == Exit::Refused => {
-                return self.go_on(lock, &failure).await;
+                return Box::pin(self.go_on(lock, &failure)).await;
             }
             runner => runner?,
         };
@@ -88,7 +88,7 @@ impl Work {
         let (mut journal, beating) = match opened.await {
             Err(failure) if goes_on && is_other_runner(&failure) => {
                 drop(runner);
-                return self.go_on(lock, &failure).await;
+                return Box::pin(self.go_on(lock, &failure)).await;
             }
             opened => opened?,
         };

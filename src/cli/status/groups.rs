@@ -111,6 +111,7 @@ mod tests {
             synced_ms: 1_000,
             consumer_group_count: 3,
             consumer_group_offset_sync_failures: 2,
+            is_failing: true,
             sum_offset_lag_source: Some(1_200),
             sum_offset_lag_target: None,
             each: vec![

@@ -164,7 +164,7 @@ impl Carrying {
                 looked
             }
             Err(error) => {
-                self.beat.failures += 1;
+                self.beat.failed();
                 let text = format!("positions of groups cannot be carried for the moment: {error}");
                 if self.trouble.as_ref() != Some(&text) {
                     self.trouble = Some(text.clone());
@@ -241,7 +241,7 @@ impl Carrying {
                 Err(error) if error.code() == Some(UNSTABLE_OFFSET_COMMIT) => {}
                 Err(error) => {
                     failed = true;
-                    self.beat.failures += 1;
+                    self.beat.failed();
                     let refused = Position::Refused {
                         code: judge::NOT_READ.to_owned(),
                         reason: error.to_string(),
@@ -266,7 +266,7 @@ impl Carrying {
                 Ok(commits) => drop(theirs.insert(name, commits)),
                 Err(error) => {
                     failed = true;
-                    self.beat.failures += 1;
+                    self.beat.failed();
                     self.fail(&name, judge::NOT_READ, error.to_string());
                 }
             }
@@ -408,7 +408,7 @@ impl Carrying {
             let outcome = match outcome {
                 Ok(outcome) => outcome,
                 Err(error) => {
-                    self.beat.failures += 1;
+                    self.beat.failed();
                     is_done &= !error.is_passing();
                     failed.insert(name, (judge::NOT_TAKEN, error.to_string()));
                     continue;
@@ -430,7 +430,7 @@ impl Carrying {
                         failed.insert(name.clone(), (judge::ACTIVE_THERE, reason));
                     }
                     Committed::Refused(error) => {
-                        self.beat.failures += 1;
+                        self.beat.failed();
                         let reason = format!("{at}: {error}");
                         failed.insert(name.clone(), (judge::NOT_TAKEN, reason));
                     }

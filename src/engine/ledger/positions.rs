@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::record::Entry;
-use crate::model::names::TopicPartition;
+use crate::{clock, model::names::TopicPartition};
+
+/// A failure counts against what is to move for so long.
+const OF_LATE_MS: i64 = 10_000;
 
 /// Which cluster's commits count for a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +118,21 @@ pub struct GroupBeat {
     pub lag_here: Option<u64>,
     /// The same on the other side.
     pub lag_there: Option<u64>,
+    /// When the last of the failures was, by the owner's clock; 0 where there was none.
+    pub failed_ms: i64,
+}
+
+impl GroupBeat {
+    /// One more position could not be read or written.
+    pub fn failed(&mut self) {
+        self.failures += 1;
+        self.failed_ms = clock::unix_millis();
+    }
+
+    /// Did one fail of late?
+    pub fn is_failing(&self) -> bool {
+        self.failures > 0 && self.at_ms - self.failed_ms <= OF_LATE_MS
+    }
 }
 
 /// All groups. Folded from the ledger as the rest of its state is.

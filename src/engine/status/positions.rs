@@ -19,6 +19,9 @@ pub struct GroupsStatus {
     pub consumer_group_count: u32,
     /// Positions that could not be read or written, since the engine last began.
     pub consumer_group_offset_sync_failures: u64,
+    /// The last of them was a moment ago.
+    #[serde(skip)]
+    pub is_failing: bool,
     /// Offsets that they are behind on the source; `None` if it could not be asked.
     pub sum_offset_lag_source: Option<u64>,
     /// The same on the target.
@@ -56,6 +59,7 @@ pub(super) fn of(states: &[State], direction: Direction) -> Option<GroupsStatus>
         synced_ms: beat.synced_ms,
         consumer_group_count: beat.groups,
         consumer_group_offset_sync_failures: beat.failures,
+        is_failing: beat.is_failing(),
         sum_offset_lag_source: beat.lag_here,
         sum_offset_lag_target: beat.lag_there,
         each: book
@@ -90,6 +94,7 @@ pub(super) fn both(
     all.synced_ms = all.synced_ms.min(back.synced_ms);
     all.consumer_group_count += back.consumer_group_count;
     all.consumer_group_offset_sync_failures += back.consumer_group_offset_sync_failures;
+    all.is_failing |= back.is_failing;
     all.sum_offset_lag_source = sum(all.sum_offset_lag_source, back.sum_offset_lag_source);
     all.sum_offset_lag_target = sum(all.sum_offset_lag_target, back.sum_offset_lag_target);
     for group in back.each {
@@ -157,6 +162,7 @@ mod tests {
             synced_ms: 5,
             consumer_group_count: 1,
             consumer_group_offset_sync_failures: 1,
+            is_failing: false,
             sum_offset_lag_source: lag,
             sum_offset_lag_target: Some(3),
             each: groups.iter().map(group).collect(),

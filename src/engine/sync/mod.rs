@@ -102,15 +102,18 @@ pub async fn let_write(
 
 /// Topics that a run has made on the target, and with which settings. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Made(Arc<Mutex<HashMap<TopicName, Vec<(String, String)>>>>);
+pub struct Made(Arc<Mutex<HashMap<TopicName, With>>>);
+
+/// Settings and their values.
+type With = Vec<(String, String)>;
 
 impl Made {
-    fn lock(&self) -> MutexGuard<'_, HashMap<TopicName, Vec<(String, String)>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<TopicName, With>> {
         self.0.lock().expect("nothing panics while holding it")
     }
 
     /// This one was made, with these.
-    pub fn note(&self, topic: &TopicName, with: Vec<(String, String)>) {
+    pub fn note(&self, topic: &TopicName, with: With) {
         self.lock().insert(topic.clone(), with);
     }
 

@@ -313,6 +313,7 @@ fn status(is_full: bool) -> Value {
             synced_ms: 1,
             consumer_group_count: 1,
             consumer_group_offset_sync_failures: 0,
+            is_failing: false,
             sum_offset_lag_source: Some(1),
             sum_offset_lag_target: None,
             each: vec![GroupStatus {

@@ -341,10 +341,7 @@ fn rules(most: usize) -> impl Strategy<Value = Vec<Rule>> {
 }
 
 fn worlds() -> impl Strategy<Value = Reach> {
-    let globs = || {
-        proptest::sample::subsequence(&["a", "ab*", "abc", "a*", "b", "*"][..], 0..4)
-            .prop_map(|globs| globs.to_vec())
-    };
+    let globs = || proptest::sample::subsequence(&["a", "ab*", "abc", "a*", "b", "*"][..], 0..4);
     let names = || proptest::sample::subsequence(&NAMES[..], 0..6).prop_map(|names| set(&names));
     let exclude = proptest::sample::subsequence(&["abd", "ab*", "x*"][..], 0..2);
     (
