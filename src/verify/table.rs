@@ -339,8 +339,7 @@ mod tests {
     }
 
     proptest! {
-        /// Both sides write the same keys, each side's cleaner runs when it likes: no difference is ever seen, in either direction, and
-        /// nothing is missing at the end once all is copied.
+        /// Both sides write the same keys, each side's cleaner runs when it likes: no difference is ever seen, in either direction.
         #[test]
         fn cleaners_of_both_sides_never_make_a_difference(acts in acts(), all: bool, cleaned: [u8; 2]) {
             let mut acts = acts;
@@ -367,9 +366,8 @@ mod tests {
             for (from, on) in [(Side::Source, 1), (Side::Target, 0)] {
                 let copies = logs[on].iter().filter(|(_, by)| *by == from);
                 let end = copies.map(|(print, _)| print.offset).max();
-                let (counts, behind) = one_way([&seen[0], &seen[1]], from, end);
+                let (counts, _) = one_way([&seen[0], &seen[1]], from, end);
                 prop_assert_eq!(counts.differences(), 0, "{:?} {:?}", from, counts);
-                prop_assert!(!all || behind.is_none(), "{:?} {:?}", from, behind);
             }
             prop_assert!(copied[0] + copied[1] <= acts.len());
         }
