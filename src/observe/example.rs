@@ -152,7 +152,11 @@ fn cluster(id: &str) -> ClusterSeen {
             ahead_ms: 3,
             within_ms: 1,
         }),
-        rights: Known::seen(Operations::from([Operation::Describe, Operation::Create])),
+        rights: Known::seen(Operations::from([
+            Operation::Describe,
+            Operation::Create,
+            Operation::Alter,
+        ])),
         everyone: Known::seen(Everyone::Nothing),
         quotas: Known::seen(Quotas::default()),
         clients: Known::seen(
