@@ -29,13 +29,15 @@ use crate::{
     model::{names::TopicPartition, scope::Scope},
 };
 
-/// The pause between two looks, at least; and this many times as long as a look takes.
+/// The pause between two looks, at least; as long as a look takes, where that is longer; and at most.
 const PAUSE: Duration = Duration::from_millis(200);
-const REST: u32 = 2;
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The pause while the map has no answer yet.
 const SOON: Duration = Duration::from_millis(50);
-/// How often the other side is looked at although nothing moved here.
+/// How often the other side is looked at although nothing moved here; where there are so many groups that such a look takes long, it is one
+/// in so many times as long.
 const AUDIT: Duration = Duration::from_secs(5);
+const AUDIT_PART: u32 = 10;
 /// How long a group whose commit failed is left alone.
 const BACK_OFF: Duration = Duration::from_secs(5);
 /// A map that trails for so long is worth telling.
@@ -92,6 +94,8 @@ struct Carrying {
     beat: GroupBeat,
     last_beat: Option<Instant>,
     last_audit: Option<Instant>,
+    /// How long the last one took.
+    audit_took: Duration,
     again: Option<Duration>,
     trouble: Option<String>,
 }
@@ -121,6 +125,7 @@ impl Carrier {
             beat: GroupBeat::default(),
             last_beat: None,
             last_audit: None,
+            audit_took: Duration::ZERO,
             again: None,
             trouble: None,
         };
@@ -141,7 +146,7 @@ impl Carrier {
             };
             // An application may stand still until what is asked is answered.
             tokio::select! {
-                () = sleep(pause.max(begun.elapsed() * REST)) => {}
+                () = sleep(pause.max(begun.elapsed().min(LONGEST_PAUSE))) => {}
                 _ = carrying.asked.changed() => {}
             }
         }
@@ -212,6 +217,7 @@ impl Carrying {
     }
 
     async fn look(&mut self) -> cluster::Result<Looked> {
+        let begun = Instant::now();
         let (from, to) = (self.carrier.from.clone(), self.carrier.to.clone());
         let (here, there) = tokio::join!(from.listed_groups(), to.listed_groups());
         let there: HashMap<String, ListedGroup> = there?
@@ -223,7 +229,10 @@ impl Carrying {
             .filter(|group| self.is_ours(&group.name))
             .map(|group| (group.name.clone(), group))
             .collect();
-        let is_audit = self.last_audit.is_none_or(|last| last.elapsed() >= AUDIT);
+        let audit_every = AUDIT.max(self.audit_took * AUDIT_PART);
+        let is_audit = self
+            .last_audit
+            .is_none_or(|last| last.elapsed() >= audit_every);
         if is_audit && self.again.is_none() {
             self.again = Some(kept_for(&to).await.map_or(AGAIN, |kept| kept / KEPT_PART));
         }
@@ -277,6 +286,7 @@ impl Carrying {
         if is_audit {
             self.last_audit = Some(Instant::now());
             self.measure(&theirs).await;
+            self.audit_took = begun.elapsed();
         }
         Ok(match (failed, is_waiting) {
             (true, _) => Looked::Failed,
