@@ -45,6 +45,11 @@ impl Gates for Asks {
             reason: "an earlier run has stopped it, so its groups read nothing".to_owned(),
         });
         let waivers: Vec<gates::Waiver> = self.waivers.iter().cloned().chain(stopped).collect();
+        // Without a while to hold, three looks have to be far enough apart to tell time by.
+        let shortest = match hold {
+            true => Duration::from_millis(200),
+            false => PAUSE,
+        };
         let mut hold = Hold::new(hold_for);
         let begun = BootInstant::now();
         let listen = self.stop.listen();
@@ -79,7 +84,7 @@ impl Gates for Asks {
                 Some(_) => PAUSE * 15,
                 None => PAUSE,
             };
-            tokio::time::sleep(longest.min(hold_for / 4).max(Duration::from_millis(200))).await;
+            tokio::time::sleep(longest.min(hold_for / 4).max(shortest)).await;
         }
     }
 }
