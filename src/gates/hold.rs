@@ -8,6 +8,8 @@ use super::Verdict;
 
 /// Fresh observations that an open gate takes.
 const OBSERVATIONS: u32 = 3;
+/// How long what takes several looks to tell is given at least: looks in quick succession tell no time.
+const TELLING: Duration = Duration::from_secs(4);
 
 /// Folds verdicts of look after look.
 #[derive(Debug)]
@@ -55,8 +57,8 @@ impl Hold {
         for verdict in verdicts {
             if verdict.holds_up {
                 self.open.remove(verdict.code);
-                // What takes several looks to tell is given those, and no more.
-                let is_early = verdict.takes_time && self.looks < OBSERVATIONS;
+                // What takes several looks to tell is given those, over some seconds, and no more.
+                let is_early = verdict.takes_time && (self.looks < OBSERVATIONS || at < TELLING);
                 closed |= !is_early;
                 holding |= is_early;
                 continue;
@@ -156,11 +158,12 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_several_looks_to_tell_is_given_three_and_no_more() {
+    fn what_takes_several_looks_to_tell_is_given_three_over_some_seconds_and_no_more() {
         let mut hold = Hold::new(at(0));
         let early = verdicts(Known::unknown("it takes two observations to tell time"));
         assert_eq!(hold.note(at(0), &early), Standing::Holding);
-        assert_eq!(hold.note(at(1), &early), Standing::Holding);
-        assert_eq!(hold.note(at(2), &early), Standing::Closed);
+        assert_eq!(hold.note(at(3), &early), Standing::Holding);
+        assert_eq!(hold.note(at(3), &early), Standing::Holding);
+        assert_eq!(hold.note(at(4), &early), Standing::Closed);
     }
 }
