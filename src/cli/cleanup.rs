@@ -96,7 +96,9 @@ impl Cleanup {
         let was_done = standing::is_cleaned_up(&state);
         // A plan that was begun is gone on with to its end, whatever is left to remove.
         let is_open = state.open(CLEANUP, "").is_some();
-        let nothing = was_done || (!is_open && removes.made().await?.is_empty());
+        // What a journal tells is not removed without asking, though nothing else is left: an application may still depend on a side.
+        let knows_nothing = !is_open && state.head.is_none();
+        let nothing = was_done || (knows_nothing && removes.made().await?.is_empty());
         if nothing && !self.dry_run {
             // Ended between the last step and the journals; or there is nothing.
             journal::remove(&settings, &clusters.source, clusters.target.as_ref()).await?;

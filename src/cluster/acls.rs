@@ -102,22 +102,8 @@ impl Target {
             };
             let request =
                 CreateAclsRequest::default().with_creations(some.iter().map(creation).collect());
-            let mut patience = self.patience(api);
             // To make a rule twice makes one.
-            let (answer, conn) = loop {
-                let tried = async {
-                    let conn = self.controller(api).await?;
-                    Ok((self.ask(&conn, &request).await?, conn))
-                };
-                match tried.await {
-                    Ok(answered) => break answered,
-                    Err(error) => {
-                        if patience.after(error).await? {
-                            self.refresh_leaders().await?;
-                        }
-                    }
-                }
-            };
+            let (answer, conn) = self.ask_controller(&request).await?;
             let mut answers = answer.results.into_iter();
             done.extend(some.iter().map(|rule| match answers.next() {
                 Some(one) if one.error_code == 0 => Ok(()),
@@ -147,21 +133,7 @@ impl Target {
             };
             let request =
                 DeleteAclsRequest::default().with_filters(some.iter().map(filter).collect());
-            let mut patience = self.patience(api);
-            let (answer, conn) = loop {
-                let tried = async {
-                    let conn = self.controller(api).await?;
-                    Ok((self.ask(&conn, &request).await?, conn))
-                };
-                match tried.await {
-                    Ok(answered) => break answered,
-                    Err(error) => {
-                        if patience.after(error).await? {
-                            self.refresh_leaders().await?;
-                        }
-                    }
-                }
-            };
+            let (answer, conn) = self.ask_controller(&request).await?;
             let mut answers = answer.filter_results.into_iter();
             done.extend(some.iter().map(|rule| match answers.next() {
                 Some(one) => {
@@ -180,6 +152,25 @@ impl Target {
             }));
         }
         Ok(done)
+    }
+
+    /// Asks whoever decides, again where that may help. What is asked does no harm twice.
+    async fn ask_controller<A: Ask>(&self, request: &A) -> Result<(A::Answer, Conn)> {
+        let mut patience = self.patience(A::API.name);
+        loop {
+            let tried = async {
+                let conn = self.controller(A::API.name).await?;
+                Ok((self.ask(&conn, request).await?, conn))
+            };
+            match tried.await {
+                Ok(answered) => return Ok(answered),
+                Err(error) => {
+                    if patience.after(error).await? {
+                        self.refresh_leaders().await?;
+                    }
+                }
+            }
+        }
     }
 
     fn left_out(&self, conn: &Conn, api: &'static str, rule: &Rule) -> Error {

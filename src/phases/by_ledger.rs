@@ -250,6 +250,16 @@ impl ByLedger {
             (0, Side::Target) => Err(silent(Direction::Forward)
                 .hint("until it has answered, rules that let the application write there are not made")),
             (0, Side::Source) => Ok("; that its rules for writing on the target go stands in the ledger, and whichever engine comes next takes them back".to_owned()),
+            (_, Side::Target) if !answered.said.iter().all(|said| sync::lets_write(said)) => {
+                Err(Failure::new(
+                    Exit::NotReady,
+                    "K498",
+                    format!("rules that let {name} write on the target are not all there, so it does not move"),
+                )
+                .cause(answered.said.join("; "))
+                .hint("give the engine's login the right to Alter the target's cluster, and start `replicate` with this file; or make the rules by hand, and switch `replication.sync.acls` off")
+                .next("kafka-migrate status"))
+            }
             _ => Ok(format!("; {}", answered.said.join("; "))),
         }
     }

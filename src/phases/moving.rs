@@ -54,6 +54,8 @@ pub struct Engine {
     pub two_way: bool,
     /// The application has groups, so that authority over their positions moves.
     pub has_groups: bool,
+    /// Rules that let it write on the target go with authority.
+    pub writes: bool,
     /// By all ledgers they are followed on the side that it leaves.
     pub follows: bool,
 }
@@ -195,7 +197,8 @@ impl Move {
 
     /// Where nobody but a person starts it, this is what tells that it may be started. `alone`: the other side cannot be asked.
     pub(super) fn authority(&self, alone: bool) -> Step {
-        let has_moved = self.engine.is_some_and(|engine| engine.has_groups);
+        let moves = |engine: Engine| engine.has_groups || engine.writes;
+        let has_moved = self.engine.is_some_and(moves);
         let undo = match self.application.hooks.start {
             Some(_) if has_moved && !alone => {
                 Undo::By(format!("authority goes back to the {}", self.from()))

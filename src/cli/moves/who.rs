@@ -32,10 +32,15 @@ fn by_ledger(settings: &Settings, clusters: &Clusters, application: &Application
         two_way: settings.two_way,
         wanted: replicate::groups(settings),
         application: application.clone(),
-        writes: settings.acls_every.is_some() && !application.principals.is_empty(),
+        writes: waits_to_write(settings, application),
         by: waived::by(),
     };
     ByLedger::new(of, clusters.source.clone(), clusters.target.clone())
+}
+
+/// Do rules that let it write wait for its cutover?
+fn waits_to_write(settings: &Settings, application: &Application) -> bool {
+    settings.acls_every.is_some() && !application.principals.is_empty()
 }
 
 /// What a plan has to know of our own engine, if that copies.
@@ -53,6 +58,7 @@ pub async fn engine(
     Ok(Some(Engine {
         two_way: settings.two_way,
         has_groups: !groups.is_empty(),
+        writes: waits_to_write(settings, application),
         follows: ledgers.follows(other(to)).await?,
     }))
 }

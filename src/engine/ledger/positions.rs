@@ -302,6 +302,17 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_counts_for_a_while() {
+        let mut beat = GroupBeat::default();
+        assert!(!beat.is_failing());
+        beat.failed();
+        beat.at_ms = beat.failed_ms + OF_LATE_MS;
+        assert!(beat.is_failing());
+        beat.at_ms += 1;
+        assert_eq!((beat.is_failing(), beat.failures), (false, 1));
+    }
+
+    #[test]
     fn what_stood_first_is_kept_until_authority_is_declared() {
         let at = TopicPartition::new("t", 0);
         let mut book = Book::default();

@@ -241,13 +241,7 @@ impl Following {
                         self.report.rules.iter().filter(|one| {
                             one.fate == Fate::Refused && !one.reason.starts_with(&waits)
                         });
-                    let refused = match refused.count() {
-                        0 => String::new(),
-                        count => format!("; the target refuses {count} access rules"),
-                    };
-                    format!(
-                        "access rules let {application} write on the {side} from now on{refused}"
-                    )
+                    super::released(application, *side, refused.count())
                 }
             };
             let answer = Entry::Answer(Answer {
@@ -260,6 +254,21 @@ impl Following {
                 self.with.events.send(Event::Steered { text });
             }
         }
+    }
+
+    /// Tells what the target refuses, once each.
+    pub(super) fn tell_refused(&mut self, what: &str, texts: Vec<String>) {
+        let texts = texts.into_iter();
+        let mut new = texts.filter(|text| self.refused.insert(text.clone()));
+        let Some(first) = new.next() else {
+            return;
+        };
+        let more = match new.count() {
+            0 => String::new(),
+            more => format!("; and {more} more, `kafka-migrate status` lists them"),
+        };
+        let text = format!("the target does not take {what}: {first}{more}");
+        self.with.events.send(Event::Trouble { text });
     }
 
     async fn count_users(&mut self) {

@@ -94,9 +94,7 @@ pub async fn rules(
         return Err(NoRules::Unguarded);
     };
     let Some(there) = target.acls().await? else {
-        return Err(NoRules::Differ(
-            "the target has no authorizer: access rules would mean nothing there".to_owned(),
-        ));
+        return Err(NoRules::Differ(super::NO_AUTHORIZER.to_owned()));
     };
     let mut reach = wanted.reach(scope);
     let (topics, target_topics, groups, target_groups) = tokio::join!(

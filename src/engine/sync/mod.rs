@@ -84,6 +84,27 @@ impl Wanted {
     }
 }
 
+/// Said where rules mean nothing: everyone may do everything.
+const NO_AUTHORIZER: &str = "the target has no authorizer: access rules would mean nothing there";
+/// How the answer begins that an application may write.
+const RELEASED: &str = "access rules let ";
+/// Said of rules that are not there all the same.
+const REFUSES: &str = "; the target refuses ";
+
+/// The answer once rules are as they should be, but so many of them.
+fn released(application: &str, side: Holder, refused: usize) -> String {
+    let mut said = format!("{RELEASED}{application} write on the {side} from now on");
+    if refused > 0 {
+        said += &format!("{REFUSES}{refused} access rules");
+    }
+    said
+}
+
+/// Does this answer say that nothing keeps an application from writing that a rule would have let?
+pub fn lets_write(said: &str) -> bool {
+    said.contains(NO_AUTHORIZER) || (said.starts_with(RELEASED) && !said.contains(REFUSES))
+}
+
 /// Asks the engine, wherever it runs, to let an application write on this cluster: rules of the source that let its principals write are made on the
 /// target, or taken back from there if we made them. It answers once that is done; whether it does or not, the request stands in the ledger.
 pub async fn let_write(
@@ -133,5 +154,21 @@ impl Made {
                 (topic.to_string(), carried.map(brought).collect())
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_without_refusals_lets_an_application_write() {
+        assert!(lets_write(&released("app", Holder::Target, 0)));
+        assert!(!lets_write(&released("app", Holder::Target, 2)));
+        let trouble =
+            |text| format!("access rules do not follow the source for the moment: {text}");
+        assert!(lets_write(&trouble(NO_AUTHORIZER)), "everyone may");
+        assert!(!lets_write(&trouble("the target does not answer")));
+        assert!(!lets_write("this engine does not carry access rules"));
     }
 }

@@ -80,7 +80,10 @@ impl Following {
         if !made.is_empty() || !removed.is_empty() {
             self.with.events.send(Event::AclsFollowed { made, removed });
         }
-        self.tell_refused_rules(&refused);
+        let texts = refused
+            .iter()
+            .map(|one| format!("{}: {}", one.rule, one.reason));
+        self.tell_refused("an access rule", texts.collect());
         standings.extend(refused);
         let wanted: BTreeSet<&Rule> = plan.all.iter().flat_map(|one| &one.becomes).collect();
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -182,23 +185,6 @@ impl Following {
             }
         }
         Ok(told)
-    }
-
-    fn tell_refused_rules(&mut self, refused: &[RuleStanding]) {
-        let text = |one: &RuleStanding| format!("{}: {}", one.rule, one.reason);
-        let new: Vec<String> = refused
-            .iter()
-            .map(text)
-            .filter(|text| self.refused.insert(text.clone()))
-            .collect();
-        if let Some(first) = new.first() {
-            let more = match new.len() - 1 {
-                0 => String::new(),
-                more => format!("; and {more} more, `kafka-migrate status` lists them"),
-            };
-            let text = format!("the target does not take an access rule: {first}{more}");
-            self.with.events.send(Event::Trouble { text });
-        }
     }
 }
 

@@ -220,24 +220,9 @@ impl Following {
         if !self.record(done).await {
             return Err(Trouble::of_ledger());
         }
-        self.tell_refused(&refused);
+        let texts = refused.iter().map(Standing::to_string);
+        self.tell_refused("a setting of the source", texts.collect());
         Ok(refused)
-    }
-
-    fn tell_refused(&mut self, refused: &[Standing]) {
-        let new: Vec<String> = refused
-            .iter()
-            .map(Standing::to_string)
-            .filter(|text| self.refused.insert(text.clone()))
-            .collect();
-        if let Some(first) = new.first() {
-            let more = match new.len() - 1 {
-                0 => String::new(),
-                more => format!("; and {more} more, `kafka-migrate status` lists them"),
-            };
-            let text = format!("the target does not take a setting of the source: {first}{more}");
-            self.with.events.send(Event::Trouble { text });
-        }
     }
 }
 

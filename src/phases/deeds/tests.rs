@@ -24,6 +24,7 @@ use crate::{
         executor::{Ended, Executor},
         journal::{Journal, Line, Store, fold},
         state::{End, Head, Record, State},
+        step::Undo,
     },
 };
 
@@ -338,6 +339,7 @@ fn engine_of(sim: &Sim, to: Side) -> Option<Engine> {
     inner.engine.then_some(Engine {
         two_way: true,
         has_groups: true,
+        writes: false,
         follows,
     })
 }
@@ -820,4 +822,26 @@ async fn without_hooks_a_person_stops_and_starts_it_and_is_waited_for() {
     let (ended, ()) = tokio::join!(command.run(&world), person(&world));
     assert!(matches!(ended, Some(Ok((_, Ended::Done)))), "{ended:?}");
     assert_sound(&world, Side::Target, "by hand");
+}
+
+#[test]
+fn what_moves_with_authority_goes_back_with_it() {
+    let undo = |has_groups, writes| {
+        let of = Move {
+            engine: Some(Engine {
+                two_way: true,
+                has_groups,
+                writes,
+                follows: true,
+            }),
+            ..made_of(Side::Target, &State::default(), true, &[])
+        };
+        let plan = cutover::plan(&of);
+        let step = plan.steps.into_iter().find(|step| step.name == AUTHORITY);
+        step.expect("it is there").undo
+    };
+    assert_eq!(undo(false, false), Undo::NotNeeded);
+    for (has_groups, writes) in [(true, false), (false, true)] {
+        assert!(matches!(undo(has_groups, writes), Undo::By(_)));
+    }
 }

@@ -9,7 +9,7 @@ use crate::{
         kills::{At, Point, Stage},
         three::words,
     },
-    support::{kafka::Kafka, shared_pair, wait},
+    support::{kafka::Kafka, shared_pair, tool::Migration, unique, wait},
 };
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -208,4 +208,25 @@ fn the_target_dies_and_it_goes_back_without_it() {
         !all.any(|(topic, _)| topic.starts_with(&stem))
     });
     drop(engine);
+}
+
+#[test]
+fn a_journal_is_not_removed_without_asking_though_nothing_else_is_left() {
+    let (source, target) = shared_pair();
+    let name = unique("only-a-journal");
+    source.create_topic(&name, 1, &[]);
+    let migration = Migration::of_topic(source, target, &name);
+    migration.catch_up();
+    let ledger = format!("kafka-migrate.{}.forward", migration.name);
+    let deleted = target.wire().delete_topic(&ledger);
+    deleted.expect("an answer").expect("it is deleted");
+    wait::until("it is gone", PATIENCE, || target.partitions(&ledger) == 0);
+    let journal = format!("kafka-migrate.{}.journal", migration.name);
+    migration.run(&["cleanup"]).assert_exit(10);
+    assert_eq!(source.partitions(&journal), 1);
+    let confirmed = ["cleanup", "--confirm", &migration.name];
+    migration.run(&confirmed).assert_exit(0);
+    let gone = || source.partitions(&journal) == 0 && target.partitions(&journal) == 0;
+    wait::until("it is gone", PATIENCE, gone);
+    migration.run(&confirmed).assert_exit(0);
 }

@@ -1,8 +1,6 @@
 //! Clients that are switched from one cluster to the other and keep their producer: the new cluster takes what they send, and so do we.
 
-use super::{
-    ON_SOURCE, ON_TARGET, assert_both_have_all, strangers::identities, two_way, wait_until_even,
-};
+use super::{ON_SOURCE, ON_TARGET, assert_both_have_all, identities, two_way, wait_until_even};
 use crate::support::{
     codecs::{Envelope, Record, encode},
     kafka::Kafka,

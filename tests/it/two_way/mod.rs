@@ -10,6 +10,8 @@ mod wildcard;
 
 use std::time::Duration;
 
+use kafka_migrate::engine::ledger::record::{Entry, Record as Said};
+
 use crate::support::{
     codecs::Record,
     kafka::Kafka,
@@ -21,6 +23,25 @@ use crate::support::{
 /// What records begin with that were written on the source, and on the target.
 const ON_SOURCE: &str = "a:";
 const ON_TARGET: &str = "b:";
+
+/// Producer ids and epochs under which a direction writes, from its ledger.
+pub fn identities(kafka: &Kafka, ledger: &str) -> Vec<(i64, i16)> {
+    let mut found = Vec::new();
+    for partition in 0..kafka.partitions(ledger) {
+        for record in read::partition(kafka, ledger, partition, View::Uncommitted) {
+            let said = Said::decode(record.value.as_deref().unwrap_or_default());
+            for entry in said.expect("a ledger record").entries {
+                if let Entry::Identity {
+                    producer_id, epoch, ..
+                } = entry
+                {
+                    found.push((producer_id, epoch));
+                }
+            }
+        }
+    }
+    found
+}
 
 /// A migration of these topics, both ways.
 fn two_way(source: &Kafka, target: &Kafka, name: &str, topics: &[&str]) -> Migration {

@@ -2,37 +2,15 @@
 
 use std::time::Duration;
 
-use kafka_migrate::engine::ledger::record::{Entry, Record as Said};
-
-use super::{ON_SOURCE, ON_TARGET, assert_both_have_all, two_way, written_on};
+use super::{ON_SOURCE, ON_TARGET, assert_both_have_all, identities, two_way, written_on};
 use crate::support::{
     codecs::{Envelope, Record, encode},
     kafka::Kafka,
     load::Load,
-    read::{self, View},
     shared_pair,
     tool::PATIENCE,
     unique, wait,
 };
-
-/// Producer ids and epochs under which a direction writes, from its ledger.
-pub(super) fn identities(kafka: &Kafka, ledger: &str) -> Vec<(i64, i16)> {
-    let mut found = Vec::new();
-    for partition in 0..kafka.partitions(ledger) {
-        for record in read::partition(kafka, ledger, partition, View::Uncommitted) {
-            let said = Said::decode(record.value.as_deref().unwrap_or_default());
-            for entry in said.expect("a ledger record").entries {
-                if let Entry::Identity {
-                    producer_id, epoch, ..
-                } = entry
-                {
-                    found.push((producer_id, epoch));
-                }
-            }
-        }
-    }
-    found
-}
 
 fn record(value: &str) -> Record {
     Record {

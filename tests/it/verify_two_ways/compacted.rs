@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    rebuilt::{identities, log, rebuild, write},
+    rebuilt::{log, rebuild, write},
     two_way, verified,
 };
 use crate::support::{
@@ -18,6 +18,7 @@ use crate::support::{
     tool::Migration,
     unique, wait,
 };
+use crate::two_way::identities;
 
 const SETTINGS: [(&str, &str); 3] = [
     ("cleanup.policy", "compact"),

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::{
     ON_SOURCE, ON_TARGET,
-    rebuilt::{Written, identities, log, rebuild},
+    rebuilt::{Written, log, rebuild},
     two_way, verified,
 };
 use crate::support::{codecs::Record, kafka::Kafka, load::Load, shared_pair, unique};
+use crate::two_way::identities;
 
 /// In which partition differences are planted.
 const PLANTED: i32 = 1;

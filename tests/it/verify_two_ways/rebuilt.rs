@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use kafka_migrate::engine::ledger::record::{Entry, Record as Said};
-
 use crate::support::{
     codecs::{Envelope, Record, encode},
     kafka::Kafka,
@@ -17,25 +15,6 @@ use crate::support::{
 pub struct Written {
     pub by: (i64, i16),
     pub record: Record,
-}
-
-/// Producer ids and epochs under which a direction writes, from its ledger.
-pub fn identities(kafka: &Kafka, ledger: &str) -> Vec<(i64, i16)> {
-    let mut found = Vec::new();
-    for partition in 0..kafka.partitions(ledger) {
-        for record in read::partition(kafka, ledger, partition, View::Uncommitted) {
-            let said = Said::decode(record.value.as_deref().unwrap_or_default());
-            for entry in said.expect("a ledger record").entries {
-                if let Entry::Identity {
-                    producer_id, epoch, ..
-                } = entry
-                {
-                    found.push((producer_id, epoch));
-                }
-            }
-        }
-    }
-    found
 }
 
 /// A partition's records, in order.

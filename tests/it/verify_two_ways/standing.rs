@@ -1,10 +1,6 @@
 //! What is no difference: not copied yet, removed by retention, and batches whose writer nobody can tell.
 
-use super::{
-    ON_SOURCE, ON_TARGET,
-    rebuilt::{identities, write},
-    two_way, verified,
-};
+use super::{ON_SOURCE, ON_TARGET, rebuilt::write, two_way, verified};
 use crate::support::{
     codecs::{Envelope, Record},
     kafka::Kafka,
@@ -13,6 +9,7 @@ use crate::support::{
     tool::PATIENCE,
     unique, wait,
 };
+use crate::two_way::identities;
 
 fn load(topic: &str, partitions: i32, mark: &'static str) -> Load {
     Load::to(&[(topic, partitions)]).marked(mark).utf8_headers()
