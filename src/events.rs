@@ -314,6 +314,9 @@ pub struct Progress {
     pub total: u64,
     /// Source offsets not yet on the target.
     pub lag: u64,
+    /// Milliseconds since the target last held all that the source held, of the partition furthest behind among those that are copied; `None`
+    /// until a source has said where it ends.
+    pub behind_ms: Option<u64>,
     /// Records per second over the last seconds.
     pub records_per_second: f64,
     /// Bytes per second over the last seconds.

@@ -37,6 +37,8 @@ pub mod verify;
 
 pub mod phases;
 
+pub mod report;
+
 pub mod ui;
 
 pub mod cli;

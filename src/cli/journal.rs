@@ -151,6 +151,22 @@ pub async fn look_at(
     copies::look(local, topics, &head(settings, source, target).await?).await
 }
 
+/// Its lines as far as they can be read, wherever they are, and what could not be read.
+pub async fn lines(
+    settings: &Settings,
+    source: Option<&Source>,
+    target: Option<&Target>,
+) -> (Vec<Line>, Vec<String>) {
+    let local = Local::look(&settings.state);
+    let target = target.map(|target| (Side::Target, target.journal(&settings.name)));
+    let source = source.map(|source| (Side::Source, source.journal(&settings.name)));
+    let topics = target.into_iter().chain(source).map(|(side, topic)| Copy {
+        side,
+        topic: Some(topic),
+    });
+    copies::longest(local, topics.collect(), &settings.name).await
+}
+
 /// Removes it from both clusters, or from the one that is left; this machine's file stays.
 pub async fn remove(
     settings: &Settings,

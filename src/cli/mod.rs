@@ -18,6 +18,7 @@ mod preflight;
 mod ready;
 mod refusal;
 mod replicate;
+mod report;
 mod rollback;
 mod sight;
 mod status;
@@ -140,6 +141,7 @@ enum Command {
     Rollback(rollback::Rollback),
     Verify(verify::Verify),
     Cleanup(cleanup::Cleanup),
+    Report(report::Report),
     Config(config::Config),
     Explain(explain::Explain),
     Completions(completions::Completions),
@@ -219,6 +221,7 @@ impl Start {
             Command::Rollback(command) => command.run(&global, &screen).await,
             Command::Verify(command) => command.run(&global, &screen).await,
             Command::Cleanup(command) => Box::pin(command.run(&global, &screen)).await,
+            Command::Report(command) => Box::pin(command.run(&global, &screen)).await,
             Command::Config(command) => command.run(&global, &screen),
             Command::Explain(command) => command.run(&global, &screen),
             Command::Completions(command) => Ok(command.run(Line::command(), &screen)),

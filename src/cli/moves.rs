@@ -32,6 +32,7 @@ mod who;
 mod work;
 
 pub use flags::{How, Which};
+pub use look::groups_as_applications;
 
 /// What kind of move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use crate::{
     events::Events,
     exit::Exit,
     model::{connection::Auth, patterns::Patterns},
+    report::numbers::Recorder,
     run::{
         confirm::{self, Question},
         signals::Signals,
@@ -158,6 +159,7 @@ impl Replicate {
                 return Ok(Exit::Interrupted);
             }
         };
+        let recorder = Recorder::new(&settings.state);
         let (events, feed) = Events::channel();
         let stop = StopSignal::default();
         let (started, begun) = watch::channel(false);
@@ -179,6 +181,7 @@ impl Replicate {
             complete: &|command| global.complete(command),
             started,
             told: &|event| {
+                recorder.note(event);
                 if let Some(scrape) = &scrape {
                     scrape.note(event, || numbers.each());
                 }
@@ -187,6 +190,11 @@ impl Replicate {
         let work = tokio::spawn(work.run());
         let ending = accompany(work, feed, &stop, signals, CUT_OFF, &mut follow).await;
         follow.close();
+        if let Some(why) = recorder.finish() {
+            screen.note(&format!(
+                "numbers over time are not kept for `report`: {why}"
+            ));
+        }
         ending::conclude(until == Until::CaughtUp, ending, &mut follow)
     }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{Global, connect, differences, replicate::engine_settings};
 use crate::{
+    clock,
     engine::{
         self,
         status::{Decided, Said},
@@ -17,9 +18,10 @@ use crate::{
     error::Failure,
     events::Events,
     exit::Exit,
+    report::verified::{Found, Verified},
     run::signals::Signals,
     ui::{Follow, Screen, numbers},
-    verify::{self, Report, Seams, Settings, Verdict, Written},
+    verify::{self, Counts, Report, Seams, Settings, Verdict, Written},
 };
 
 /// Compare source and target, record by record
@@ -78,6 +80,9 @@ impl Verify {
         };
         follow.close();
         let (report, decided) = compared?;
+        if let Err(error) = kept(&report).keep(&settings.state) {
+            screen.note(&format!("what was found is not kept for `report`: {error}"));
+        }
         if screen.is_json() {
             screen.document(&Document {
                 report: differences::document(&report),
@@ -152,6 +157,30 @@ impl Verify {
             }
         };
         Ok((report, decided))
+    }
+}
+
+/// What of it a report tells later.
+fn kept(report: &Report) -> Verified {
+    let found = |counts: &Counts| Found {
+        matching: counts.matching,
+        differences: counts.differences(),
+        not_yet_copied: counts.not_yet_copied,
+    };
+    Verified {
+        at_ms: clock::unix_millis(),
+        verdict: match report.verdict {
+            Verdict::Same => "same",
+            Verdict::Behind => "behind",
+            Verdict::Differs => "differs",
+        }
+        .to_owned(),
+        source_cluster: report.source_cluster.clone(),
+        target_cluster: report.target_cluster.clone(),
+        partitions: report.partitions as u64,
+        took_ms: report.took_ms,
+        there: found(&report.totals),
+        back: report.way_back.as_ref().map(|back| found(&back.totals)),
     }
 }
 
@@ -235,7 +264,7 @@ fn differ(report: &Report) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::{Counts, TopicReport};
+    use crate::verify::TopicReport;
 
     fn topic(counts: Counts) -> TopicReport {
         TopicReport {

@@ -35,6 +35,8 @@ pub struct Shard {
     pub total: u64,
     /// Source offsets that the target does not hold yet.
     pub lag: u64,
+    /// Milliseconds since the target held all that the source held, of the partition furthest behind among those that are copied.
+    pub behind_ms: Option<u64>,
     /// Records acknowledged in this run.
     pub records: u64,
     /// Bytes acknowledged in this run.
@@ -97,6 +99,7 @@ impl Numbers {
             sum.done += shard.done;
             sum.total += shard.total;
             sum.lag += shard.lag;
+            sum.behind_ms = sum.behind_ms.max(shard.behind_ms);
             sum.records += shard.records;
             sum.bytes += shard.bytes;
             if shard.slowest.as_ref().map(|(_, lag)| *lag)

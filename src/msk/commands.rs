@@ -1,6 +1,5 @@
 //! What only a person can do: the role, the login on the external cluster and its rights, as commands to run.
 
-use super::documents::Place;
 use crate::model::{connection::ScramHash, msk::Msk};
 
 /// Commands, by what they are for.
@@ -17,7 +16,7 @@ pub struct Commands {
 }
 
 /// The commands of this migration. A password never stands in them.
-pub fn commands(msk: &Msk, place: &Place) -> Commands {
+pub fn commands(msk: &Msk, migration: &str) -> Commands {
     let role = msk.role_arn.rsplit('/').next().unwrap_or_default();
     let admin = format!(
         "--bootstrap-server {} --command-config admin.properties",
@@ -64,7 +63,7 @@ pub fn commands(msk: &Msk, place: &Place) -> Commands {
             ),
             format!(
                 "aws iam put-role-policy --role-name {role} --policy-name kafka-migrate-{} --policy-document file://replicator-policy.json",
-                place.migration
+                migration
             ),
         ],
         user: vec![format!(
@@ -95,6 +94,75 @@ pub fn commands(msk: &Msk, place: &Place) -> Commands {
     }
 }
 
+/// Commands that show what cannot be seen from a machine outside the replicators' subnets, by what they show.
+pub fn checks(msk: &Msk) -> Vec<(&'static str, Vec<String>)> {
+    let aws = |rest: String| format!("aws {rest} --region {}", msk.region);
+    let words = |all: &[String]| {
+        let all: Vec<String> = all.iter().map(|one| quoted(one)).collect();
+        all.join(" ")
+    };
+    let role = msk.role_arn.rsplit('/').next().unwrap_or_default();
+    let subnets = words(&msk.subnets);
+    let groups = match msk.security_groups.is_empty() {
+        true => String::new(),
+        false => format!(" --group-ids {}", words(&msk.security_groups)),
+    };
+    let by_subnet = format!(
+        "Name=association.subnet-id,Values={}",
+        msk.subnets.join(",")
+    );
+    vec![
+        (
+            "The cluster: its state, version and logins",
+            vec![aws(format!(
+                "kafka describe-cluster-v2 --cluster-arn {}",
+                quoted(&msk.cluster.to_string())
+            ))],
+        ),
+        (
+            "Ways out of the subnets: to the external cluster's brokers, to Secrets Manager and to KMS",
+            vec![
+                aws(format!("ec2 describe-subnets --subnet-ids {subnets}")),
+                aws(format!(
+                    "ec2 describe-route-tables --filters {}",
+                    quoted(&by_subnet)
+                )),
+                aws(format!("ec2 describe-security-groups{groups}")),
+            ],
+        ),
+        (
+            "The role: who may assume it, and what it may do",
+            vec![
+                format!("aws iam get-role --role-name {role}"),
+                format!("aws iam list-role-policies --role-name {role}"),
+            ],
+        ),
+        (
+            "Both replicators, once they are made",
+            [&msk.forward, &msk.reverse]
+                .map(|name| {
+                    aws(format!(
+                        "kafka list-replicators --replicator-name-filter {}",
+                        quoted(name)
+                    ))
+                })
+                .into(),
+        ),
+        (
+            "What they report: once a minute, some minutes late",
+            [&msk.forward, &msk.reverse]
+                .map(|name| {
+                    let dimension = format!("Name=ReplicatorName,Value={name}");
+                    aws(format!(
+                        "cloudwatch list-metrics --namespace AWS/Kafka --dimensions {}",
+                        quoted(&dimension)
+                    ))
+                })
+                .into(),
+        ),
+    ]
+}
+
 /// For a shell.
 fn quoted(text: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@".contains(letter);
@@ -111,8 +179,8 @@ mod tests {
 
     #[test]
     fn a_person_is_told_everything_but_the_password() {
-        let (msk, place) = (msk(), place());
-        let told = commands(&msk, &place);
+        let msk = msk();
+        let told = commands(&msk, &place().migration);
         let all = [told.role, told.user, told.rights, told.logs]
             .concat()
             .join("\n");

@@ -14,7 +14,7 @@ mod template;
 
 pub use advice::{Advice, of_log, of_state};
 pub use casing::wire;
-pub use commands::{Commands, commands};
+pub use commands::{Commands, checks, commands};
 pub use described::{Described, Lifecycle, ManagedCluster};
 pub use differences::{Difference, differences, resent};
 pub use documents::{Documents, Place, Standing, is_ours, names, secret_names, tags};

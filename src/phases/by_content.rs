@@ -2,6 +2,7 @@
 
 mod lane;
 mod places;
+mod twice;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -60,12 +61,19 @@ struct Topic {
 impl ByContent {
     /// Copies are marked by a header of this name.
     pub fn new(source: Cluster, target: Cluster, mark: &[u8]) -> Self {
+        let mut judge = Self::unmarked(source, target);
+        judge.printer = judge.printer.marked_by(mark);
+        judge
+    }
+
+    /// Copies say what their originals say, and nothing else.
+    pub fn unmarked(source: Cluster, target: Cluster) -> Self {
         // Fingerprints are compared within this process only, and a seed that is drawn lets nobody prepare two that are equal.
         let seed = Uuid::new_v4().as_u64_pair().0;
         Self {
             source,
             target,
-            printer: Printer::new(seed, false).marked_by(mark),
+            printer: Printer::new(seed, false),
             idle: [Mutex::default(), Mutex::default()],
             topics: Mutex::default(),
             found: Mutex::default(),

@@ -12,7 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::Mutex;
 
-use super::carrier::{Behind, Carrier, Ends, Position, hears};
+use super::{
+    by_content::ByContent,
+    carrier::{Behind, Carrier, Ends, Position, hears},
+};
 use crate::{
     cluster::{Cluster, Source, Target},
     engine::{
@@ -33,6 +36,7 @@ use crate::{
         names::{Side, TopicPartition},
         patterns::Patterns,
     },
+    run::placed::{Counted, Placed},
 };
 
 /// Groups asked about at once: a ledger remembers only so many requests that are not answered.
@@ -261,6 +265,18 @@ impl ByLedger {
                 .next("kafka-migrate status"))
             }
             _ => Ok(format!("; {}", answered.said.join("; "))),
+        }
+    }
+
+    /// What groups were given a second time by a move from this side: the ledgers are not asked.
+    pub async fn given_twice(&self, from: Side, placed: &[Placed]) -> Vec<Counted> {
+        match &self.target {
+            Some(target) => {
+                let (source, target) = ((*self.source).clone(), (**target).clone());
+                let judge = ByContent::unmarked(source, target);
+                judge.given_twice(from, placed).await
+            }
+            None => Vec::new(),
         }
     }
 

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     error::Failure,
     model::names::{Side, TopicPartition},
+    run::placed::{Counted, Placed},
 };
 
 /// One of the two.
@@ -18,6 +19,16 @@ pub enum Copier {
     Content(Box<ByContent>),
     /// Our own engine.
     Ledger(Box<ByLedger>),
+}
+
+impl Copier {
+    /// What groups were given a second time by a move from this side, counted by what records say; see [`ByContent::given_twice`].
+    pub async fn given_twice(&self, from: Side, placed: &[Placed]) -> Vec<Counted> {
+        match self {
+            Self::Content(one) => one.given_twice(from, placed).await,
+            Self::Ledger(one) => one.given_twice(from, placed).await,
+        }
+    }
 }
 
 impl Carrier for Copier {

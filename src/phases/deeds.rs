@@ -1,6 +1,6 @@
 //! What the steps of a move do: stop, wait until it is quiet, drained and placed, start, and see that it lives.
 
-use std::time::Duration;
+use std::{sync::Mutex, time::Duration};
 
 use tokio::time::Instant;
 
@@ -18,6 +18,7 @@ use crate::{
     exit::Exit,
     model::{application::Application, names::Side},
     run::{
+        placed::Placed,
         plan::Plan,
         state::Course,
         step::{Effects, Step},
@@ -120,6 +121,8 @@ pub struct Deeds<'a, W> {
     pub said: &'a Said,
     /// How far it was when this run began.
     pub begun: Begun,
+    /// Where its groups go on, from when that is known until the journal has it.
+    pub placed: Mutex<Vec<Placed>>,
     /// The command that goes on.
     pub command: &'a str,
 }
@@ -279,6 +282,11 @@ impl<W: World> Effects for Deeds<'_, W> {
             LIVES => self.lives(step).await,
             _ => Err(step.is_unknown()),
         }
+    }
+
+    fn placed(&self) -> Vec<Placed> {
+        let placed = self.placed.lock().map(|mut all| std::mem::take(&mut *all));
+        placed.unwrap_or_default()
     }
 }
 

@@ -303,6 +303,58 @@ pub async fn look<T: Topic>(
     fold(&find(local, topics, wanted).await?.lines)
 }
 
+/// The longest journal among what this machine's file says and the topics that can be read, and what is wrong with the others, in words. For those
+/// who only look, and look whatever is wrong.
+pub async fn longest<T: Topic>(
+    local: Result<Vec<Line>, Failure>,
+    topics: Vec<T>,
+    migration: &str,
+) -> (Vec<Line>, Vec<String>) {
+    let said = |failure: &Failure| format!("{} ({})", failure.message, failure.code);
+    let mut troubles = Vec::new();
+    let mut all: Vec<(String, Vec<Line>)> = Vec::new();
+    match local {
+        Ok(lines) => all.push(("this machine's file".to_owned(), lines)),
+        Err(failure) => troubles.push(said(&failure)),
+    }
+    for topic in topics {
+        let name = topic.name();
+        match Copy::open(topic).await {
+            Ok(copy) => {
+                troubles.extend(copy.lost.iter().map(said));
+                all.push((name, copy.lines));
+            }
+            Err(failure) => troubles.push(said(&failure)),
+        }
+    }
+    all.retain(
+        |(name, lines)| match lines.first().map(|line| &line.record) {
+            Some(Record::Begun(head)) if head.migration != migration => {
+                troubles.push(format!(
+                    "{name} is of another migration, {}",
+                    head.migration
+                ));
+                false
+            }
+            _ => true,
+        },
+    );
+    let longest = all.iter().max_by_key(|(_, lines)| lines.len());
+    let longest = longest.map_or(Vec::new(), |(_, lines)| lines.clone());
+    for (name, lines) in &all {
+        // A file may be ahead by one line that was never in effect.
+        let same = longest
+            .iter()
+            .zip(lines)
+            .take_while(|(a, b)| a == b)
+            .count();
+        if same + 1 < lines.len() {
+            troubles.push(format!("{name} parts from the longest copy at line {same}"));
+        }
+    }
+    (longest, troubles)
+}
+
 /// The file and both topics, as a store.
 #[derive(Debug)]
 pub struct Copies<T> {

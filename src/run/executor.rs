@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     journal::{Journal, Store},
+    placed,
     plan::Plan,
     state::{Course, End, Record, Standing, Way},
     step::{Effects, Fails, Step, Undo, What},
@@ -157,6 +158,7 @@ impl<S: Store, E: Effects> Executor<'_, S, E> {
                     plan,
                     step,
                     said: said.clone(),
+                    placed: placed::that_fit(self.effects.placed()),
                 };
                 self.journal.append(attested).await?;
                 Ok(Ok(said))

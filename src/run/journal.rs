@@ -232,15 +232,74 @@ mod tests {
 
     #[test]
     fn a_newer_line_is_not_taken_for_a_damaged_one() {
-        let json = r#"{"v":2,"n":0,"mood":"fine"}"#;
+        let json = r#"{"v":3,"n":0,"mood":"fine"}"#;
         let newer = format!("{} {json}", sum(json.as_bytes()));
-        assert_eq!(Line::read(newer.as_bytes()), Err(Unreadable::Newer(2)));
+        assert_eq!(Line::read(newer.as_bytes()), Err(Unreadable::Newer(3)));
         let json = r#"{"v":1,"n":0,"mood":"fine"}"#;
         let strange = format!("{} {json}", sum(json.as_bytes()));
         assert!(matches!(
             Line::read(strange.as_bytes()),
             Err(Unreadable::Strange(_))
         ));
+    }
+
+    #[test]
+    fn a_journal_of_before_is_read_and_gone_on_with() {
+        // Lines as version 1 wrote them, each with its own sum.
+        let records = [
+            serde_json::to_value(begun()).unwrap(),
+            serde_json::json!({"kind": "planned", "plan": 0, "what": {
+                "v": 1, "migration": "orders", "phase": "cutover", "subject": "order-status", "made_at_ms": 5, "rests_on": {},
+                "steps": [{"name": "positions", "says": "", "what": "attestation", "undo": "not-needed", "fails": "undo"}],
+                "clients": "", "back": ""}}),
+            serde_json::json!({"kind": "attested", "plan": 0, "step": 0, "said": "12 positions"}),
+        ];
+        let mut lines: Vec<Line> = Vec::new();
+        for (n, record) in records.into_iter().enumerate() {
+            let after = lines.last().map_or("", |line| &line.sum);
+            let json =
+                serde_json::json!({"v": 1, "n": n, "after": after, "at_ms": 7, "record": record});
+            let json = json.to_string();
+            let text = format!("{} {json}", sum(json.as_bytes()));
+            lines.push(Line::read(text.as_bytes()).expect("it was written by an earlier version"));
+            assert!(lines[n].follows(n.checked_sub(1).map(|before| &lines[before])));
+        }
+        let placed = vec![crate::run::placed::Placed {
+            group: "readers".into(),
+            topic: "orders".into(),
+            partition: 0,
+            committed: 7,
+            exact: 9,
+            stands: 8,
+            again: 1,
+            end: Some(9),
+        }];
+        let (plan, step) = (0, 0);
+        let how = crate::run::state::End::Done;
+        let counted = Record::Counted {
+            plan,
+            counted: Vec::new(),
+        };
+        for record in [
+            Record::Attested {
+                plan,
+                step,
+                said: "once more".into(),
+                placed: placed.clone(),
+            },
+            Record::Ended { plan, how },
+            counted.clone(),
+        ] {
+            let line = Line::after(lines.last(), record);
+            lines.push(Line::read(line.text.as_bytes()).unwrap());
+        }
+        let state = fold(&lines).expect("old and new lines are one journal");
+        assert_eq!(state.courses[0].placed, placed);
+        let unknown = Record::Counted {
+            plan: 1,
+            counted: Vec::new(),
+        };
+        assert!(state.clone().apply(&unknown).is_err());
     }
 
     proptest! {

@@ -15,6 +15,7 @@ pub mod file;
 pub mod hooks;
 pub mod journal;
 pub mod lock;
+pub mod placed;
 pub mod plan;
 pub mod signals;
 pub mod state;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
+    placed::{Counted, Placed},
     plan::Plan,
     step::{Fails, Undo, What},
     waiver::Waiver,
@@ -70,6 +71,16 @@ pub enum Record {
         step: u32,
         /// The evidence.
         said: String,
+        /// Where groups go on, where it is the step that says so.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        placed: Vec<Placed>,
+    },
+    /// What groups were given a second time by a plan that is done. For reports: nothing follows from it.
+    Counted {
+        /// Which plan.
+        plan: u32,
+        /// By group and partition.
+        counted: Vec<Counted>,
     },
     /// A step is about to be undone.
     Undoing {
@@ -191,6 +202,8 @@ pub struct Course {
     pub standing: Vec<Standing>,
     /// Of each step: what was about to be done when it was begun last.
     pub begun_with: Vec<BTreeMap<String, String>>,
+    /// Where groups go on, as it was last said.
+    pub placed: Vec<Placed>,
     /// How it ended, if it did.
     pub end: Option<End>,
     /// The failure that turned it around, or stopped it last.
@@ -316,11 +329,14 @@ impl State {
                     standing: vec![Standing::Not; what.steps.len()],
                     begun_with: vec![BTreeMap::new(); what.steps.len()],
                     plan: (**what).clone(),
+                    placed: Vec::new(),
                     end: None,
                     failure: None,
                 });
             }
             Record::Ended { plan, how } => self.ended(*plan, *how)?,
+            Record::Counted { plan, .. } if (*plan as usize) < self.courses.len() => {}
+            Record::Counted { plan, .. } => return Err(format!("there is no plan {plan}")),
             Record::Intent { plan, step, .. }
             | Record::Done { plan, step, .. }
             | Record::Failed { plan, step, .. }
@@ -409,6 +425,11 @@ impl State {
         course.standing[at] = next;
         if let Record::Intent { with, .. } = record {
             course.begun_with[at].clone_from(with);
+        }
+        if let Record::Attested { placed, .. } = record
+            && !placed.is_empty()
+        {
+            course.placed.clone_from(placed);
         }
         course.end = None;
         if let Record::Failed { code, why, .. } = record {

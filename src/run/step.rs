@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::placed::Placed;
 use crate::{error::Failure, exit::Exit};
 
 /// One step of a plan, as data. What it does is found by its name, so that a plan can be saved, shown and carried elsewhere.
@@ -129,4 +130,9 @@ pub trait Effects: Send + Sync {
 
     /// Is it so, now? Answers with the evidence. What could not be looked at is a failure.
     fn attest(&self, step: &Step) -> impl Future<Output = Result<String, Failure>> + Send;
+
+    /// Where groups go on by the attestation that was just asked, once; it is kept beside its evidence.
+    fn placed(&self) -> Vec<Placed> {
+        Vec::new()
+    }
 }

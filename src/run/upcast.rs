@@ -3,13 +3,19 @@
 use serde_json::Value;
 
 /// The version of the lines that this program writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Turns a line of version n into one of version n + 1; the first is of version 1.
 type Step = fn(Value) -> Value;
 
-/// There has been one version so far. A change of the journal's shape adds its function here, and a journal of before to the tests.
-const STEPS: &[Step] = &[];
+/// A change of the journal's shape adds its function here, and a journal of before to the tests.
+const STEPS: &[Step] = &[says_no_less];
+
+/// Version 2 may say more: where groups go on, beside an attestation, and what they were given a second time. All that was said before is said as
+/// it was.
+fn says_no_less(line: Value) -> Value {
+    line
+}
 
 /// Why a line's version cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

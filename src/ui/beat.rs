@@ -76,6 +76,7 @@ impl Copying {
             throttled_by,
             slowest,
             groups: _,
+            behind_ms: _,
         } = progress;
         self.lag.note(now, *lag);
         // `partitions` are those that copy; those that stopped stand beside them.

@@ -84,12 +84,14 @@ const TABLE: &[(&str, &[&str])] = &[
             "wire::retry",
         ],
     ),
+    // Plain data, made into documents.
+    ("report", &["model", "events", "run", "phases"]),
     ("ui", &["model", "events"]),
     (
         "cli",
         &[
             "model", "events", "run", "cluster", "engine", "config", "observe", "gates", "explain",
-            "verify", "aws", "msk", "phases", "ui",
+            "verify", "aws", "msk", "phases", "report", "ui",
         ],
     ),
 ];

@@ -68,7 +68,7 @@ impl Moves<'_> {
         let topics: Vec<String> = topics.iter().map(ToString::to_string).collect();
         let applications = match settings.applications.is_empty() {
             false => settings.applications.clone(),
-            true => groups(settings, source, &topics).await?,
+            true => groups_as_applications(settings, source, &topics).await?,
         };
         let ids = [source.id().to_owned(), target_id(target, &state)];
         Ok(Looked {
@@ -95,7 +95,7 @@ fn target_id(target: Option<&Target>, state: &State) -> String {
 }
 
 /// Where the file has no applications each group in scope is one: it moves, and whoever writes stays.
-async fn groups(
+pub async fn groups_as_applications(
     settings: &Settings,
     source: &Source,
     topics: &[String],

@@ -34,8 +34,9 @@ use crate::{
         hooks::Kept,
         journal::{Journal, Store},
         lock::RunnerLock,
+        placed,
         plan::Plan,
-        state::Record,
+        state::{Course, End, Record},
     },
 };
 
@@ -193,6 +194,7 @@ impl Work {
             waits: self.how.waits(self.settings.msk.is_none()),
             said: &said,
             begun,
+            placed: Mutex::default(),
             command: &self.command,
         };
         let mut executor = Executor {
@@ -202,7 +204,35 @@ impl Work {
             stop: &drive::asked_to_stop(&self.stop),
         };
         let ended = course::run(&mut executor, next, &plan).await?;
+        if matches!(ended, Ended::Done) {
+            self.count(journal, &world.carrier, &plan, to).await?;
+        }
         self.conclude(name, next, ended)
+    }
+
+    /// Counts what its groups are given a second time, now that it is at work. That it cannot be counted is no failure.
+    async fn count<S: Store>(
+        &self,
+        journal: &mut Journal<S>,
+        carrier: &Copier,
+        plan: &Plan,
+        to: Side,
+    ) -> Result<(), Failure> {
+        let courses = &journal.state().courses;
+        let is_it = |course: &Course| {
+            (&course.plan.phase, &course.plan.subject) == (&plan.phase, &plan.subject)
+                && course.end == Some(End::Done)
+        };
+        let Some(plan) = courses.iter().rposition(is_it) else {
+            return Ok(());
+        };
+        let placed = courses[plan].placed.clone();
+        let plan = u32::try_from(plan).unwrap_or(u32::MAX);
+        let counted = carrier.given_twice(other(to), &placed).await;
+        for counted in placed::in_lines(counted) {
+            journal.append(Record::Counted { plan, counted }).await?;
+        }
+        Ok(())
     }
 
     /// A plan that asks the target is of no use once that is gone.

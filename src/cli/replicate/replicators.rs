@@ -92,7 +92,7 @@ impl Replicators<'_> {
         if let Some(out) = out {
             plans::save(&known.plan, out)?;
         }
-        let commands = commands(self.msk, &known.seen.place);
+        let commands = commands(self.msk, &known.seen.place.migration);
         if let Some(directory) = files {
             write(directory, &known.seen)?;
         }

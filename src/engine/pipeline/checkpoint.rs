@@ -223,7 +223,7 @@ impl Session {
             caught_up: true,
             ..metrics::Shard::default()
         };
-        for partition in &self.partitions {
+        for partition in &mut self.partitions {
             if partition.phase == Phase::Left {
                 continue;
             }
@@ -258,6 +258,11 @@ impl Session {
             count.done += u64::try_from(partition.source - partition.origin).unwrap_or(0);
             count.total += u64::try_from(end - partition.origin).unwrap_or(0);
             count.lag += lag;
+            if !stopped {
+                let behind = partition.behind.seen(partition.source, end, now);
+                let behind = u64::try_from(behind.as_millis()).unwrap_or(u64::MAX);
+                count.behind_ms = count.behind_ms.max(Some(behind));
+            }
             count.at_end += u64::from(lag == 0 && !stopped);
             if lag > 0 && count.slowest.as_ref().is_none_or(|(_, most)| lag > *most) {
                 count.slowest = Some((partition.name.to_string(), lag));

@@ -6,6 +6,7 @@
 //!
 //! One task owns everything of the shard; what takes time (a fetch, an append, a read) runs beside it and comes back as `Done`.
 
+mod behind;
 mod beyond;
 mod checkpoint;
 mod current;

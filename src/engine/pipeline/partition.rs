@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
+    behind::Behind,
     current::Current,
     echo::Echoes,
     repack::Origin,
@@ -169,6 +170,8 @@ pub struct Partition {
     pub epochs_differ: bool,
     /// The source's last stable offset, as last seen.
     pub last_stable: Option<i64>,
+    /// For how long the target has not held all that the source held.
+    pub behind: Behind,
     /// Where copying began or will begin.
     pub origin: i64,
     /// Bytes taken in and not acknowledged.
@@ -274,6 +277,7 @@ impl Partition {
             looked: None,
             epochs_differ: false,
             last_stable: None,
+            behind: Behind::default(),
             origin: 0,
             buffered: 0,
             largest: usize::MAX,

@@ -15,18 +15,18 @@ use crate::{
         carrier::{Carrier as _, Ends, Place, Position},
         world::World,
     },
-    run::step::Step,
+    run::{placed::Placed, step::Step},
 };
 
 impl<W: World> Deeds<'_, W> {
-    /// Settled ends of everything that it reads and writes, where it comes from.
-    async fn settled(&self) -> Result<Ends, Failure> {
+    /// Settled ends of everything that it reads and writes, on one side.
+    async fn settled(&self, on: Side) -> Result<Ends, Failure> {
         let mut settled = Ends::new();
         for topics in [&self.application.reads, &self.application.writes] {
             if topics.is_empty() {
                 continue;
             }
-            let ends = self.world.ends(self.from(), topics).await?;
+            let ends = self.world.ends(on, topics).await?;
             settled.extend(ends.into_iter().map(|end| {
                 let below = end.stable.min(end.end);
                 (end.at, below)
@@ -37,7 +37,7 @@ impl<W: World> Deeds<'_, W> {
 
     /// Waits until all that it read and wrote is on the other side.
     pub(super) async fn drained(&self, step: &Step) -> Result<String, Failure> {
-        let below = self.settled().await?;
+        let below = self.settled(self.from()).await?;
         let all = numbers::of(below.len() as u64, "partition");
         let begun = Instant::now();
         let mut told = usize::MAX;
@@ -78,7 +78,9 @@ impl<W: World> Deeds<'_, W> {
 
     /// Waits until its groups have positions on the other side that skip nothing, and shows what they read again.
     pub(super) async fn positions(&self, step: &Step) -> Result<String, Failure> {
-        let below = self.settled().await?;
+        // Nobody of it reads any more: all that it has read stands there before these ends. It goes without them.
+        let (below, there) = tokio::join!(self.settled(self.from()), self.settled(self.to));
+        let (below, there) = (below?, there.unwrap_or_default());
         let groups = self
             .world
             .groups(self.from(), &self.application.groups)
@@ -105,6 +107,7 @@ impl<W: World> Deeds<'_, W> {
                 unchanged.elapsed() >= self.waits.still || !self.world.carrier().improves();
             if found.is_sound() && (found.again == 0 || is_still || is_over) {
                 self.show(step, &all);
+                self.keep(&all, &there);
                 return Ok(found.words(self.to));
             }
             // What has not arrived is given as long as everything else.
@@ -139,6 +142,31 @@ impl<W: World> Deeds<'_, W> {
                 );
                 self.shows(step, &words);
             }
+        }
+    }
+
+    /// For the journal.
+    fn keep(&self, all: &[Position], there: &Ends) {
+        let placed = all.iter().filter_map(|one| match &one.place {
+            Place::Known {
+                exact,
+                stands: Some(stands),
+                again,
+                ..
+            } => Some(Placed {
+                group: one.group.clone(),
+                topic: one.at.topic.to_string(),
+                partition: one.at.partition,
+                committed: one.committed,
+                exact: *exact,
+                stands: *stands,
+                again: *again,
+                end: there.get(&one.at).copied(),
+            }),
+            _ => None,
+        });
+        if let Ok(mut kept) = self.placed.lock() {
+            *kept = placed.collect();
         }
     }
 

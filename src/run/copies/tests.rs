@@ -382,7 +382,7 @@ async fn foreign_damaged_newer_and_beheaded_journals_are_refused_and_left_alone(
     assert_eq!(beheaded, (Exit::Refused, "K445"));
     let newer = refused(|inner| {
         use sha2::Digest as _;
-        let json = r#"{"v":2,"n":4}"#;
+        let json = r#"{"v":3,"n":4}"#;
         let sum = crate::run::plan::hex(&sha2::Sha256::digest(json)[..8]);
         inner.values.push(format!("{sum} {json}").into_bytes());
     });

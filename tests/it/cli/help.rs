@@ -22,6 +22,7 @@ fn without_arguments_the_help_is_shown() {
         "rollback",
         "verify",
         "cleanup",
+        "report",
         "config",
         "explain",
     ] {
@@ -51,6 +52,7 @@ fn help_names_the_commands_that_work_and_no_others() {
       rollback     Take applications back to the source, at any time until `cleanup`
       verify       Compare source and target, record by record
       cleanup      Remove what the migration made, once no application depends on it
+      report       Write the report of the run so far, or the runbook for what is to come
       config       Show the settings in force, each with its origin
       explain      Explain a code: a gate (G204) or an error (K101)
       completions  Print completions for a shell
@@ -609,7 +611,7 @@ fn an_unknown_command_names_the_nearest() {
     assert_snapshot!(Place::empty().transcript(&["replicat"]), @r#"
     ── stderr
     error[K004]: unrecognized subcommand 'replicat'
-    hint: some similar subcommands exist: 'explain', 'preflight', 'replicate'
+    hint: some similar subcommands exist: 'explain', 'report', 'preflight', 'replicate'
     next: kafka-migrate --help      exit 2 (usage)
     ── exit 2
     "#);

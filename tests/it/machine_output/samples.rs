@@ -17,9 +17,11 @@ use kafka_migrate::{
     events::{Choice, Event, GroupsProgress, Progress},
     model::direction::Direction,
     observe::Guess,
+    report,
     run::{
         plan::Plan,
         step::{Fails, Step, Undo, What},
+        waiver::Waiver,
     },
     verify::{Content, Counts, Difference, Kind, Report, Shape, TopicReport, Witness},
 };
@@ -35,6 +37,7 @@ pub fn all() -> Vec<(Value, bool)> {
         vec![maps()],
         reports(),
         plans(),
+        runs(),
         rest(),
         replicators(),
     ]
@@ -155,6 +158,7 @@ fn following(last: Option<&Event>) -> Option<Event> {
         Some(Event::AclsFollowed { .. }) => Event::Progress(Progress {
             throttled_by: Some(text()),
             slowest: Some((text(), 2)),
+            behind_ms: Some(7),
             records_per_second: 0.5,
             bytes_per_second: 0.5,
             groups: Some(GroupsProgress {
@@ -166,6 +170,7 @@ fn following(last: Option<&Event>) -> Option<Event> {
         Some(Event::Progress(_)) => Event::WayBack(Progress {
             throttled_by: Some(text()),
             slowest: Some((text(), 2)),
+            behind_ms: Some(7),
             records_per_second: 0.5,
             bytes_per_second: 0.5,
             groups: Some(GroupsProgress {
@@ -444,6 +449,153 @@ fn reports() -> Vec<Value> {
     witnesses.map(report).into()
 }
 
+/// The run so far, with everything that it may say, and with nothing of it.
+fn runs() -> Vec<Value> {
+    [true, false].map(run).into()
+}
+
+fn run(is_full: bool) -> Value {
+    let text = || is_full.then(|| "orders".to_owned());
+    let whole = || is_full.then_some(7);
+    let at = || is_full.then_some(7_i64);
+    let numbers = report::numbers::Numbers {
+        behind_ms: whole(),
+        ..report::numbers::Numbers::default()
+    };
+    let moments = report::moves::Moments {
+        stop_began: at(),
+        stopped: at(),
+        quiet: at(),
+        drained: at(),
+        placed: at(),
+        carried: at(),
+        may_start: at(),
+        started: at(),
+        lives: at(),
+        started_again: at(),
+    };
+    let step = report::moves::Step {
+        name: "stop".into(),
+        says: "stops it".into(),
+        state: "done",
+        since_ms: at(),
+        at_ms: 1,
+        took_ms: whole(),
+        said: "exit 0".into(),
+    };
+    let partition = report::again::Partition {
+        topic: "orders".into(),
+        partition: 7,
+        committed: 1,
+        exact: 2,
+        went_on_at: 3,
+        announced: 4,
+        measured: whole(),
+        not_measured: text(),
+    };
+    let group = report::again::Group {
+        group: "billing".into(),
+        announced: 4,
+        measured: whole(),
+        not_measured: text(),
+        partitions: vec![partition],
+    };
+    let one = report::moves::Move {
+        plan: 1,
+        phase: "cutover".into(),
+        application: "orders".into(),
+        to: "target".into(),
+        planned_at_ms: 1,
+        ended_at_ms: at(),
+        outcome: "done",
+        failure: text(),
+        steps: vec![step],
+        moments,
+        down_ms: whole(),
+        ours_ms: whole(),
+        interrupted: false,
+        groups: vec![group],
+    };
+    let found = report::verified::Found::default();
+    let stopped = report::Stopped {
+        direction: "forward",
+        topic: "orders".into(),
+        partition: 7,
+        code: "K501".into(),
+        reason: "the source begins at 40".into(),
+    };
+    let run = report::Report {
+        v: 1,
+        at: "2026-01-31T09:14:02.123Z".into(),
+        event: "report",
+        migration: "orders".into(),
+        backend: "embedded",
+        program: "0.1.0".into(),
+        two_way: true,
+        source_cluster: text(),
+        target_cluster: text(),
+        topics: vec!["orders".into()],
+        groups: vec!["billing".into()],
+        now: report::Now {
+            copier: text(),
+            topics: whole(),
+            partitions: whole(),
+            message_lag: whole(),
+            stopped: is_full.then(|| vec![stopped]),
+            way_back: is_full.then(|| report::WayBack {
+                open: true,
+                why: "it copies back".into(),
+            }),
+        },
+        applications: vec![report::Standing {
+            name: "billing".into(),
+            at: text(),
+            moving_to: text(),
+            words: "on the source".into(),
+        }],
+        commands: vec![report::Command {
+            at_ms: 1,
+            command: "cutover".into(),
+            host: "ferry".into(),
+            version: "0.1.0".into(),
+        }],
+        waived: vec![Waiver {
+            gate: "G212".into(),
+            application: text(),
+            reason: "nobody goes back".into(),
+            by: "ann on ferry".into(),
+            at_ms: 1,
+        }],
+        moves: vec![one],
+        over_time: report::OverTime {
+            elsewhere: text(),
+            samples: vec![report::numbers::Sample {
+                since_ms: 1,
+                at_ms: 2,
+                there: is_full.then_some(numbers),
+                back: is_full.then_some(numbers),
+            }],
+            gaps: vec![report::Gap {
+                from_ms: 1,
+                until_ms: 2,
+            }],
+            notes: vec!["one line was passed over".into()],
+        },
+        verified: is_full.then(|| report::verified::Verified {
+            at_ms: 1,
+            verdict: "same".into(),
+            source_cluster: "Aaa".into(),
+            target_cluster: "Bbb".into(),
+            partitions: 7,
+            took_ms: 1,
+            there: found,
+            back: Some(found),
+        }),
+        not_looked_at: vec!["the target: it did not answer".into()],
+    };
+    named("report", &run)
+}
+
 fn value_of_all(all: &[impl serde::Serialize]) -> Value {
     all.iter().map(value).collect()
 }
@@ -539,6 +691,8 @@ fn rest() -> Vec<Value> {
             { "name": "orders", "at": "source", "moving_to": null },
             { "name": "billing", "at": "source", "moving_to": "target" },
         ], "plans": [], "runner": null, "trouble": null, "waived": [] } }),
+        json!({ "event": "runbook", "markdown": "# Runbook" }),
+        json!({ "event": "written", "out": "report.html" }),
         json!({ "event": "cleaned-up", "left": [{ "what": "the role", "how": "aws" }, { "what": "topics", "how": null }] }),
         json!({ "event": "moved", "application": "orders", "side": "target", "said": "orders is on the target" }),
     ]

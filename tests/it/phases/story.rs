@@ -19,6 +19,7 @@ use kafka_migrate::{
     },
     phases::{
         by_content::{ByContent, MSK_MARK},
+        carrier::other,
         course::{self, Next},
         cutover,
         deeds::{self, Deeds, Said, Waits},
@@ -79,6 +80,8 @@ struct Company {
     runtime: tokio::runtime::Runtime,
     /// Announced for each application, by what moved it: records to be read again.
     announced: BTreeMap<String, u64>,
+    /// Counted of each after its moves, by what records say: records given a second time.
+    measured: BTreeMap<String, u64>,
     _directory: tempfile::TempDir,
 }
 
@@ -163,11 +166,13 @@ impl Company {
                 .map(|(side, kafka)| connection(side, kafka)),
             runtime: tokio::runtime::Runtime::new().expect("it starts"),
             announced: BTreeMap::new(),
+            measured: BTreeMap::new(),
             _directory: directory,
         };
         for name in NAMES {
             company.applications.start(name, "source");
             company.announced.insert(name.to_owned(), 0);
+            company.measured.insert(name.to_owned(), 0);
         }
         company.wait_for_more(200);
         company
@@ -274,6 +279,7 @@ impl Company {
                 },
                 said: &Said::default(),
                 begun,
+                placed: Mutex::default(),
                 command: "kafka-migrate cutover",
             };
             let mut executor = Executor {
@@ -284,7 +290,20 @@ impl Company {
             };
             let run = course::run(&mut executor, next, &plan);
             let ended = tokio::time::timeout(limit, run).await.ok()?;
-            Some((next, ended.expect("the journal is kept")))
+            let course = journal.state().courses.last().cloned();
+            let placed = course.map_or(Vec::new(), |course| course.placed);
+            let counted = match &ended {
+                Ok(Ended::Done) => world.carrier.given_twice(other(to), &placed).await,
+                _ => Vec::new(),
+            };
+            Some((next, ended.expect("the journal is kept"), counted))
+        });
+        let moved = moved.map(|(next, ended, counted)| {
+            for one in &counted {
+                let again = one.again.unwrap_or_else(|| panic!("{name}: {one:?}"));
+                *self.measured.get_mut(name).expect("one of the three") += again;
+            }
+            (next, ended)
         });
         drop(events);
         while let Ok(event) = told.try_recv() {
@@ -315,8 +334,9 @@ impl Company {
         assert_eq!(self.applications.runs(name), [to.to_string()], "{name}");
     }
 
-    /// Stops the writer, lets everything run through, and compares whole sequences.
-    fn judge(&mut self) {
+    /// Stops the writer, lets everything run through, and compares whole sequences. Answers with what each was given again.
+    fn judge(&mut self) -> BTreeMap<&'static str, u64> {
+        let mut given_again = BTreeMap::new();
         let lines = self.kept.0.lock().expect("nobody panics with it").clone();
         let state = fold(&lines).expect("it is a journal");
         let at = |name: &str| standing::of(&state, name).at.to_string();
@@ -350,6 +370,7 @@ impl Company {
                     "{name}, partition {partition}: {judged:?} of {}",
                     expected.len()
                 );
+                *given_again.entry(*name).or_default() += judged.again;
                 *self.announced.get_mut(*name).expect("one of the three") = self.announced[*name]
                     .checked_sub(judged.again)
                     .unwrap_or_else(|| {
@@ -359,6 +380,7 @@ impl Company {
                 expected = given;
             }
         }
+        given_again
     }
 }
 
@@ -431,7 +453,15 @@ fn order_status_goes_over_comes_back_and_all_three_follow_in_any_order() {
         }
         let (next, _) = company.move_one("orders", Side::Target);
         assert_eq!(next, Next::Nothing);
-        company.judge();
+        let announced = company.announced.clone();
+        let given_again = company.judge();
+        for (name, again) in given_again {
+            eprintln!(
+                "{name}: announced {}, counted {}, given {again}",
+                announced[name], company.measured[name]
+            );
+            assert_eq!(company.measured[name], again, "{name}");
+        }
         assert!(!company.copiers.is_empty());
         let calls = company.applications.calls();
         assert_eq!(calls.len(), 10, "{calls:?}");
@@ -466,5 +496,5 @@ fn cut_off_at_any_moment_it_goes_on_and_ends_on_one_side() {
         company.wait_for_more(50);
     }
     // What each cut run announced counts, so that the sum is an upper bound.
-    company.judge();
+    drop(company.judge());
 }

@@ -50,6 +50,12 @@ const COMMANDS: &[(&str, &[&str], &[&str])] = &[
         &["ready", "--app", "nobody"],
     ),
     ("verify", &["verify"], &["verify"]),
+    // Without a cluster it says what it could not look at, and fails only where it cannot write.
+    (
+        "report",
+        &["report", "--offline"],
+        &["report", "--offline", "--out", "no-such-directory/report"],
+    ),
     ("config", &["config"], &["config"]),
     ("explain", &["explain", "K436"], &["explain", "K999"]),
     (
