@@ -7,6 +7,7 @@ mod help;
 mod init;
 mod msk;
 mod refusals;
+mod report;
 mod secrets;
 
 use std::{fs, path::Path};
