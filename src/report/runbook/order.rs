@@ -1,4 +1,4 @@
-//! The part of a runbook that is about applications: in which order they move, what moves each, and what belongs to none.
+//! The part of a runbook about applications: in which order they move, what moves each, and what belongs to none.
 
 use super::{Application, Runbook};
 use crate::report::document::{Document, code, codes, plain};
