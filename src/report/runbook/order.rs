@@ -7,7 +7,7 @@ use crate::report::document::{Document, code, codes, plain};
 pub fn all(of: &Runbook, page: &mut Document) {
     page.heading(2, "On the day: the order");
     if of.waves.is_empty() {
-        page.text("No application is known: the file describes none, and groups of the scope could not be listed. Whatever reads or writes the topics of the scope is one application, or part of one.");
+        page.text("No application is known: the file describes none, and no group in scope was seen that could stand for one. Whatever reads or writes the topics of the scope is one application, or part of one.");
         return;
     }
     page.text("Any order works. In this one every record goes one way only: who reads a topic moves before who writes it. Those of one wave do not depend on each other.");
