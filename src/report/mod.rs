@@ -52,6 +52,8 @@ pub struct Report {
     pub groups: Vec<String>,
     /// What stands on the clusters now.
     pub now: Now,
+    /// There was a journal to read, or nothing was ever begun; else nothing is known of moves and waivers.
+    pub journal: bool,
     /// Each application of the file, and those that the journal knows besides.
     pub applications: Vec<Standing>,
     /// Commands that wrote the journal, the oldest first.

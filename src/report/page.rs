@@ -29,8 +29,10 @@ pub fn of(report: &Report) -> Document {
         page.list(report.not_looked_at.iter().map(|one| plain(one)).collect());
     }
     page.heading(2, "Moves");
-    if report.moves.is_empty() {
-        page.text("No application has begun to move, by the journal.");
+    match (report.journal, report.moves.is_empty()) {
+        (false, _) => page.text("Not known: there was no journal to read."),
+        (true, true) => page.text("No application has begun to move, by the journal."),
+        (true, false) => {}
     }
     for one in &report.moves {
         moves::one(one, &mut page);
@@ -128,10 +130,11 @@ fn what_stands_now(report: &Report, page: &mut Document) {
     let rows = report.applications.iter();
     let rows = rows.map(|one| vec![code(&one.name), plain(&one.words)]);
     page.table(vec!["application", "stands"], rows.collect());
-    match report.waived.is_empty() {
-        true => page.text("No gate is waived."),
-        false => page.text("Gates that a person answers for:"),
-    }
+    page.text(match (report.journal, report.waived.is_empty()) {
+        (false, _) => "Gates that a person answers for: not known, there was no journal to read.",
+        (true, true) => "No gate is waived.",
+        (true, false) => "Gates that a person answers for:",
+    });
     let rows = report.waived.iter().map(|one| {
         vec![
             one.gate.clone(),

@@ -47,6 +47,7 @@ fn report(story: &Story) -> Report {
         target_cluster: None,
         topics: vec!["orders".into(), "order_*".into()],
         groups: Vec::new(),
+        journal: true,
         now: Now {
             copier: Some("our own engine: it runs".into()),
             topics: Some(2),
@@ -114,6 +115,7 @@ fn an_empty_directory_says_what_is_not_known() {
     let empty = Report {
         source_cluster: None,
         topics: Vec::new(),
+        journal: false,
         now: Now::default(),
         applications: Vec::new(),
         commands: Vec::new(),

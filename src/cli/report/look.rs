@@ -78,7 +78,13 @@ pub async fn look(
             (lines, troubles)
         }
     };
-    looked.has_journal = troubles.is_empty() || !lines.is_empty();
+    // Where a cluster was not asked a journal may stand; without any line nothing is known of it.
+    let all_asked = source.is_some() && target.is_some() && troubles.is_empty();
+    looked.has_journal = all_asked || !lines.is_empty();
+    if !looked.has_journal && troubles.is_empty() {
+        let why = "the journal: there is none on this machine, and one may stand on a cluster that was not asked";
+        looked.not.push(why.to_owned());
+    }
     let of_journal = |why: String| format!("the journal: {why}");
     looked.not.extend(troubles.into_iter().map(of_journal));
     match fold(&lines) {
@@ -257,6 +263,7 @@ pub fn report(settings: &Settings, mut looked: Looked) -> Report {
         at: ui::numbers::stamp(now_ms),
         event: "report",
         migration: settings.name.clone(),
+        journal: looked.has_journal,
         backend: match settings.msk {
             Some(_) => "msk",
             None => "embedded",

@@ -2,6 +2,7 @@
 
 use crate::{
     model::numbers,
+    phases::moving::{LAST_POSITIONS, POSITIONS},
     report::{
         again::Group,
         bars::{Bar, Bars, took_words},
@@ -136,8 +137,13 @@ fn row(step: &Step) -> Vec<String> {
 pub fn read_again(moves: &[Move], page: &mut Document) {
     page.heading(2, "Read again");
     let with_positions: Vec<&Move> = moves.iter().filter(|of| !of.groups.is_empty()).collect();
-    if with_positions.is_empty() {
+    let only_said: Vec<String> = moves.iter().filter_map(only_said).collect();
+    if with_positions.is_empty() && only_said.is_empty() {
         page.text("The journal tells of no move with positions of groups.");
+        return;
+    }
+    page.list(only_said);
+    if with_positions.is_empty() {
         return;
     }
     page.text("Announced: what the positions of a group were to make it read again, before it was started. Measured: records between its position and the end of then that stand below what it had committed on the side that it left, counted from both clusters by what they say, not by any map.");
@@ -186,6 +192,21 @@ pub fn read_again(moves: &[Move], page: &mut Document) {
         ],
         rows.collect(),
     );
+}
+
+/// A move whose journal has positions in words only: those that came back last, or what an earlier version wrote.
+fn only_said(of: &Move) -> Option<String> {
+    let names = [POSITIONS, LAST_POSITIONS];
+    let mut steps = of.steps.iter().rev();
+    let step = steps.find(|step| step.state == "held" && names.contains(&step.name.as_str()));
+    let step = step.filter(|step| of.groups.is_empty() && !step.said.starts_with("0 positions"))?;
+    Some(format!(
+        "{} of {}, {}: {}. Not measured: the journal does not say where each of them went on.",
+        plain(&of.phase),
+        code(&of.application),
+        numbers::stamp(of.planned_at_ms),
+        plain(&step.said)
+    ))
 }
 
 fn exactness(group: &Group) -> String {

@@ -18,7 +18,8 @@ fn with_both_clusters_dead_it_says_what_it_could_not_look_at() {
         "# Migration `orders`",
         "## Not looked at\n\n- the source: cannot reach",
         "- the target: cannot reach",
-        "No application has begun to move, by the journal.",
+        "Not known: there was no journal to read.",
+        "- the journal: there is none on this machine",
         "Not verified",
         "Whether the way back is open: not looked at.",
     ] {

@@ -536,6 +536,7 @@ fn run(is_full: bool) -> Value {
         target_cluster: text(),
         topics: vec!["orders".into()],
         groups: vec!["billing".into()],
+        journal: true,
         now: report::Now {
             copier: text(),
             topics: whole(),
