@@ -105,7 +105,7 @@ fn report(story: &Story) -> Report {
 
 #[test]
 fn the_report_as_people_read_it() {
-    let mut story = Story::new();
+    let mut story = Story::begun();
     story.moves(0, "cutover", 100_000);
     insta::assert_snapshot!("report", report(&story).markdown());
 }
@@ -123,7 +123,7 @@ fn an_empty_directory_says_what_is_not_known() {
         moves: Vec::new(),
         over_time: OverTime::default(),
         verified: None,
-        ..report(&Story::new())
+        ..report(&Story::begun())
     };
     insta::assert_snapshot!("empty", empty.markdown());
     assert!(empty.html().contains("Not verified"));
@@ -157,7 +157,7 @@ fn balanced(html: &str) -> Vec<String> {
 #[test]
 fn whatever_things_are_called_the_page_stays_whole_and_fetches_nothing() {
     let evil = "</td><script>alert(1)</script><img src=x onerror=\"y\">'&";
-    let mut story = Story::new();
+    let mut story = Story::begun();
     story.moves(0, "cutover", 100_000);
     let plan = 1;
     story

@@ -22,7 +22,7 @@ pub struct Story(pub Vec<Line>);
 
 impl Story {
     /// Begun, with a command at work.
-    pub fn new() -> Self {
+    pub fn begun() -> Self {
         let mut story = Self(Vec::new());
         story.says(
             0,
@@ -216,7 +216,7 @@ impl Story {
 
 #[test]
 fn a_move_tells_what_took_how_long_and_what_of_it_is_ours() {
-    let mut story = Story::new();
+    let mut story = Story::begun();
     story.moves(0, "cutover", 500);
     let all = of(&story.0);
     let [one] = &all[..] else { panic!("{all:?}") };
@@ -248,7 +248,7 @@ fn a_move_tells_what_took_how_long_and_what_of_it_is_ours() {
 
 #[test]
 fn what_failed_and_was_undone_is_told_with_how_long_it_was_down() {
-    let mut story = Story::new();
+    let mut story = Story::begun();
     let plan = 0;
     story
         .plans(0, plan, "cutover")
@@ -290,7 +290,7 @@ fn what_failed_and_was_undone_is_told_with_how_long_it_was_down() {
 
 #[test]
 fn a_command_that_was_killed_is_in_our_share_and_says_so() {
-    let mut story = Story::new();
+    let mut story = Story::begun();
     let plan = 0;
     story
         .plans(0, plan, "cutover")
@@ -339,7 +339,7 @@ fn a_command_that_was_killed_is_in_our_share_and_says_so() {
 
 #[test]
 fn times_that_go_backwards_are_not_known() {
-    let mut story = Story::new();
+    let mut story = Story::begun();
     story
         .plans(0, 0, "rollback")
         .does(0, 1, 5000, 1000, "exit 0");
