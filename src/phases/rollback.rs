@@ -50,8 +50,9 @@ pub fn without_target(of: &Move) -> Plan {
             "where its groups go on on the source, by what came back last, and how old that is"
                 .to_owned(),
         )),
-        of.authority(true),
     ];
+    steps.extend(of.lifts());
+    steps.push(of.authority(true));
     steps.extend(of.start());
     steps.push(of.lives(true));
     let clients = format!(
