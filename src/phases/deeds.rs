@@ -8,7 +8,7 @@ use super::{
     carrier::{Carrier, other},
     moving::{
         ATTENDS, AUTHORITY, DRAINED, FOLLOWS, FREEZE, GATES, LAST_POSITIONS, LIFT, LIVES,
-        POSITIONS, QUIET, SHARED, START, STOP,
+        POSITIONS, QUIET, SHARED, START, STOP, STRAND,
     },
     world::{Call, Hook, World},
 };
@@ -244,6 +244,10 @@ impl<W: World> Effects for Deeds<'_, W> {
         match step.name.as_str() {
             STOP => self.call(Hook::Stop, self.from(), step, attempt).await,
             FREEZE => self.freeze(step).await,
+            STRAND => {
+                let topics = list(step, super::moving::WITH_TOPICS);
+                self.world.carrier().strand(&topics).await
+            }
             LIFT => self.lift(step, self.to).await,
             FOLLOWS => self.world.carrier().declare(self.name(), self.from()).await,
             AUTHORITY => self.world.carrier().declare(self.name(), self.to).await,
@@ -257,6 +261,10 @@ impl<W: World> Effects for Deeds<'_, W> {
         match step.name.as_str() {
             AUTHORITY => carrier.is_declared(self.name(), self.to).await,
             FREEZE | LIFT => self.is_as_it_was_left(step).await,
+            STRAND => {
+                let topics = list(step, super::moving::WITH_TOPICS);
+                carrier.is_stranded(&topics).await
+            }
             // It held until authority moved on.
             FOLLOWS => Ok(self.begun.moved || carrier.is_declared(self.name(), self.from()).await?),
             _ => Err(step.is_unknown()),

@@ -41,6 +41,8 @@ pub const LAST_POSITIONS: &str = "last-positions";
 pub const AUTHORITY: &str = "authority";
 /// Starts it on the side that it goes to.
 pub const START: &str = "start";
+/// Has what it wrote on a target that is gone, and has not come back, wait for a person.
+pub const STRAND: &str = "strand";
 /// Does it live there, and nothing of it here?
 pub const LIVES: &str = "lives";
 
@@ -253,6 +255,27 @@ impl Move {
             undo,
             ..Step::new(AUTHORITY, What::Effect, says)
         }
+    }
+
+    /// Once it runs on the source again, what comes back late would come behind what it writes there: a second time, if it writes it again.
+    pub(super) fn strands(&self) -> Option<Step> {
+        let is_back = |engine: Engine| engine.two_way;
+        let topics = self.topics.iter();
+        let written: Vec<&str> = topics
+            .filter(|topic| self.application.writes.matches(topic))
+            .map(String::as_str)
+            .collect();
+        if written.is_empty() || !self.engine.is_some_and(is_back) {
+            return None;
+        }
+        let says = format!(
+            "what was written on the target to {}, and has not come back, waits for a person if the target returns",
+            written.join(", ")
+        );
+        Some(Step {
+            with: BTreeMap::from([(WITH_TOPICS.to_owned(), written.join(","))]),
+            ..Step::new(STRAND, What::Effect, says)
+        })
     }
 
     /// Once it was called, the application may have written and committed there: the way back is another plan.

@@ -217,6 +217,14 @@ impl Carrier for Sim {
             .await
     }
 
+    async fn strand(&self, _topics: &[String]) -> Result<String, Failure> {
+        self.operation(|_| Ok("it waits".to_owned())).await
+    }
+
+    async fn is_stranded(&self, _topics: &[String]) -> Result<bool, Failure> {
+        self.operation(|_| Ok(true)).await
+    }
+
     async fn synced_ms(&self) -> Result<Option<i64>, Failure> {
         Ok(None)
     }

@@ -4,6 +4,7 @@ mod downtime;
 mod frozen;
 mod killed;
 mod story;
+mod stranded;
 mod ways;
 
 use std::fs;
