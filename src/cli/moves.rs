@@ -27,6 +27,7 @@ use crate::{
 
 mod asks;
 mod flags;
+mod freeze;
 mod look;
 mod who;
 mod work;
@@ -197,6 +198,10 @@ impl Moves<'_> {
         application: &Application,
     ) -> Result<Move, Failure> {
         let mut of = look::made_of(self.to, settings, clusters, looked, application).await?;
+        of.frozen = freeze::frozen(settings, clusters, application, self.to).await?;
+        if self.how.freeze {
+            of.freeze = self.to_freeze(settings, clusters, looked, application).await?;
+        }
         if self.no_way_back && !of.waived.iter().any(|gate| gate == WAY_BACK) {
             of.waived.push(WAY_BACK.to_owned());
         }
@@ -205,6 +210,9 @@ impl Moves<'_> {
 
     /// Is what is asked for to be had in this migration?
     fn can_move(&self, settings: &Settings) -> Result<(), Failure> {
+        if self.how.freeze {
+            self.can_freeze(settings)?;
+        }
         let comes_back = settings.msk.is_some() || settings.two_way;
         let leaves = self.kind == Kind::LeavesData;
         if self.to == Side::Source && self.kind == Kind::Moves && !comes_back {
@@ -272,8 +280,13 @@ impl Moves<'_> {
     }
 }
 
-/// The plan of one application, for `plan cutover` and `plan rollback`.
-pub async fn planned(settings: &Settings, to: Side, name: &str) -> Result<Plan, Failure> {
+/// The plan of one application, for `plan cutover` and `plan rollback`; `freeze`: as with that flag.
+pub async fn planned(
+    settings: &Settings,
+    to: Side,
+    name: &str,
+    freeze: bool,
+) -> Result<Plan, Failure> {
     let which = Which {
         app: vec![name.to_owned()],
         all: false,
@@ -283,6 +296,7 @@ pub async fn planned(settings: &Settings, to: Side, name: &str) -> Result<Plan, 
         dry_run: true,
         plan: None,
         attest_quiet: Vec::new(),
+        freeze,
         quiet_for: None,
         wait_for_me: None,
         drain_within: None,

@@ -37,6 +37,9 @@ pub struct PlanCommand {
     /// The application that `cutover` or `rollback` moves
     #[arg(long, value_name = "NAME")]
     app: Option<String>,
+    /// With --freeze of `cutover` or `rollback`
+    #[arg(long, requires = "app")]
+    freeze: bool,
     /// Save the plan here
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -83,7 +86,7 @@ impl PlanCommand {
             ));
         }
         let plan = match to {
-            Some(to) => moves::planned(&settings, to, self.app()?).await?,
+            Some(to) => moves::planned(&settings, to, self.app()?, self.freeze).await?,
             None => {
                 let asked = self.wishes.asked()?;
                 let told = told(&settings, engine::Until::Stopped, asked);

@@ -336,18 +336,19 @@ fn follows(settings: &config::Settings) -> engine::sync::Wanted {
         exclude_topics: settings.exclude_topics.clone(),
         groups: all_groups(settings),
         exclude_groups: settings.exclude_groups.clone(),
-        us: format!("User:{}", user_of(&settings.target.auth)),
+        us: principal(&settings.target.auth),
         writers: settings.applications.iter().map(writer).collect(),
     }
 }
 
-/// As whom a cluster knows who logs in so.
-fn user_of(auth: &Auth) -> &str {
-    match auth {
+/// As whom a cluster knows who logs in so, where it does not map names.
+pub fn principal(auth: &Auth) -> String {
+    let user = match auth {
         Auth::None => "ANONYMOUS",
         Auth::Bearer(tokens) => tokens.name(),
         Auth::Plain { username, .. } | Auth::Scram { username, .. } => username,
-    }
+    };
+    format!("User:{user}")
 }
 
 /// Who runs this, for the record of what a person decided.

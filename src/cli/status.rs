@@ -143,7 +143,10 @@ async fn look(
         super::journal::look(settings, source, target)
     );
     let mut status = status?;
-    for choice in status.stopped.iter_mut().flat_map(|one| &mut one.choices) {
+    let there = status.stopped.iter_mut().map(|one| &mut one.choices);
+    let back = status.way_back.iter_mut();
+    let back = back.flat_map(|back| back.stopped.iter_mut().map(|one| &mut one.choices));
+    for choice in there.chain(back).flatten() {
         choice.command = choice
             .command
             .take()
@@ -201,6 +204,15 @@ fn way_back(back: &WayBack) -> String {
             printable(&one.reason),
             one.code
         );
+    }
+    for one in back.stopped.iter().take(WAYS_SHOWN) {
+        text += &format!("\n           ways on for {}-{}", one.topic, one.partition);
+        for choice in &one.choices {
+            text += &format!("\n             {}", choice.does);
+            if let Some(command) = &choice.command {
+                text += &format!("\n               {command}");
+            }
+        }
     }
     text
 }

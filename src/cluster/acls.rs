@@ -5,7 +5,10 @@ use kafka_protocol::messages::{
     delete_acls_request::DeleteAclsFilter,
 };
 
-use super::{Cluster, Error, Result, Target, pool::text};
+use super::{
+    Cluster, Error, Result, Target,
+    pool::{Lane, text},
+};
 use crate::{
     model::acl::{Kind, Rule},
     wire::{conn::Conn, versions::Ask},
@@ -27,7 +30,30 @@ const AT_ONCE: usize = 500;
 impl Cluster {
     /// Every access rule; `None` where the cluster has no authorizer. Takes the right to Describe the cluster.
     pub async fn acls(&self) -> Result<Option<Vec<Rule>>> {
+        let mut patience = self.patience(DescribeAclsRequest::API.name);
+        loop {
+            let tried = async { self.acls_over(&self.any().await?).await };
+            match tried.await {
+                Ok(rules) => return Ok(rules),
+                Err(error) => drop(patience.after(error).await?),
+            }
+        }
+    }
+
+    /// The same as one broker has heard of them.
+    pub(super) async fn acls_at(&self, broker: i32) -> Result<Option<Vec<Rule>>> {
         let api = DescribeAclsRequest::API.name;
+        let mut patience = self.patience(api);
+        loop {
+            let tried = async { self.acls_over(&self.conn(broker, Lane::Ask, api).await?).await };
+            match tried.await {
+                Ok(rules) => return Ok(rules),
+                Err(error) => drop(patience.after(error).await?),
+            }
+        }
+    }
+
+    async fn acls_over(&self, conn: &Conn) -> Result<Option<Vec<Rule>>> {
         let request = DescribeAclsRequest::default()
             .with_resource_type_filter(ANY)
             .with_resource_name_filter(None)
@@ -36,39 +62,31 @@ impl Cluster {
             .with_host_filter(None)
             .with_operation(ANY)
             .with_permission_type(ANY);
-        let mut patience = self.patience(api);
-        loop {
-            let tried = async {
-                let conn = self.any().await?;
-                let answer = self.ask(&conn, &request).await?;
-                match answer.error_code {
-                    0 | SECURITY_DISABLED => Ok(answer),
-                    code => Err(self.said(&conn, api, code, answer.error_message.as_deref())),
-                }
-            };
-            match tried.await {
-                Err(error) => drop(patience.after(error).await?),
-                Ok(answer) if answer.error_code == SECURITY_DISABLED => return Ok(None),
-                Ok(answer) => {
-                    let mut rules = Vec::new();
-                    for resource in answer.resources {
-                        for acl in resource.acls {
-                            rules.push(Rule {
-                                kind: Kind::of(resource.resource_type),
-                                name: resource.resource_name.to_string(),
-                                prefixed: resource.pattern_type == PREFIXED,
-                                principal: acl.principal.to_string(),
-                                host: acl.host.to_string(),
-                                doing: crate::model::acl::Doing::of(acl.operation),
-                                denies: acl.permission_type == DENY,
-                            });
-                        }
-                    }
-                    rules.sort_unstable();
-                    return Ok(Some(rules));
-                }
+        let answer = self.ask(conn, &request).await?;
+        match answer.error_code {
+            0 => {}
+            SECURITY_DISABLED => return Ok(None),
+            code => {
+                let api = DescribeAclsRequest::API.name;
+                return Err(self.said(conn, api, code, answer.error_message.as_deref()));
             }
         }
+        let mut rules = Vec::new();
+        for resource in answer.resources {
+            for acl in resource.acls {
+                rules.push(Rule {
+                    kind: Kind::of(resource.resource_type),
+                    name: resource.resource_name.to_string(),
+                    prefixed: resource.pattern_type == PREFIXED,
+                    principal: acl.principal.to_string(),
+                    host: acl.host.to_string(),
+                    doing: crate::model::acl::Doing::of(acl.operation),
+                    denies: acl.permission_type == DENY,
+                });
+            }
+        }
+        rules.sort_unstable();
+        Ok(Some(rules))
     }
 
     fn said(&self, conn: &Conn, api: &'static str, code: i16, message: Option<&str>) -> Error {

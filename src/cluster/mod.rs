@@ -11,6 +11,7 @@ mod everyone;
 pub mod failure;
 mod fetch;
 mod fidelity;
+pub mod freeze;
 mod groups;
 mod offsets;
 mod open;

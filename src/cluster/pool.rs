@@ -137,6 +137,12 @@ impl Cluster {
         brokers.into_iter().map(|(id, _)| id).collect()
     }
 
+    /// A broker's address, or its id where that is not known.
+    pub(super) fn address(&self, broker: i32) -> Arc<str> {
+        let known = self.inner.leaders.broker(broker);
+        known.unwrap_or_else(|| broker.to_string().into())
+    }
+
     /// Source or target.
     pub fn side(&self) -> Side {
         self.plays.unwrap_or(self.settings().side)

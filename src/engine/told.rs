@@ -143,6 +143,22 @@ impl Told {
             .is_some_and(|state| state.synced.is_released(application))
     }
 
+    /// Does what applications wrote to these topics wait for a person, or is an engine asked to let it wait?
+    pub fn strands(&self, topics: &[String]) -> bool {
+        let is_asked = |state: &State| {
+            let mut asked = state.unanswered.iter();
+            asked.any(|one| matches!(&one.request.steer, Steer::Strand { topics: of } if of == topics))
+        };
+        let is_said = |state: &State| {
+            let mut known = state.partitions.iter();
+            known.any(|(at, one)| {
+                let name = state.name(*at);
+                one.stranded.is_some() && name.is_some_and(|name| topics.contains(&name.topic.to_string()))
+            })
+        };
+        self.states().all(|state| is_asked(state) || is_said(state) || state.partitions.is_empty())
+    }
+
     /// Did the last owner of each shard say that it ended? Where nobody ever owned one, nobody runs.
     pub fn has_ended(&self) -> bool {
         self.states()

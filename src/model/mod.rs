@@ -5,6 +5,7 @@ pub mod application;
 pub mod backend;
 pub mod connection;
 pub mod direction;
+pub mod freeze;
 pub mod limits;
 pub mod map;
 pub mod msk;

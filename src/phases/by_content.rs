@@ -340,6 +340,15 @@ impl Carrier for ByContent {
         Ok(false)
     }
 
+    /// It goes on by itself, whatever anybody says.
+    async fn strand(&self, _topics: &[String]) -> Result<String, Failure> {
+        Ok("what is stranded comes back if MSK Replicator goes on".to_owned())
+    }
+
+    async fn is_stranded(&self, _topics: &[String]) -> Result<bool, Failure> {
+        Ok(true)
+    }
+
     async fn synced_ms(&self) -> Result<Option<i64>, Failure> {
         Ok(None)
     }

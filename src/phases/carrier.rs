@@ -115,6 +115,15 @@ pub trait Carrier: Send + Sync {
     /// Has whoever carried positions from this side given that up, so that on the other side they stay as they were asked?
     fn has_left(&self, from: Side) -> impl Future<Output = Result<bool, Failure>> + Send;
 
+    /// Has what applications wrote on the target to these topics, and has not come back, wait for a person, should the target return.
+    fn strand(&self, topics: &[String]) -> impl Future<Output = Result<String, Failure>> + Send;
+
+    /// Was that asked? A plain read.
+    fn is_stranded(
+        &self,
+        topics: &[String],
+    ) -> impl Future<Output = Result<bool, Failure>> + Send;
+
     /// When positions were last looked at by what carries them back, in milliseconds since 1970 by its clock; `None` where nobody tells.
     fn synced_ms(&self) -> impl Future<Output = Result<Option<i64>, Failure>> + Send;
 

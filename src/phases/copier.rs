@@ -90,6 +90,20 @@ impl Carrier for Copier {
         }
     }
 
+    async fn strand(&self, topics: &[String]) -> Result<String, Failure> {
+        match self {
+            Self::Content(one) => one.strand(topics).await,
+            Self::Ledger(one) => one.strand(topics).await,
+        }
+    }
+
+    async fn is_stranded(&self, topics: &[String]) -> Result<bool, Failure> {
+        match self {
+            Self::Content(one) => one.is_stranded(topics).await,
+            Self::Ledger(one) => one.is_stranded(topics).await,
+        }
+    }
+
     async fn synced_ms(&self) -> Result<Option<i64>, Failure> {
         match self {
             Self::Content(one) => one.synced_ms().await,

@@ -20,7 +20,9 @@ pub fn plan(of: &Move) -> Plan {
 /// Declares that a person moved it. Where it began to read is not looked into.
 pub fn declared(of: &Move) -> Plan {
     // Its members there are why it is declared: what keeps the engine from carrying its positions says nothing.
-    let steps = vec![of.lives(false), of.authority(false)];
+    let mut steps = vec![of.lives(false)];
+    steps.extend(of.lifts());
+    steps.push(of.authority(false));
     let clients = "nobody notices: nothing is stopped or started".to_owned();
     of.plan(steps, clients, of.the_other_way())
 }

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use super::{
     carrier::{Carrier, other},
     moving::{
-        ATTENDS, AUTHORITY, DRAINED, FOLLOWS, GATES, LAST_POSITIONS, LIVES, POSITIONS, QUIET,
-        SHARED, START, STOP,
+        ATTENDS, AUTHORITY, DRAINED, FOLLOWS, FREEZE, GATES, LAST_POSITIONS, LIFT, LIVES,
+        POSITIONS, QUIET, SHARED, START, STOP, STRAND,
     },
     world::{Call, Hook, World},
 };
@@ -26,6 +26,7 @@ use crate::{
 };
 
 mod arrive;
+mod frost;
 mod live;
 mod quiet;
 
@@ -194,6 +195,10 @@ impl<W: World> Deeds<'_, W> {
 
     fn shared(&self, step: &Step) -> Result<String, Failure> {
         let topics = list(step, super::moving::WITH_TOPICS);
+        let topics = self.left_to_say(topics);
+        if topics.is_empty() {
+            return Ok("it may not write them any more".to_owned());
+        }
         let open: Vec<&String> = topics
             .iter()
             .filter(|topic| !self.said.quiet.contains(topic))
@@ -241,6 +246,12 @@ impl<W: World> Effects for Deeds<'_, W> {
     async fn perform(&self, step: &Step, attempt: u32) -> Result<String, Failure> {
         match step.name.as_str() {
             STOP => self.call(Hook::Stop, self.from(), step, attempt).await,
+            FREEZE => self.freeze(step).await,
+            STRAND => {
+                let topics = list(step, super::moving::WITH_TOPICS);
+                self.world.carrier().strand(&topics).await
+            }
+            LIFT => self.lift(step, self.to).await,
             FOLLOWS => self.world.carrier().declare(self.name(), self.from()).await,
             AUTHORITY => self.world.carrier().declare(self.name(), self.to).await,
             START => self.call(Hook::Start, self.to, step, attempt).await,
@@ -252,6 +263,11 @@ impl<W: World> Effects for Deeds<'_, W> {
         let carrier = self.world.carrier();
         match step.name.as_str() {
             AUTHORITY => carrier.is_declared(self.name(), self.to).await,
+            FREEZE | LIFT => self.is_as_it_was_left(step).await,
+            STRAND => {
+                let topics = list(step, super::moving::WITH_TOPICS);
+                carrier.is_stranded(&topics).await
+            }
             // It held until authority moved on.
             FOLLOWS => Ok(self.begun.moved || carrier.is_declared(self.name(), self.from()).await?),
             _ => Err(step.is_unknown()),
@@ -262,6 +278,7 @@ impl<W: World> Effects for Deeds<'_, W> {
         match step.name.as_str() {
             // What was stopped there is started there again: nothing has been started elsewhere.
             STOP => self.call(Hook::Start, self.from(), step, attempt).await,
+            FREEZE => self.lift(step, self.from()).await,
             AUTHORITY => self.world.carrier().declare(self.name(), self.from()).await,
             _ => Err(step.is_unknown()),
         }

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     carrier::{Carrier, Ends},
-    world::{Call, EndNow, GroupNow, Hook, World},
+    world::{Call, EndNow, Frost, GroupNow, Hook, World},
 };
 use crate::{
-    cluster::{self, Cluster, OffsetSpec},
+    cluster::{self, Cluster, OffsetSpec, freeze::Freeze},
     error::Failure,
     exit::Exit,
     model::{
         application::Application,
+        freeze::Frozen,
         names::{Side, TopicName, TopicPartition},
         patterns::Patterns,
         scope::Scope,
@@ -67,6 +68,10 @@ impl<C, G> Live<C, G> {
             }),
         }
     }
+
+    fn freezes(&self, on: Side) -> Result<Freeze, Failure> {
+        Ok(Freeze::on(self.cluster(on)?, &self.migration))
+    }
 }
 
 impl<C: Carrier, G: Gates> World for Live<C, G> {
@@ -111,16 +116,16 @@ impl<C: Carrier, G: Gates> World for Live<C, G> {
         Ok(all.into_iter().filter_map(now).collect())
     }
 
-    async fn writers(&self, on: Side, of: &[TopicPartition]) -> Vec<String> {
+    async fn writers(&self, on: Side, of: &[TopicPartition]) -> BTreeMap<TopicPartition, String> {
+        let mut words = BTreeMap::new();
         let Ok(cluster) = self.cluster(on) else {
-            return Vec::new();
+            return words;
         };
         let Ok(Some(producers)) = cluster.active_producers(of).await else {
-            return Vec::new();
+            return words;
         };
         let ids = cluster.transactional_ids().await.ok().flatten();
         let ids = ids.unwrap_or_default();
-        let mut words = Vec::new();
         for (at, producers) in producers {
             // The one that wrote last.
             let last = producers.iter().max_by_key(|one| one.last_timestamp);
@@ -130,13 +135,10 @@ impl<C: Carrier, G: Gates> World for Live<C, G> {
                     leader.map_or(String::new(), |(broker, _)| format!(" at broker {broker}"));
                 let id = ids.get(&last.producer_id);
                 let id = id.map_or(String::new(), |id| format!(" ({id})"));
-                words.push(format!(
-                    "producer {}{id} wrote to {at}{broker}",
-                    last.producer_id
-                ));
+                let said = format!("producer {}{id} wrote to {at}{broker}", last.producer_id);
+                words.insert(at, said);
             }
         }
-        words.sort_unstable();
         words
     }
 
@@ -153,6 +155,22 @@ impl<C: Carrier, G: Gates> World for Live<C, G> {
             }
         }
         Ok(times)
+    }
+
+    async fn freeze(&self, on: Side, all: &[Frozen]) -> Result<(), Failure> {
+        failed(self.freezes(on)?.make(all).await)
+    }
+
+    async fn lift(&self, on: Side, all: &[Frozen]) -> Result<(), Failure> {
+        failed(self.freezes(on)?.lift(all).await)
+    }
+
+    async fn frost(&self, on: Side, all: &[Frozen]) -> Result<Frost, Failure> {
+        let (denied, ours) = failed(self.freezes(on)?.look(all).await)?;
+        Ok(Frost {
+            denies_all: denied == all.len(),
+            has_ours: ours > 0,
+        })
     }
 
     async fn call(&self, call: &Call) -> Result<String, Failure> {

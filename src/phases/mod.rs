@@ -11,6 +11,7 @@ pub mod copier;
 pub mod course;
 pub mod cutover;
 pub mod deeds;
+pub mod freeze;
 pub mod live;
 pub mod moving;
 #[cfg(feature = "aws")]

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     clock,
-    model::{application::Application, names::Side, numbers},
+    model::{application::Application, freeze::Frozen, names::Side, numbers},
     run::{
         plan::{CLUSTERS, JOURNAL, Plan, VERSION, counted},
         step::{Fails, Step, Undo, What},
@@ -21,6 +21,10 @@ pub const GATES: &str = "gates";
 pub const ATTENDS: &str = "engine-answers";
 /// Stops it on the side that it leaves.
 pub const STOP: &str = "stop";
+/// Keeps its principals from writing on the side that it leaves.
+pub const FREEZE: &str = "freeze";
+/// Lets them write on the side that it goes to.
+pub const LIFT: &str = "lift-freeze";
 /// Has it stopped?
 pub const QUIET: &str = "quiet";
 /// Does nobody else write what it shares with others?
@@ -37,6 +41,8 @@ pub const LAST_POSITIONS: &str = "last-positions";
 pub const AUTHORITY: &str = "authority";
 /// Starts it on the side that it goes to.
 pub const START: &str = "start";
+/// Has what it wrote on a target that is gone, and has not come back, wait for a person.
+pub const STRAND: &str = "strand";
 /// Does it live there, and nothing of it here?
 pub const LIVES: &str = "lives";
 
@@ -44,6 +50,8 @@ pub const LIVES: &str = "lives";
 pub const WITH_GROUPS: &str = "groups";
 /// What a step has to know: topics.
 pub const WITH_TOPICS: &str = "topics";
+/// What a step has to know: who may not write what, as JSON.
+pub const WITH_FROZEN: &str = "frozen";
 /// What a step has to know: the other side cannot be asked.
 pub const WITH_ALONE: &str = "alone";
 
@@ -85,6 +93,10 @@ pub struct Move {
     pub waived: Vec<String>,
     /// Our own engine, if that copies.
     pub engine: Option<Engine>,
+    /// Whom a person wants to be kept from writing what on the side that it leaves.
+    pub freeze: Vec<Frozen>,
+    /// Whom an earlier move keeps from writing on the side that it goes to.
+    pub frozen: Vec<Frozen>,
 }
 
 impl Move {
@@ -148,6 +160,7 @@ impl Move {
                 ..Step::new(STOP, What::Hook, says)
             });
         }
+        steps.extend(self.freezes());
         let says = match hooks.stop {
             Some(_) => format!("nothing of it is left on the {from}"),
             None => {
@@ -158,7 +171,10 @@ impl Move {
         steps.extend(self.follows());
         if !self.shared.is_empty() {
             let topics = self.shared.join(", ");
-            let says = format!("you say that nobody writes {topics}, which others write, too");
+            let says = match self.freeze.is_empty() {
+                true => format!("you say that nobody writes {topics}, which others write, too"),
+                false => format!("nothing of it can write {topics}, which others write, too"),
+            };
             steps.push(Step {
                 with: BTreeMap::from([(WITH_TOPICS.to_owned(), self.shared.join(","))]),
                 ..Step::new(SHARED, What::Attestation, says)
@@ -168,10 +184,31 @@ impl Move {
         steps.push(Step::new(DRAINED, What::Attestation, says));
         let says = format!("where its groups go on on the {to}, and what they read again");
         steps.push(Step::new(POSITIONS, What::Attestation, says));
+        steps.extend(self.lifts());
         steps.push(self.authority(false));
         steps.extend(self.start());
         steps.push(self.lives(false));
         steps
+    }
+
+    /// What of it still runs there cannot write from then on, until it comes back or `cleanup`.
+    fn freezes(&self) -> Option<Step> {
+        let from = self.from();
+        let says = format!("let it write no more on the {from}: {}", who(&self.freeze)?);
+        Some(Step {
+            undo: Undo::By(format!("it may write again on the {from}")),
+            with: of_freeze(&self.freeze),
+            ..Step::new(FREEZE, What::Effect, says)
+        })
+    }
+
+    /// Before it is started there, or a person is told that it may be.
+    pub(super) fn lifts(&self) -> Option<Step> {
+        let says = format!("let it write again on the {}: {}", self.to, who(&self.frozen)?);
+        Some(Step {
+            with: of_freeze(&self.frozen),
+            ..Step::new(LIFT, What::Effect, says)
+        })
     }
 
     /// No answer is unknown, and then nothing is stopped.
@@ -218,6 +255,27 @@ impl Move {
             undo,
             ..Step::new(AUTHORITY, What::Effect, says)
         }
+    }
+
+    /// Once it runs on the source again, what comes back late would come behind what it writes there: a second time, if it writes it again.
+    pub(super) fn strands(&self) -> Option<Step> {
+        let is_back = |engine: Engine| engine.two_way;
+        let topics = self.topics.iter();
+        let written: Vec<&str> = topics
+            .filter(|topic| self.application.writes.matches(topic))
+            .map(String::as_str)
+            .collect();
+        if written.is_empty() || !self.engine.is_some_and(is_back) {
+            return None;
+        }
+        let says = format!(
+            "what was written on the target to {}, and has not come back, waits for a person if the target returns",
+            written.join(", ")
+        );
+        Some(Step {
+            with: BTreeMap::from([(WITH_TOPICS.to_owned(), written.join(","))]),
+            ..Step::new(STRAND, What::Effect, says)
+        })
     }
 
     /// Once it was called, the application may have written and committed there: the way back is another plan.
@@ -282,4 +340,27 @@ impl Move {
             self.application.name
         )
     }
+}
+
+fn of_freeze(all: &[Frozen]) -> BTreeMap<String, String> {
+    let text = serde_json::to_string(all).expect("they are plain text");
+    BTreeMap::from([(WITH_FROZEN.to_owned(), text)])
+}
+
+/// Whom a step freezes, or lets write again.
+pub fn frozen(step: &Step) -> Vec<Frozen> {
+    let text = step.with.get(WITH_FROZEN);
+    let all = text.and_then(|text| serde_json::from_str(text).ok());
+    all.unwrap_or_default()
+}
+
+/// The first few, in words; `None` where nobody is meant.
+fn who(all: &[Frozen]) -> Option<String> {
+    const NAMED: usize = 3;
+    let first: Vec<String> = all.iter().take(NAMED).map(Frozen::to_string).collect();
+    let more = match all.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    (!all.is_empty()).then(|| first.join(", ") + &more)
 }

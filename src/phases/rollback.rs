@@ -50,13 +50,15 @@ pub fn without_target(of: &Move) -> Plan {
             "where its groups go on on the source, by what came back last, and how old that is"
                 .to_owned(),
         )),
-        of.authority(true),
     ];
+    steps.extend(of.strands());
+    steps.extend(of.lifts());
+    steps.push(of.authority(true));
     steps.extend(of.start());
     steps.push(of.lives(true));
     let clients = format!(
         "{name} reads again what it read on the target since its positions came back last; what it wrote there since is not on the source"
     );
-    let back = "what was written on the target and had not come back stays there, if the target ever returns".to_owned();
+    let back = "what was written on the target and had not come back stays there until a person says otherwise, if the target ever returns".to_owned();
     of.plan(steps, clients, back)
 }

@@ -6,6 +6,7 @@ use super::carrier::{Carrier, Ends};
 use crate::{
     error::Failure,
     model::{
+        freeze::Frozen,
         names::{Side, TopicPartition},
         patterns::Patterns,
     },
@@ -68,6 +69,15 @@ pub struct Call {
     pub attempt: u32,
 }
 
+/// How a freeze stands at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frost {
+    /// None of them may write.
+    pub denies_all: bool,
+    /// Some of it is ours, or may be.
+    pub has_ours: bool,
+}
+
 /// Both clusters, the applications' hooks, the gates, and whoever copies.
 pub trait World: Send + Sync {
     /// Who copies.
@@ -97,8 +107,12 @@ pub trait World: Send + Sync {
         of: &Patterns,
     ) -> impl Future<Output = Result<Vec<EndNow>, Failure>> + Send;
 
-    /// Who wrote to these partitions of late, in words; empty where the brokers do not say.
-    fn writers(&self, on: Side, of: &[TopicPartition]) -> impl Future<Output = Vec<String>> + Send;
+    /// Who wrote to these partitions last, in words; those of which the brokers do not say it are left out.
+    fn writers(
+        &self,
+        on: Side,
+        of: &[TopicPartition],
+    ) -> impl Future<Output = BTreeMap<TopicPartition, String>> + Send;
 
     /// The time of the last record before each of these offsets, where there is one.
     fn times(
@@ -106,6 +120,16 @@ pub trait World: Send + Sync {
         on: Side,
         before: &Ends,
     ) -> impl Future<Output = Result<BTreeMap<TopicPartition, i64>, Failure>> + Send;
+
+    /// Keeps these from writing there; no broker of that side lets them when this returns. Done twice it is as good.
+    fn freeze(&self, on: Side, all: &[Frozen]) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Lets them write there again, as far as it was us who kept them from it.
+    fn lift(&self, on: Side, all: &[Frozen]) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Are they kept from writing there, and which of them by us? A plain read.
+    fn frost(&self, on: Side, all: &[Frozen])
+    -> impl Future<Output = Result<Frost, Failure>> + Send;
 
     /// Calls a hook.
     fn call(&self, call: &Call) -> impl Future<Output = Result<String, Failure>> + Send;

@@ -38,6 +38,10 @@ pub struct How {
     /// Say that nobody writes this topic while the application moves: it has other writers, so that it cannot be seen
     #[arg(long, value_name = "TOPIC")]
     pub attest_quiet: Vec<String>,
+    /// Once it was stopped, let nothing of it write any more on the side that it leaves: its `principals` are denied to write what it writes, until
+    /// it comes back or `cleanup`
+    #[arg(long)]
+    pub freeze: bool,
     /// Nothing may be seen of an application for so long before it counts as stopped [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub quiet_for: Option<Duration>,

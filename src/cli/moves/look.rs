@@ -159,5 +159,7 @@ pub async fn made_of(
         groups: groups.map(|group| group.name).collect(),
         waived: waived.map(|waiver| waiver.gate.clone()).collect(),
         engine: super::who::engine(settings, clusters, application, to).await?,
+        freeze: Vec::new(),
+        frozen: Vec::new(),
     })
 }

@@ -35,7 +35,8 @@ pub struct Wishes {
     #[arg(long, value_name = "TOPIC[:PARTITION]")]
     pub recopy: Vec<String>,
     /// What stopped this partition as perhaps a copy of our own (K560) was written by an application: copy it, and what follows it there
-    /// under an epoch that no copy of ours has. Can be given several times; the same command again decides nothing more
+    /// under an epoch that no copy of ours has. Where an application went back without what it wrote (K562): copy that after all. Can be given
+    /// several times; the same command again decides nothing more
     #[arg(long, value_name = "TOPIC:PARTITION")]
     pub not_ours: Vec<String>,
 }

@@ -263,6 +263,13 @@ pub enum Entry {
     Writes(Writes),
     /// How settings, rules and logins stand on both sides.
     Synced(Report),
+    /// What applications wrote to a partition, and has not come over, waits for a person.
+    Stranded {
+        /// The partition.
+        at: At,
+        /// Up to where.
+        stranded: Stranded,
+    },
 }
 
 /// The last copy of the other direction that was passed over. Goes with the checkpoint before which it stands.
@@ -356,6 +363,11 @@ pub enum Steer {
     },
     /// Come to an end, as at a planned stop. Stands until `Resume`, whoever runs: what was made is about to be removed.
     Stop,
+    /// An application went back without the cluster that is read: what it wrote there to these topics, and has not come over, waits for a person.
+    Strand {
+        /// The topics.
+        topics: Vec<String>,
+    },
 }
 
 /// A limit of bytes per second.
@@ -557,6 +569,17 @@ pub struct Gap {
     pub from: i64,
     /// The end of the range; of what is given up: where the partition goes on.
     pub to: Beyond,
+    /// Who said so, for people.
+    pub by: String,
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// Records of an application that went back without the cluster that they are on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stranded {
+    /// The end of the log that is read, when it was first seen again.
+    pub until: i64,
     /// Who said so, for people.
     pub by: String,
     /// Milliseconds since 1970.

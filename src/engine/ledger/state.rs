@@ -20,7 +20,7 @@ use super::{
     positions::Book,
     record::{
         Answer, At, Checkpoint, Echo, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record,
-        Request, Retired, Run, Seam, Steer, Stopped,
+        Request, Retired, Run, Seam, Steer, Stopped, Stranded,
     },
     synced::Synced,
 };
@@ -151,6 +151,8 @@ pub struct Partition {
     pub gaps: Vec<Gap>,
     /// Batches that a person took for an application's, in order.
     pub not_ours: Vec<Gap>,
+    /// What applications wrote below this waits for a person.
+    pub stranded: Option<Stranded>,
     /// How often a person wanted it copied again, in order.
     pub recopies: Vec<Recopy>,
     /// The last of these is not begun yet.
@@ -398,6 +400,7 @@ impl State {
             Entry::Resumed { at } => self.at(at).stopped = None,
             Entry::Gap { at, gap } => self.map_of(at, |partition| partition.give_up(gap)),
             Entry::NotOurs { at, batch } => self.at(at).take_for_an_applications(batch),
+            Entry::Stranded { at, stranded } => self.at(at).stranded = Some(stranded),
             Entry::Recopy { at, recopy } => self.at(at).copy_again(recopy),
             Entry::Recopied {
                 at,
@@ -462,7 +465,10 @@ impl State {
         let slot = match request.steer {
             Steer::Pause | Steer::Resume | Steer::Stop => &mut self.pause,
             Steer::Throttle(_) => &mut self.throttle,
-            Steer::Authority { .. } | Steer::Writes { .. } | Steer::Attend => &mut passing,
+            Steer::Authority { .. }
+            | Steer::Writes { .. }
+            | Steer::Attend
+            | Steer::Strand { .. } => &mut passing,
         };
         let is_known = slot.as_ref().is_some_and(|last| last.request.id == id)
             || self.unanswered.iter().any(|one| one.request.id == id);
@@ -606,6 +612,7 @@ impl State {
                 stopped,
                 gaps,
                 not_ours,
+                stranded,
                 recopies,
                 recopying,
                 current,
@@ -613,6 +620,8 @@ impl State {
             } = partition;
             let batches = not_ours.iter().cloned();
             entries.extend(batches.map(|batch| Entry::NotOurs { at, batch }));
+            let stranded = stranded.clone();
+            entries.extend(stranded.map(|stranded| Entry::Stranded { at, stranded }));
             let gaps = gaps.iter().cloned();
             entries.extend(gaps.map(|gap| Entry::Gap { at, gap }));
             let recopies = recopies.iter().cloned();

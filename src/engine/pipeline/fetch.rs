@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Done, Phase, Reason, Session, beyond, hear, rewrite};
+use super::{Done, Phase, Reason, Session, beyond, hear, rewrite, strand::STRANDED};
 use crate::{
     clock,
     cluster::{self, FetchAnswer, FetchPosition, FetchedPartition, Fetcher, Isolation, OffsetSpec},
@@ -252,6 +252,10 @@ impl Session {
             partition.looked = looks.then(|| (Instant::now(), partition.fetch_offset));
             return;
         }
+        // Up to where it is stranded is not known yet.
+        if partition.strands > 0 {
+            return;
+        }
         if self.draining.is_some() || self.stops_for_tombstones(index) {
             return;
         }
@@ -278,7 +282,10 @@ impl Session {
                 }
             }
             Err(reason) => {
-                partition.beyond = beyond::batch(&served, partition.fetch_offset);
+                partition.beyond = match (reason.code, partition.stranded) {
+                    (STRANDED, Some(source)) => Some(Beyond { source, epoch: -1 }),
+                    _ => beyond::batch(&served, partition.fetch_offset),
+                };
                 self.stop_partition(index, reason);
             }
         }

@@ -84,6 +84,7 @@ impl Session {
         let still = self.fetches.are_idle() && self.partitions.iter().all(Partition::is_idle);
         let paused = self.paused;
         let attended = self.shared.desk.is_attended();
+        let stranding = &self.stranding;
         let answered = self.unanswered.extract_if(.., |request| {
             // Whoever carries positions answers what is asked of them.
             if attended && matches!(request.steer, Steer::Authority { .. }) {
@@ -91,6 +92,9 @@ impl Session {
             }
             if self.shared.follows_rules && matches!(request.steer, Steer::Writes { .. }) {
                 return false;
+            }
+            if matches!(request.steer, Steer::Strand { .. }) {
+                return stranding.get(&request.id) == Some(&true);
             }
             // A pause that was overtaken by a resume is answered as it is.
             request.steer != Steer::Pause || !paused || still
@@ -110,6 +114,7 @@ fn answer(request: &Request, attended: bool) -> Answer {
         Steer::Attend if attended => CARRIES.to_owned(),
         Steer::Authority { .. } | Steer::Attend => CARRIES_NONE.to_owned(),
         Steer::Writes { .. } => "this engine does not carry access rules".to_owned(),
+        Steer::Strand { .. } => "what was written there waits for a person".to_owned(),
     };
     Answer {
         id: request.id,

@@ -27,6 +27,7 @@ mod stand;
 mod start;
 mod still_there;
 mod stop;
+mod strand;
 mod warmth;
 
 use std::{
@@ -52,6 +53,7 @@ use self::{
     produce::Lines,
     retired::Retirees,
     rewrite::Writer,
+    strand::Stranding,
 };
 pub use self::{
     partition::Reason,
@@ -227,6 +229,10 @@ enum Done {
         of: Vec<(usize, i64)>,
         read: Result<(), LedgerError>,
     },
+    Strands {
+        request: Request,
+        ends: Vec<(usize, Option<i64>)>,
+    },
     MarkedAgain {
         number: u32,
         marked: Result<bool, cluster::Error>,
@@ -286,6 +292,7 @@ pub struct Session {
     fetches: Fetches,
     judge: Judge,
     hearing: Hearing,
+    stranding: Stranding,
     lines: Lines,
     beside: Beside,
     count: metrics::Shard,
@@ -368,6 +375,7 @@ impl Session {
             fetches: Fetches::default(),
             judge,
             hearing: Hearing::default(),
+            stranding: Stranding::default(),
             lines: Lines::default(),
             beside: Beside::default(),
             count: before,
@@ -478,6 +486,7 @@ impl Session {
         if let Some(reason) = self.gives_up_identity() {
             return Some(Ended::Fence(reason, Vec::new()));
         }
+        self.strand();
         self.stop_what_is_done();
         self.resume_what_goes_on();
         self.relieve();
@@ -537,6 +546,7 @@ impl Session {
             Done::Met { met } => self.met(met),
             Done::Ranged { index, range } => self.ranged(index, range),
             Done::Heard { of, read } => self.heard(of, read),
+            Done::Strands { request, ends } => self.stranded(request, ends),
             Done::MarkedAgain { number, marked } => self.marked_again(number, marked),
             Done::Settings { found } => self.settings_found(found),
             Done::Changed { to, outcomes } => self.changed(to, outcomes),

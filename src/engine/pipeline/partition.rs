@@ -251,6 +251,12 @@ pub struct Partition {
     pub decided: Vec<i64>,
     /// Source offsets, from and to, of batches that a person took for an application's.
     pub not_ours: Vec<(i64, i64)>,
+    /// What applications wrote below this source offset waits for a person.
+    pub stranded: Option<i64>,
+    /// Source offsets, from and to, that a person wants copied though they were stranded.
+    pub brought: Vec<(i64, i64)>,
+    /// How many requests wait to know up to where it is stranded: nothing is taken in meanwhile.
+    pub strands: usize,
     /// How often a person wanted it copied again.
     pub recopies: usize,
     /// Where it would go on if what stops it were given up.
@@ -316,6 +322,9 @@ impl Partition {
             stopped_before: None,
             decided: Vec::new(),
             not_ours: Vec::new(),
+            stranded: None,
+            brought: Vec::new(),
+            strands: 0,
             recopies: 0,
             beyond: None,
         }
@@ -415,6 +424,13 @@ impl Partition {
             of_one_before |= end > *from;
         }
         of_this || (of_one_before && !is_our_epoch)
+    }
+
+    /// Does what an application wrote at this offset wait for a person?
+    pub fn is_stranded(&self, offset: i64) -> bool {
+        let mut brought = self.brought.iter();
+        self.stranded.is_some_and(|until| offset < until)
+            && !brought.any(|(from, to)| (*from..*to).contains(&offset))
     }
 
     /// The source offset behind the last record that was taken in to be copied, and its leader epoch.

@@ -7,6 +7,7 @@ use super::{
     filter::{Transactions, Verdict},
     partition::{Item, Partition, Reason},
     repack::{Origin, Repacked, Unfit, Wanted, repack},
+    strand,
 };
 use crate::{
     engine::{
@@ -217,6 +218,9 @@ fn sort(
                     whose => whose,
                 };
                 match whose {
+                    Whose::Native if partition.is_stranded(header.base_offset) => {
+                        return Err(strand::reason(header.base_offset));
+                    }
                     Whose::Native => {
                         at = next;
                         has_known_codec(header)?;

@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{
     Assignment, Done, Partition, Phase, Reason, Session, current::Current, echo::Echoes,
-    still_there,
+    still_there, strand::STRANDED,
 };
 use crate::{
     clock,
@@ -103,8 +103,13 @@ impl Session {
                 partition.epochs = known.epochs.clone();
                 partition.echoes = Echoes::new(known.echo);
                 partition.told_echo = known.echo;
-                let not_ours = known.not_ours.iter();
-                partition.not_ours = not_ours.map(|one| (one.from, one.to.source)).collect();
+                let of = |is_stranded: bool| {
+                    let said = known.not_ours.iter();
+                    let said = said.filter(|one| (one.code == STRANDED) == is_stranded);
+                    said.map(|one| (one.from, one.to.source)).collect()
+                };
+                (partition.not_ours, partition.brought) = (of(false), of(true));
+                partition.stranded = known.stranded.as_ref().map(|one| one.until);
                 let not_ours = known.not_ours.iter().map(|one| one.from);
                 partition.decided = gaps.chain(recopies).chain(not_ours).collect();
             }

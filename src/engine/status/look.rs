@@ -29,7 +29,8 @@ use crate::{
     },
 };
 use crate::{
-    engine::{opening, supervisor::of_the_way_back},
+    engine::{opening, supervisor::of_the_way_back, ways},
+    events::Choice,
     model::direction::{Direction, as_on_the_way_back},
 };
 
@@ -70,6 +71,7 @@ async fn look_back(
         code: one.code,
         reason: as_on_the_way_back(&one.reason),
         target_offset: one.source_offset,
+        choices: ways_back(one.choices),
     });
     let back = WayBack {
         engine: status.engine,
@@ -79,6 +81,15 @@ async fn look_back(
         stopped: stopped.collect(),
     };
     Ok(Some((back, status.groups)))
+}
+
+/// The same ways in words of the way back, without those that are refused there.
+fn ways_back(mut choices: Vec<Choice>) -> Vec<Choice> {
+    ways::without_recopy(&mut choices);
+    for choice in &mut choices {
+        choice.does = as_on_the_way_back(&choice.does);
+    }
+    choices
 }
 
 /// The same, and what gates ask of single partitions.

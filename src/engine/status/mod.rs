@@ -121,6 +121,8 @@ pub struct StoppedBack {
     pub reason: String,
     /// First target offset that did not come back.
     pub target_offset: i64,
+    /// What a person can do, each with its command.
+    pub choices: Vec<Choice>,
 }
 
 /// Batches that were not copied as they came, counted by reason.

@@ -50,6 +50,8 @@ pub struct Ways {
 
 /// The stop of a partition of a compacted topic that was behind for too long.
 const TOMBSTONES: u16 = 527;
+/// The stop of a partition with records of an application that went back without them.
+const STRANDED: u16 = 562;
 
 fn number(code: &str) -> u16 {
     let digits = code.get(1..);
@@ -133,6 +135,11 @@ pub fn of(code: &str) -> Ways {
             not_ours: true,
             ..ways(true, false, "")
         },
+        // Stranded: whoever wrote it has gone back without it.
+        STRANDED => Ways {
+            not_ours: true,
+            ..ways(true, false, "")
+        },
         561 => ways(
             false,
             false,
@@ -189,14 +196,16 @@ pub fn choices(name: &TopicPartition, stopped: &Stopped, before: Before) -> Vec<
     if let (true, Some(beyond)) = (ways.not_ours, stopped.beyond) {
         let way = Way::NotOurs;
         let asked = Asked { way, ..at.clone() };
-        choice(
-            format!(
-                "copy source offsets {} to {}, which an application wrote, and so what follows of the same writer under that epoch",
-                stopped.source,
-                beyond.source - 1
+        let (from, to) = (stopped.source, beyond.source - 1);
+        let does = match number(&stopped.code) {
+            STRANDED => format!(
+                "copy source offsets {from} to {to} after all, behind what was written on the target since"
             ),
-            Some(format!("kafka-migrate replicate {asked}")),
-        );
+            _ => format!(
+                "copy source offsets {from} to {to}, which an application wrote, and so what follows of the same writer under that epoch"
+            ),
+        };
+        choice(does, Some(format!("kafka-migrate replicate {asked}")));
     }
     if ways.recopy {
         let (what, asked) = if ways.whole_topic {

@@ -6,7 +6,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{Left, Made, Removes};
 use crate::{
-    cluster::{Source, Target},
+    cluster::{Cluster, Source, Target, freeze::Freeze},
     engine::{
         held,
         ledger::{self, record::Steer},
@@ -17,12 +17,15 @@ use crate::{
     exit::Exit,
     model::{
         direction::Direction,
+        freeze::Frozen,
         names::{Side, TopicName},
+        numbers,
     },
 };
 
 const ENGINE: &str = "engine";
 const HELD: &str = "held-settings-of";
+const FREEZE: &str = "write-freeze-on-the";
 const LEDGER: &str = "ledger";
 /// A heartbeat comes each second, and whoever is cut off for this long sends nothing more.
 const SILENT: Duration = Duration::from_secs(12);
@@ -163,6 +166,37 @@ impl Removing {
         })
     }
 
+    /// The cluster of a side; `None` if that is given up.
+    fn freeze(&self, on: Side) -> Option<Freeze> {
+        let cluster: &Cluster = match on {
+            Side::Source => &self.source,
+            Side::Target => self.target.as_ref()?,
+        };
+        Some(Freeze::on(cluster, &self.migration))
+    }
+
+    /// What moves keep applications from writing there.
+    async fn frozen(&self, on: Side) -> Result<Vec<Frozen>, Failure> {
+        let Some(freeze) = self.freeze(on) else {
+            return Ok(Vec::new());
+        };
+        match freeze.standing().await {
+            Ok(standing) => Ok(standing.unwrap_or_default()),
+            // Who may not see rules has never made one.
+            Err(error) if error.code() == Some(CLUSTER_AUTHORIZATION_FAILED) => Ok(Vec::new()),
+            Err(error) => Err(error.failure()),
+        }
+    }
+
+    async fn lift(&self, on: Side) -> Result<String, Failure> {
+        let frozen = self.frozen(on).await?;
+        if let Some(freeze) = self.freeze(on) {
+            let lifted = freeze.lift(&frozen).await;
+            lifted.map_err(|error| error.failure())?;
+        }
+        Ok(numbers::of(frozen.len() as u64, "denial") + " removed")
+    }
+
     fn ledgers(&self) -> Vec<(Direction, Side)> {
         vec![
             (Direction::Forward, Side::Target),
@@ -172,6 +206,7 @@ impl Removing {
 }
 
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
 
 impl Removes for Removing {
     async fn made(&self) -> Result<Vec<Made>, Failure> {
@@ -199,6 +234,16 @@ impl Removes for Removing {
                 });
             }
         }
+        for side in [Side::Source, Side::Target] {
+            let frozen = self.frozen(side).await?;
+            if !frozen.is_empty() {
+                let who: Vec<String> = frozen.iter().map(Frozen::to_string).collect();
+                made.push(Made {
+                    note: format!("from then on they may write again: {}", who.join(", ")),
+                    ..plain(FREEZE, side.to_string(), side.to_string())
+                });
+            }
+        }
         for (direction, side) in self.ledgers() {
             if told.iter().any(|(one, _)| *one == direction) {
                 let name = ledger::topic(&self.migration, direction);
@@ -215,6 +260,7 @@ impl Removes for Removing {
         match one.kind.as_str() {
             ENGINE => self.stop().await,
             HELD => self.restore(&one.id).await,
+            FREEZE => self.lift(side(one)?).await,
             LEDGER => {
                 let direction = direction(one)?;
                 let Some(written) = self.written(direction) else {
@@ -232,6 +278,7 @@ impl Removes for Removing {
         match one.kind.as_str() {
             ENGINE => self.has_ended().await,
             HELD => Ok(self.to_restore(&one.id).await?.0.is_empty()),
+            FREEZE => Ok(self.frozen(side(one)?).await?.is_empty()),
             LEDGER => {
                 let Some(written) = self.written(direction(one)?) else {
                     return Ok(true);
@@ -253,6 +300,12 @@ impl Removes for Removing {
             how: "coordinators forget them by themselves, after a week by default".to_owned(),
         }]
     }
+}
+
+fn side(one: &Made) -> Result<Side, Failure> {
+    let all = [Side::Source, Side::Target];
+    let found = all.into_iter().find(|side| side.to_string() == one.name);
+    found.ok_or_else(|| unknown(one))
 }
 
 fn direction(one: &Made) -> Result<Direction, Failure> {

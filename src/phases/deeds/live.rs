@@ -50,7 +50,7 @@ impl<W: World> Deeds<'_, W> {
             }
             let strays = match alone {
                 true => Vec::new(),
-                false => self.strays(&before.here).await?,
+                false => self.strays(&before.here, begun).await?,
             };
             let is_long = begun.elapsed() >= self.waits.quiet;
             if lacks.is_empty() && strays.is_empty() && is_long {
@@ -122,7 +122,7 @@ impl<W: World> Deeds<'_, W> {
     }
 
     /// What is seen of it where it came from.
-    async fn strays(&self, since: &Ends) -> Result<Vec<String>, Failure> {
+    async fn strays(&self, since: &Ends, looked: Instant) -> Result<Vec<String>, Failure> {
         let groups = self
             .world
             .groups(self.from(), &self.application.groups)
@@ -132,20 +132,8 @@ impl<W: World> Deeds<'_, W> {
             .map(|group| format!("{} on the {}", quiet::members(group), self.from()))
             .collect();
         let written = self.world.carrier().written(self.from(), since).await?;
-        let moved: Vec<TopicPartition> = written
-            .into_iter()
-            .filter(|(_, count)| *count > 0)
-            .map(|(at, _)| at)
-            .collect();
-        if !moved.is_empty() {
-            let names: Vec<String> = moved.iter().map(ToString::to_string).collect();
-            seen.push(format!(
-                "{} on the {} was written to since",
-                some(&names),
-                self.from()
-            ));
-            seen.extend(self.world.writers(self.from(), &moved).await);
-        }
+        let within = looked.elapsed();
+        seen.extend(self.written_by(self.from(), written, within).await);
         Ok(seen)
     }
 

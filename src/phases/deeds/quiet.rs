@@ -1,12 +1,17 @@
 //! Has an application stopped? Nothing of it is seen for a while: no members, no records, no open transaction.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use tokio::time::{Instant, sleep};
 
 use super::{Deeds, some};
 use crate::{
     error::Failure,
     exit::Exit,
-    model::{names::TopicPartition, numbers},
+    model::{
+        names::{Side, TopicPartition},
+        numbers,
+    },
     phases::{
         carrier::{Carrier as _, Ends, other},
         moving::{SHARED, WITH_ALONE, WITH_TOPICS},
@@ -39,13 +44,10 @@ impl<W: World> Deeds<'_, W> {
                             .carrier()
                             .written(self.here(alone), before)
                             .await?;
-                        let moved: Vec<TopicPartition> = written
-                            .into_iter()
-                            .filter(|(_, count)| *count > 0)
-                            .map(|(at, _)| at)
-                            .collect();
-                        if !moved.is_empty() {
-                            seen.extend(self.still_written(&moved, alone).await);
+                        let here = self.here(alone);
+                        let by = self.written_by(here, written, still_since.elapsed()).await;
+                        if !by.is_empty() {
+                            seen.extend(by);
                             since = None;
                         } else if still_since.elapsed() >= self.waits.quiet {
                             let quiet = numbers::time(self.waits.quiet);
@@ -72,7 +74,7 @@ impl<W: World> Deeds<'_, W> {
     }
 
     /// Where it has to be quiet: where it comes from, or the only side there is.
-    fn here(&self, alone: bool) -> crate::model::names::Side {
+    fn here(&self, alone: bool) -> Side {
         match alone {
             true => self.to,
             false => self.from(),
@@ -129,13 +131,26 @@ impl<W: World> Deeds<'_, W> {
         Ok(ends)
     }
 
-    async fn still_written(&self, moved: &[TopicPartition], alone: bool) -> Vec<String> {
-        let writers = self.world.writers(self.here(alone), moved).await;
-        if writers.is_empty() {
-            let names: Vec<String> = moved.iter().map(ToString::to_string).collect();
-            return vec![format!("somebody writes {}", some(&names))];
+    /// Who wrote so many records to these partitions within this time, in words; none where nothing was written.
+    pub(super) async fn written_by(
+        &self,
+        on: Side,
+        mut written: BTreeMap<TopicPartition, u64>,
+        within: Duration,
+    ) -> Vec<String> {
+        written.retain(|_, count| *count > 0);
+        if written.is_empty() {
+            return Vec::new();
         }
-        writers
+        let moved: Vec<TopicPartition> = written.keys().cloned().collect();
+        let known = self.world.writers(on, &moved).await;
+        let said = |(at, count): (&TopicPartition, &u64)| {
+            let who = known.get(at);
+            let who = who.map_or_else(|| format!("somebody wrote to {at}"), Clone::clone);
+            let count = numbers::of(*count, "record");
+            format!("{who} on the {on}: {count} within {}", numbers::time(within))
+        };
+        written.iter().map(said).collect()
     }
 
     fn not_quiet(&self, seen: &[String], by_hook: bool) -> Failure {

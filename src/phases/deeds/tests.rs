@@ -11,14 +11,17 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::{
-    model::{application::Hooks, direction::Direction, names::TopicPartition, patterns::Patterns},
+    model::{
+        application::Hooks, direction::Direction, freeze::Frozen, names::TopicPartition,
+        patterns::Patterns,
+    },
     phases::{
         carrier::{Behind, Ends, Place, Position, hears},
         course::{self, Next},
         cutover,
         moving::{Engine, Move},
         rollback, standing,
-        world::{EndNow, GroupNow},
+        world::{EndNow, Frost, GroupNow},
     },
     run::{
         executor::{Ended, Executor},
@@ -60,6 +63,10 @@ struct Inner {
     authority: [Option<Side>; 2],
     /// Both directions wrote positions at once.
     doubly: bool,
+    /// It may not write on the source, on the target.
+    frozen: [bool; 2],
+    /// It was started where it may not write.
+    shut: bool,
 }
 
 impl Inner {
@@ -210,6 +217,14 @@ impl Carrier for Sim {
             .await
     }
 
+    async fn strand(&self, _topics: &[String]) -> Result<String, Failure> {
+        self.operation(|_| Ok("it waits".to_owned())).await
+    }
+
+    async fn is_stranded(&self, _topics: &[String]) -> Result<bool, Failure> {
+        self.operation(|_| Ok(true)).await
+    }
+
     async fn synced_ms(&self) -> Result<Option<i64>, Failure> {
         Ok(None)
     }
@@ -259,8 +274,8 @@ impl World for Sim {
         .await
     }
 
-    async fn writers(&self, _on: Side, _of: &[TopicPartition]) -> Vec<String> {
-        Vec::new()
+    async fn writers(&self, _on: Side, _of: &[TopicPartition]) -> BTreeMap<TopicPartition, String> {
+        BTreeMap::new()
     }
 
     async fn times(
@@ -271,6 +286,34 @@ impl World for Sim {
         let before = before.clone();
         self.operation(|_| Ok(before.into_keys().map(|at| (at, 7)).collect()))
             .await
+    }
+
+    async fn freeze(&self, on: Side, all: &[Frozen]) -> Result<(), Failure> {
+        assert_eq!(all, freeze());
+        self.operation(|inner| {
+            inner.frozen[index(on)] = true;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn lift(&self, on: Side, all: &[Frozen]) -> Result<(), Failure> {
+        assert_eq!(all, freeze());
+        self.operation(|inner| {
+            inner.frozen[index(on)] = false;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn frost(&self, on: Side, _all: &[Frozen]) -> Result<Frost, Failure> {
+        self.operation(|inner| {
+            Ok(Frost {
+                denies_all: inner.frozen[index(on)],
+                has_ours: inner.frozen[index(on)],
+            })
+        })
+        .await
     }
 
     async fn call(&self, call: &Call) -> Result<String, Failure> {
@@ -288,6 +331,7 @@ impl World for Sim {
                 }
                 Hook::Start => {
                     inner.runs[index(call.side)] = true;
+                    inner.shut |= inner.frozen[index(call.side)];
                     // Where it had been it goes on; elsewhere only by positions that were looked at.
                     let is_back = call.step == STOP;
                     inner.blind |= !is_back && !inner.placed;
@@ -298,6 +342,13 @@ impl World for Sim {
         })
         .await
     }
+}
+
+fn freeze() -> Vec<Frozen> {
+    vec![Frozen {
+        principal: "User:CN=shop,O=company".into(),
+        topic: "order_status".into(),
+    }]
 }
 
 fn application(hooks: bool) -> Application {
@@ -329,6 +380,8 @@ fn made_of(to: Side, state: &State, hooks: bool, shared: &[&str]) -> Move {
         groups: vec!["order-status".into()],
         waived: Vec::new(),
         engine: None,
+        freeze: Vec::new(),
+        frozen: Vec::new(),
     }
 }
 
@@ -416,8 +469,16 @@ impl Command<'_> {
         let state = journal.state().clone();
         let application = application(self.hooks);
         let next = course::next(&state, &application.name, self.to);
+        // Our own engine's moves are those that freeze, too.
+        let (freezes, frozen) = {
+            let inner = sim.lock();
+            (inner.engine, inner.frozen[index(self.to)])
+        };
+        let only = |is_so: bool| if is_so { freeze() } else { Vec::new() };
         let of = Move {
             engine: engine_of(sim, self.to),
+            freeze: only(freezes),
+            frozen: only(frozen),
             ..made_of(self.to, &state, self.hooks, self.shared)
         };
         let plan = course::plan_of(&state, next, || match self.to {
@@ -486,6 +547,8 @@ fn assert_sound(sim: &Sim, at: Side, when: &str) {
     );
     assert!(!inner.split, "it ran on both sides: {when}");
     assert!(!inner.blind, "it was started without positions: {when}");
+    assert!(!inner.shut, "it was started where it may not write: {when}");
+    assert!(!inner.frozen[index(at)], "it may not write: {when}");
     if inner.engine {
         let followed = [inner.followed(0), inner.followed(1)];
         assert_eq!(followed, [at; 2], "{when}");
@@ -848,4 +911,21 @@ fn what_moves_with_authority_goes_back_with_it() {
     for (has_groups, writes) in [(true, false), (false, true)] {
         assert!(matches!(undo(has_groups, writes), Undo::By(_)));
     }
+}
+
+#[tokio::test]
+async fn what_it_leaves_is_frozen_until_it_comes_back_and_no_word_is_wanted_of_others() {
+    let sim = sim_with(true);
+    let command = Command {
+        shared: &["order_status"],
+        ..Command::to(Side::Target)
+    };
+    let ended = command.run(&sim).await.unwrap().unwrap().1;
+    assert!(matches!(ended, Ended::Done), "{ended:?}");
+    assert_sound(&sim, Side::Target, "over");
+    assert_eq!(sim.lock().frozen, [true, false]);
+    let ended = Command::to(Side::Source).run(&sim).await.unwrap().unwrap().1;
+    assert!(matches!(ended, Ended::Done), "{ended:?}");
+    assert_sound(&sim, Side::Source, "back");
+    assert_eq!(sim.lock().frozen, [false, true]);
 }

@@ -112,8 +112,15 @@ pub fn one(of: &Runbook, application: &Application, page: &mut Document) {
     lines.push(hook(&application.start, "Started"));
     lines.push("Its clients notice that it is down from its stop to its start: the time of both, some seconds in which nothing of it may be seen, and a minute at most for what is on its way and for positions. Nobody else notices.".to_owned());
     if !application.shared.is_empty() {
+        let instead = match of.msk.is_none() {
+            true => format!(
+                " Or take {} instead, where the file names its principals: then it is denied to write there.",
+                code("--freeze")
+            ),
+            false => String::new(),
+        };
         lines.push(format!(
-            "It shares {} with other writers, so that nobody can see whether it has stopped writing there. Make sure of it, and say so: that is what {} means.",
+            "It shares {} with other writers, so that nobody can see whether it has stopped writing there. Make sure of it, and say so: that is what {} means.{instead}",
             codes(&application.shared),
             code("--attest-quiet")
         ));

@@ -312,6 +312,7 @@ fn status(is_full: bool) -> Value {
                 code: "K560".into(),
                 reason: "whose it is cannot be known".into(),
                 target_offset: 12,
+                choices: choices(),
             }],
         }),
         groups: is_full.then(|| GroupsStatus {

@@ -1,8 +1,10 @@
 //! Applications that move with our own engine, as the commands move them: over, back, and all of them, under load.
 
 mod downtime;
+mod frozen;
 mod killed;
 mod story;
+mod stranded;
 mod ways;
 
 use std::fs;

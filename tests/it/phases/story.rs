@@ -231,6 +231,8 @@ impl Company {
                 groups: application.groups.texts().to_vec(),
                 waived: Vec::new(),
                 engine: None,
+                freeze: Vec::new(),
+                frozen: Vec::new(),
             };
             let plan = course::plan_of(&state, next, || match to {
                 Side::Target => cutover::plan(&of),

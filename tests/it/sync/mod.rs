@@ -1,6 +1,6 @@
 //! What follows the source beside records and positions, between real clusters: settings of topics, access rules, logins.
 
-mod rules;
+pub mod rules;
 mod settings;
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::support::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Looks as often as the file can say.
-fn eager(migration: &Migration) {
+pub fn eager(migration: &Migration) {
     migration.edit(
         "[replication]\n",
         "[replication]\nsync.configs = \"100ms\"\nsync.acls = \"100ms\"\n",
@@ -23,7 +23,7 @@ fn eager(migration: &Migration) {
 }
 
 /// An engine that runs until it is stopped.
-fn engine(migration: &Migration) -> Tool {
+pub fn engine(migration: &Migration) -> Tool {
     let mut tool = migration.command(&["--json", "replicate"]).start();
     tool.wait_for("\"event\":\"started\"", PATIENCE);
     tool

@@ -28,7 +28,7 @@ const DENY: i8 = 2;
 const ALLOW: i8 = 3;
 
 /// Two clusters that decide by access rules.
-fn guarded() -> (&'static Kafka, &'static Kafka) {
+pub fn guarded() -> (&'static Kafka, &'static Kafka) {
     static PAIR: OnceLock<(Kafka, Kafka)> = OnceLock::new();
     let (source, target) = PAIR.get_or_init(|| {
         thread::scope(|scope| {
@@ -40,13 +40,13 @@ fn guarded() -> (&'static Kafka, &'static Kafka) {
     (source, target)
 }
 
-fn allow(kafka: &Kafka, principal: &str, resource: (i8, &str, i8), operation: i8) {
+pub fn allow(kafka: &Kafka, principal: &str, resource: (i8, &str, i8), operation: i8) {
     let made = kafka.wire().allow(principal, resource, operation);
     made.expect("the broker answers").expect("it is made");
 }
 
 /// Rules on what begins so, whoever made them.
-fn rules(kafka: &Kafka, beginning: &str) -> BTreeSet<String> {
+pub fn rules(kafka: &Kafka, beginning: &str) -> BTreeSet<String> {
     let rules = kafka.wire().access_rules(beginning);
     rules.expect("the broker answers").into_iter().collect()
 }
