@@ -200,7 +200,9 @@ impl Moves<'_> {
         let mut of = look::made_of(self.to, settings, clusters, looked, application).await?;
         of.frozen = freeze::frozen(settings, clusters, application, self.to).await?;
         if self.how.freeze {
-            of.freeze = self.to_freeze(settings, clusters, looked, application).await?;
+            of.freeze = self
+                .to_freeze(settings, clusters, looked, application)
+                .await?;
         }
         if self.no_way_back && !of.waived.iter().any(|gate| gate == WAY_BACK) {
             of.waived.push(WAY_BACK.to_owned());

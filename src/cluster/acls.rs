@@ -45,7 +45,10 @@ impl Cluster {
         let api = DescribeAclsRequest::API.name;
         let mut patience = self.patience(api);
         loop {
-            let tried = async { self.acls_over(&self.conn(broker, Lane::Ask, api).await?).await };
+            let tried = async {
+                self.acls_over(&self.conn(broker, Lane::Ask, api).await?)
+                    .await
+            };
             match tried.await {
                 Ok(rules) => return Ok(rules),
                 Err(error) => drop(patience.after(error).await?),

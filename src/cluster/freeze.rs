@@ -76,10 +76,7 @@ impl Freeze {
         let ours = freeze::standing(&there, &self.migration);
         let lifted: Vec<&Frozen> = all.iter().filter(|one| ours.contains(one)).collect();
         let denials: Vec<Rule> = lifted.iter().map(|one| one.denial()).collect();
-        let marks: Vec<Rule> = lifted
-            .iter()
-            .map(|one| one.mark(&self.migration))
-            .collect();
+        let marks: Vec<Rule> = lifted.iter().map(|one| one.mark(&self.migration)).collect();
         // The mark last: without it nobody would know that the denial is ours.
         for rules in [&denials, &marks] {
             for removed in self.cluster.remove_acls(rules).await? {

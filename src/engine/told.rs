@@ -147,16 +147,20 @@ impl Told {
     pub fn strands(&self, topics: &[String]) -> bool {
         let is_asked = |state: &State| {
             let mut asked = state.unanswered.iter();
-            asked.any(|one| matches!(&one.request.steer, Steer::Strand { topics: of } if of == topics))
+            asked.any(
+                |one| matches!(&one.request.steer, Steer::Strand { topics: of } if of == topics),
+            )
         };
         let is_said = |state: &State| {
             let mut known = state.partitions.iter();
             known.any(|(at, one)| {
                 let name = state.name(*at);
-                one.stranded.is_some() && name.is_some_and(|name| topics.contains(&name.topic.to_string()))
+                one.stranded.is_some()
+                    && name.is_some_and(|name| topics.contains(&name.topic.to_string()))
             })
         };
-        self.states().all(|state| is_asked(state) || is_said(state) || state.partitions.is_empty())
+        self.states()
+            .all(|state| is_asked(state) || is_said(state) || state.partitions.is_empty())
     }
 
     /// Did the last owner of each shard say that it ended? Where nobody ever owned one, nobody runs.

@@ -10,9 +10,7 @@ const OURS: &str = "kafka-migrate.";
 const FREEZE: &str = ".freeze.";
 
 /// A principal that may not write a topic for a while.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Frozen {
     /// The principal, `User:name`.
     pub principal: String,

@@ -439,16 +439,23 @@ impl Carrier for ByLedger {
 
     async fn strand(&self, topics: &[String]) -> Result<String, Failure> {
         let topics = topics.to_vec();
-        let answered = self.ask(Direction::Reverse, Steer::Strand { topics }).await?;
+        let answered = self
+            .ask(Direction::Reverse, Steer::Strand { topics })
+            .await?;
         Ok(match answered.answered {
-            0 => "it stands in the ledger, and whichever engine comes next heeds it first".to_owned(),
+            0 => {
+                "it stands in the ledger, and whichever engine comes next heeds it first".to_owned()
+            }
             _ => answered.said.join("; "),
         })
     }
 
     async fn is_stranded(&self, topics: &[String]) -> Result<bool, Failure> {
         let told = self.told().await?;
-        Ok(told.reverse.as_ref().is_some_and(|told| told.strands(topics)))
+        Ok(told
+            .reverse
+            .as_ref()
+            .is_some_and(|told| told.strands(topics)))
     }
 
     async fn synced_ms(&self) -> Result<Option<i64>, Failure> {

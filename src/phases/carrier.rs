@@ -119,10 +119,7 @@ pub trait Carrier: Send + Sync {
     fn strand(&self, topics: &[String]) -> impl Future<Output = Result<String, Failure>> + Send;
 
     /// Was that asked? A plain read.
-    fn is_stranded(
-        &self,
-        topics: &[String],
-    ) -> impl Future<Output = Result<bool, Failure>> + Send;
+    fn is_stranded(&self, topics: &[String]) -> impl Future<Output = Result<bool, Failure>> + Send;
 
     /// When positions were last looked at by what carries them back, in milliseconds since 1970 by its clock; `None` where nobody tells.
     fn synced_ms(&self) -> impl Future<Output = Result<Option<i64>, Failure>> + Send;

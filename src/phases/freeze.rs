@@ -43,10 +43,14 @@ impl Asked<'_> {
             .collect();
         let mut against = Vec::new();
         if topics.is_empty() {
-            against.push(format!("the file says of nothing in scope that {name} writes it"));
+            against.push(format!(
+                "the file says of nothing in scope that {name} writes it"
+            ));
         }
         if principals.is_empty() {
-            against.push(format!("the file does not say as whom {name} logs in (principals)"));
+            against.push(format!(
+                "the file does not say as whom {name} logs in (principals)"
+            ));
         }
         if self.rules.is_none() {
             against.push(format!(
@@ -82,7 +86,9 @@ impl Asked<'_> {
     fn against(&self, principal: &String, topics: &[&String], against: &mut Vec<String>) {
         let on = self.on;
         if principal == self.us {
-            against.push(format!("{principal} is as whom this program logs in itself"));
+            against.push(format!(
+                "{principal} is as whom this program logs in itself"
+            ));
         }
         if principal == EVERYBODY {
             against.push(format!("{principal} is everybody"));
@@ -184,7 +190,12 @@ mod tests {
         let mut denial = allow("User:shop", "orders");
         denial.denies = true;
         let why = judged(&shop, vec![&till], Some(&[denial])).unwrap_err();
-        let said = ["logs in itself", "lets User:migrator write", "till writes orders", "lets User:shop write"];
+        let said = [
+            "logs in itself",
+            "lets User:migrator write",
+            "till writes orders",
+            "lets User:shop write",
+        ];
         assert_eq!(why.len(), said.len(), "{why:?}");
         for (why, said) in why.iter().zip(said) {
             assert!(why.contains(said), "{why}");

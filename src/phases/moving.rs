@@ -204,7 +204,11 @@ impl Move {
 
     /// Before it is started there, or a person is told that it may be.
     pub(super) fn lifts(&self) -> Option<Step> {
-        let says = format!("let it write again on the {}: {}", self.to, who(&self.frozen)?);
+        let says = format!(
+            "let it write again on the {}: {}",
+            self.to,
+            who(&self.frozen)?
+        );
         Some(Step {
             with: of_freeze(&self.frozen),
             ..Step::new(LIFT, What::Effect, says)

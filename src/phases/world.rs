@@ -128,8 +128,11 @@ pub trait World: Send + Sync {
     fn lift(&self, on: Side, all: &[Frozen]) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Are they kept from writing there, and which of them by us? A plain read.
-    fn frost(&self, on: Side, all: &[Frozen])
-    -> impl Future<Output = Result<Frost, Failure>> + Send;
+    fn frost(
+        &self,
+        on: Side,
+        all: &[Frozen],
+    ) -> impl Future<Output = Result<Frost, Failure>> + Send;
 
     /// Calls a hook.
     fn call(&self, call: &Call) -> impl Future<Output = Result<String, Failure>> + Send;

@@ -57,8 +57,9 @@ impl Session {
                 let names: Vec<TopicPartition> = of.iter().map(|(_, name)| name.clone()).collect();
                 let ends = loop {
                     let ends = source.offsets(&names, OffsetSpec::End).await;
-                    let is_passing =
-                        |end: &cluster::Result<i64>| end.as_ref().is_err_and(|why| why.is_passing());
+                    let is_passing = |end: &cluster::Result<i64>| {
+                        end.as_ref().is_err_and(|why| why.is_passing())
+                    };
                     match ends.values().any(is_passing) {
                         true => sleep(PAUSE).await,
                         false => break ends,

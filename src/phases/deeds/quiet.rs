@@ -148,7 +148,10 @@ impl<W: World> Deeds<'_, W> {
             let who = known.get(at);
             let who = who.map_or_else(|| format!("somebody wrote to {at}"), Clone::clone);
             let count = numbers::of(*count, "record");
-            format!("{who} on the {on}: {count} within {}", numbers::time(within))
+            format!(
+                "{who} on the {on}: {count} within {}",
+                numbers::time(within)
+            )
         };
         written.iter().map(said).collect()
     }

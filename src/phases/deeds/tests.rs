@@ -924,7 +924,12 @@ async fn what_it_leaves_is_frozen_until_it_comes_back_and_no_word_is_wanted_of_o
     assert!(matches!(ended, Ended::Done), "{ended:?}");
     assert_sound(&sim, Side::Target, "over");
     assert_eq!(sim.lock().frozen, [true, false]);
-    let ended = Command::to(Side::Source).run(&sim).await.unwrap().unwrap().1;
+    let ended = Command::to(Side::Source)
+        .run(&sim)
+        .await
+        .unwrap()
+        .unwrap()
+        .1;
     assert!(matches!(ended, Ended::Done), "{ended:?}");
     assert_sound(&sim, Side::Source, "back");
     assert_eq!(sim.lock().frozen, [false, true]);

@@ -56,7 +56,8 @@ fn writes(kafka: &Kafka, topic: &str) -> Result<(), RDKafkaErrorCode> {
         .set("message.timeout.ms", "20000")
         .create_with_context(told.clone())
         .expect("a producer can be made");
-    let record: BaseRecord<'_, str, str> = BaseRecord::to(topic).payload("a record of the application");
+    let record: BaseRecord<'_, str, str> =
+        BaseRecord::to(topic).payload("a record of the application");
     producer.send(record).expect("it is queued");
     producer.flush(PATIENCE).expect("it is answered");
     let told = told.0.lock().expect("nobody panics with it").take();
@@ -70,7 +71,9 @@ fn moves(migration: &Migration, command: &str, there: &Kafka, topic: &str) {
     let moving = migration.command(&arguments).start();
     let may_start = wait::whether(PATIENCE, || moving.said().contains("may be started"));
     assert!(may_start, "{}", moving.said());
-    wait::until("it may write there", PATIENCE, || writes(there, topic).is_ok());
+    wait::until("it may write there", PATIENCE, || {
+        writes(there, topic).is_ok()
+    });
     moving.wait(PATIENCE).assert_exit(0);
 }
 
@@ -101,7 +104,14 @@ fn what_it_leaves_it_cannot_write_while_others_can() {
     };
     let before = of(source);
     // Without its principals nobody can be kept from writing, and nothing is begun.
-    let refused = ["cutover", "--app", "other", "--freeze", "--confirm", &migration.name];
+    let refused = [
+        "cutover",
+        "--app",
+        "other",
+        "--freeze",
+        "--confirm",
+        &migration.name,
+    ];
     let refused = migration.run(&refused);
     refused.assert_exit(7);
     refused.assert_says("K356");
@@ -110,7 +120,10 @@ fn what_it_leaves_it_cannot_write_while_others_can() {
     // The other one never stops writing on the source.
     let other = Load::to(&[(&topic, 1)]).keep_writing(source, 50);
     moves(&migration, "cutover", target, &topic);
-    assert_eq!(writes(source, &topic), Err(RDKafkaErrorCode::TopicAuthorizationFailed));
+    assert_eq!(
+        writes(source, &topic),
+        Err(RDKafkaErrorCode::TopicAuthorizationFailed)
+    );
     let made = &of(source) - &before;
     assert_eq!(made.len(), 2, "a denial and its mark: {made:#?}");
     // The engine looks at rules every moment: what is denied on the source alone is not denied on the target.
