@@ -59,6 +59,8 @@ pub fn without_target(of: &Move) -> Plan {
     let clients = format!(
         "{name} reads again what it read on the target since its positions came back last; what it wrote there since is not on the source"
     );
-    let back = "what was written on the target and had not come back stays there until a person says otherwise, if the target ever returns".to_owned();
+    let back = format!(
+        "what was written on the target and had not come back stays there until a person says otherwise; if the target ever returns, `kafka-migrate rollback --app {name}` tells its ledger first"
+    );
     of.plan(steps, clients, back)
 }

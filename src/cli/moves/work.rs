@@ -21,6 +21,7 @@ use crate::{
     model::names::Side,
     model::{application::Application, connection::Connection, secret::Secret},
     phases::{
+        carrier::Carrier as _,
         copier::Copier,
         course::{self, Next},
         deeds::{self, Deeds, Said},
@@ -166,7 +167,8 @@ impl Work {
         let name = &application.name;
         let next = self.without(looked, course::next(&looked.state, name, self.to));
         if next == Next::Nothing {
-            self.say(name, format!("{name} is on the {} already", self.to));
+            let told = self.told_late(clusters, application).await?;
+            self.say(name, format!("{name} is on the {} already{told}", self.to));
             return Ok(());
         }
         let of = moves
@@ -233,6 +235,27 @@ impl Work {
             journal.append(Record::Counted { plan, counted }).await?;
         }
         Ok(())
+    }
+
+    /// A move without the target leaves the ledger that lies there as it was. Once the target is back the same move says there what holds: until
+    /// then nobody writes positions to it. Answers with words for a person.
+    async fn told_late(
+        &self,
+        clusters: &Clusters,
+        application: &Application,
+    ) -> Result<String, Failure> {
+        let Copier::Ledger(ledgers) = who::copier(&self.settings, clusters, application) else {
+            return Ok(String::new());
+        };
+        // Whose positions are not carried has none to be told.
+        let follows = ledgers.follows(self.to).await.unwrap_or(true);
+        match follows || clusters.target.is_none() {
+            true => Ok(String::new()),
+            false => {
+                let said = ledgers.declare(&application.name, self.to).await?;
+                Ok(format!("; {said}"))
+            }
+        }
     }
 
     /// A plan that asks the target is of no use once that is gone.

@@ -1,5 +1,7 @@
 //! Has everything arrived, and where do groups go on?
 
+use std::collections::BTreeSet;
+
 use tokio::time::{Instant, sleep};
 
 use super::{Deeds, some};
@@ -10,6 +12,7 @@ use crate::{
     model::{
         names::{Side, TopicPartition},
         numbers,
+        patterns::Patterns,
     },
     phases::{
         carrier::{Carrier as _, Ends, Place, Position},
@@ -221,9 +224,10 @@ impl<W: World> Deeds<'_, W> {
     /// Where it goes on without the other side, and how old that is.
     pub(super) async fn last_positions(&self, step: &Step) -> Result<String, Failure> {
         let groups = self.world.groups(self.to, &self.application.groups).await?;
-        let mut count = 0;
+        let (mut count, mut behind) = (0, 0);
         for group in groups.iter().filter(|group| !group.committed.is_empty()) {
             count += group.committed.len();
+            behind += self.behind_them(&group.committed).await?;
             let times = self.world.times(self.to, &group.committed).await?;
             let newest = times.values().max();
             let oldest = times.values().min();
@@ -265,10 +269,23 @@ impl<W: World> Deeds<'_, W> {
             None => String::new(),
         };
         Ok(format!(
-            "{}; what was read on the {} since they came back last is read again{when}",
+            "{}; what was read on the {} since they came back last is read again, at most {}{when}",
             numbers::of(count as u64, "position"),
-            self.from()
+            self.from(),
+            numbers::of(behind, "record")
         ))
+    }
+
+    /// How much stands behind these positions where they count from now on: what was read on the other side is among it, or is not here.
+    async fn behind_them(&self, committed: &Ends) -> Result<u64, Failure> {
+        let names: BTreeSet<String> = committed.keys().map(|at| at.topic.to_string()).collect();
+        let topics = Patterns::of(&Vec::from_iter(names)).unwrap_or_default();
+        let ends = self.world.ends(self.to, &topics).await?;
+        let behind = ends.iter().filter_map(|end| {
+            let from = committed.get(&end.at)?;
+            u64::try_from(end.end - from).ok()
+        });
+        Ok(behind.sum())
     }
 }
 
