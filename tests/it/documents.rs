@@ -212,8 +212,8 @@ fn unknown_to_cargo(arguments: &[&str]) -> Option<String> {
                     return Some(format!("there is no package in {path}"));
                 }
             }
-            "--lib" | "--locked" | "--release" | "--quiet" | "--all-targets" | "--check"
-            | "--no-deps" => {}
+            "--lib" | "--bins" | "--locked" | "--release" | "--quiet" | "--all-targets"
+            | "--check" | "--no-deps" => {}
             name if *verb == "test" && !name.starts_with('-') => {
                 let folder = if integration { "tests" } else { "src" };
                 if !is_a_test_name(folder, name) {

@@ -8,6 +8,7 @@ mod first_look;
 mod msk;
 mod page;
 mod shell;
+mod tutorial;
 mod two_ways;
 
 use std::time::Duration;
@@ -26,17 +27,18 @@ type Names = Vec<(String, String)>;
 /// Runs a page from its first command to its last.
 #[track_caller]
 fn run(path: &str, shell: &mut Shell, names: &Names) {
-    run_loosely(path, shell, names, str::to_owned);
+    run_loosely(path, shell, names, str::to_owned, |_| {});
 }
 
-/// The same where more differs from run to run than times and ids: `loosely` leaves of a screen what does not. Answers with what was
-/// printed.
+/// The same where more differs from run to run than times and ids: `loosely` leaves of a screen what does not. `before` is told each command
+/// that is about to be run. Answers with what was printed.
 #[track_caller]
 fn run_loosely(
     path: &str,
     shell: &mut Shell,
     names: &Names,
     loosely: fn(&str) -> String,
+    mut before: impl FnMut(&str),
 ) -> Vec<String> {
     let mut printed = Vec::new();
     let mut page = Page::read(path);
@@ -47,6 +49,7 @@ fn run_loosely(
         for (shown, real) in names {
             script = script.replace(shown, real);
         }
+        before(&script);
         eprintln!("$ {script}");
         let mut ended = shell.run(&script);
         // What was changed may take a moment to reach a broker.

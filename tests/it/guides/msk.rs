@@ -160,7 +160,7 @@ fn the_guide_from_a_self_managed_cluster_to_msk_and_the_way_back() {
     );
     file("migration.toml", &text);
     let mut shell = Shell::start_with(place.path(), aws.environment());
-    let printed = super::run_loosely(PAGE, &mut shell, &names, loosely);
+    let printed = super::run_loosely(PAGE, &mut shell, &names, loosely, |_| {});
     for said in &printed {
         assert!(!said.contains("error["), "{said}");
     }

@@ -154,7 +154,8 @@ impl Drop for Shell {
     }
 }
 
-fn write_tool(tools: &Path, name: &str, what: &str) {
+/// Puts a command on the path.
+pub fn write_tool(tools: &Path, name: &str, what: &str) {
     let path = tools.join(name);
     fs::write(&path, format!("#!/bin/sh\n{what} \"$@\"\n"))
         .expect("the scratch directory is writable");

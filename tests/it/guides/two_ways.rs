@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Pa
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use super::Shell;
+use super::{
+    Shell,
+    page::{number_before, under_load},
+};
 use crate::{
     phases::{
         applications::{Applications, PARTITIONS, Work, partition_of},
@@ -121,37 +124,11 @@ impl Company {
     }
 }
 
-/// Numbers are others each time, and so is who waits for what, and whether a group that both sides write for would read something twice.
+/// Whether a group that both sides write for would read something twice just now is another thing each time.
 fn loosely(said: &str) -> String {
-    let differs = ["owner ", "groups ", "search "];
-    let is_kept = |line: &&str| {
-        let is_other = differs.iter().any(|word| line.starts_with(word));
-        !is_other && !line.contains(" waits ") && !line.contains(": shows (")
-    };
-    let line = |line: &str| {
-        let words: Vec<String> = line.split_whitespace().map(without_number).collect();
-        words.join(" ")
-    };
-    let lines: Vec<String> = said.lines().filter(is_kept).map(line).collect();
-    lines.join("\n")
-}
-
-/// A word whose numbers are all the same, and that is there once or more often. Ids of clusters stay for whoever marks them.
-fn without_number(word: &str) -> String {
-    let bare = word.trim_matches(|letter: char| ",;:()".contains(letter));
-    if bare.len() == 22 && bare.chars().any(|letter| letter.is_ascii_uppercase()) {
-        return word.to_owned();
-    }
-    let mut text = String::new();
-    for letter in word.chars() {
-        match letter {
-            '0'..='9' if text.ends_with('9') => {}
-            '0'..='9' => text.push('9'),
-            letter => text.push(letter),
-        }
-    }
-    text = text.replace("9,9", "9").replace("records", "record");
-    text.replace("partitions", "partition")
+    let stays = |line: &&str| !line.starts_with("search ");
+    let lines: Vec<&str> = said.lines().filter(stays).collect();
+    under_load(&lines.join("\n"))
 }
 
 #[test]
@@ -162,15 +139,6 @@ fn numbers_count_for_nothing_and_words_do() {
     );
     assert_eq!(loosely("15:02:03 waits 3 records\nowner vm"), "");
     assert_ne!(loosely("2 exact"), loosely("2 refused"));
-}
-
-/// The number before a word of what was printed.
-fn number_before(word: &str, said: &str) -> u64 {
-    let words: Vec<&str> = said.split_whitespace().collect();
-    let at = words.iter().position(|one| *one == word);
-    let number = at.and_then(|at| words.get(at.checked_sub(1)?));
-    let number = number.and_then(|number| number.replace(',', "").parse().ok());
-    number.unwrap_or_else(|| panic!("no number before {word:?} in {said}"))
 }
 
 #[test]
@@ -242,7 +210,7 @@ fn the_guide_of_groups_that_go_over_and_come_back() {
     );
     let mut shell = Shell::start(place.path());
     shell.patience = SHELL_PATIENCE;
-    let printed = super::run_loosely(PAGE, &mut shell, &names, loosely);
+    let printed = super::run_loosely(PAGE, &mut shell, &names, loosely, |_| {});
     let announced = printed.iter().find(|said| said.contains("announced"));
     let announced = announced.expect("the page counts what was announced");
     let again = company.judge();

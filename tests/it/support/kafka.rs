@@ -606,6 +606,16 @@ impl Kafka {
         self.wait_for_brokers();
     }
 
+    /// Starts those of these brokers that do not run, at once: one alone may be too few to answer.
+    pub fn start_all_again(&self, indices: &[usize]) {
+        for &index in indices {
+            if !self.is_running(index) {
+                self.spawn(index);
+            }
+        }
+        self.wait_for_brokers();
+    }
+
     /// Stops and starts each broker in turn.
     pub fn roll(&self) {
         for index in 0..self.brokers.len() {
