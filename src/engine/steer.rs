@@ -170,7 +170,12 @@ pub async fn ask_direction(
         by: by.to_owned(),
         at_ms: clock::unix_millis(),
     };
-    let until = Instant::now() + PATIENCE;
+    // Up to where it is stranded is known only once that cluster is back: nobody waits for that.
+    let patience = match request.steer {
+        Steer::Strand { .. } => Duration::ZERO,
+        _ => PATIENCE,
+    };
+    let until = Instant::now() + patience;
     let mut asking = JoinSet::new();
     for shard in 0..shards {
         let at = TopicPartition::new(name.clone(), i32::try_from(shard).unwrap_or(0));

@@ -28,6 +28,7 @@ mod start;
 mod still_there;
 mod stop;
 mod strand;
+mod told;
 mod warmth;
 
 use std::{
@@ -293,6 +294,7 @@ pub struct Session {
     judge: Judge,
     hearing: Hearing,
     stranding: Stranding,
+    told: told::Told,
     lines: Lines,
     beside: Beside,
     count: metrics::Shard,
@@ -376,6 +378,7 @@ impl Session {
             judge,
             hearing: Hearing::default(),
             stranding: Stranding::default(),
+            told: told::Told::default(),
             lines: Lines::default(),
             beside: Beside::default(),
             count: before,
@@ -581,8 +584,11 @@ impl Session {
         }
     }
 
+    /// Tells it, unless it was told a moment ago: what is tried again many times a second fails as often.
     fn trouble(&self, text: String) {
-        self.shared.events.send(Event::Trouble { text });
+        if self.told.is_due(&text, Instant::now()) {
+            self.shared.events.send(Event::Trouble { text });
+        }
     }
 }
 
