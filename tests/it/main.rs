@@ -3,6 +3,7 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod cli;
+mod clients;
 mod documents;
 mod faults;
 mod gates;

@@ -182,8 +182,8 @@ impl Drop for Applications {
     }
 }
 
-/// Held, a hook ends when whoever called it has died: before or after it did what it is for.
-fn write_hooks(directory: &Path) {
+/// Hooks that stop and start through files. Held, a hook ends when whoever called it has died: before or after it did what it is for.
+pub fn write_hooks(directory: &Path) {
     let shown = directory.display();
     let told = "$KAFKA_MIGRATE_APPLICATION-$KAFKA_MIGRATE_SIDE";
     for (name, act, until) in [("stop", "rm -f", "-e"), ("start", "touch", "! -e")] {
