@@ -410,7 +410,8 @@ fn help_of_replicate() {
           --not-ours <TOPIC:PARTITION>
               What stopped this partition as perhaps a copy of our own (K560) was written by an
               application: copy it, and what follows it there under an epoch that no copy of ours has.
-              Can be given several times; the same command again decides nothing more
+              Where an application went back without what it wrote (K562): copy that after all. Can be
+              given several times; the same command again decides nothing more
 
           --confirm <NAME>
               The migration's name: the answer to what --recopy asks before it deletes

@@ -117,7 +117,7 @@ public class Clients {
     static void stream(Place place) {
         var settings = place.settings("application.id", stem + "-streams", "processing.guarantee", "exactly_once_v2", "commit.interval.ms", 100,
             "num.stream.threads", 1, "state.dir", directory.resolve("streams-" + place.side), "replication.factor", -1,
-            "repartition.purge.interval.ms", 5000, "default.key.serde", Serdes.String().getClass().getName(),
+            "repartition.purge.interval.ms", 1200000, "default.key.serde", Serdes.String().getClass().getName(),
             "default.value.serde", Serdes.String().getClass().getName(), "consumer.auto.offset.reset", "earliest",
             "session.timeout.ms", 6000, "heartbeat.interval.ms", 1000,
             // Every count is written, none is held back for the next.

@@ -16,7 +16,6 @@ use std::{
 use cast::{APPLICATIONS, Cast};
 use librdkafka::Place;
 use noticed::Row;
-use serde_json::Value;
 
 use crate::support::{
     kafka::Kafka,
@@ -211,46 +210,6 @@ impl<'a> Scene<'a> {
         self.migration.command(&["replicate"]).start()
     }
 
-    /// Partitions that wait for a person, and why.
-    fn stopped(&self) -> Vec<(String, String)> {
-        let finished = self.migration.run(&["--json", "status"]);
-        finished.assert_exit(0);
-        let document: Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
-        let stopped = document["stopped"].as_array().expect("a list").iter();
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        stopped
-            .map(|one| {
-                let word = format!("{}:{}", text(&one["topic"]), one["partition"]);
-                (word, text(&one["code"]))
-            })
-            .collect()
-    }
-
-    /// The engine again, once Streams has deleted what was not copied: what is missing is given up, since it was read.
-    fn engine_past_gaps(&self) -> Tool {
-        let mut engine = self.engine();
-        wait::until("its topic has stopped", PATIENCE, || {
-            !self.stopped().is_empty()
-        });
-        loop {
-            let stopped = self.stopped();
-            assert!(
-                stopped.iter().all(|(_, code)| code == "K501"),
-                "{stopped:?}"
-            );
-            Self::stop(engine);
-            let mut words = vec!["replicate"];
-            for (word, _) in &stopped {
-                words.extend(["--accept-gap", word]);
-            }
-            engine = self.migration.command(&words).start();
-            engine.wait_for("claimed", PATIENCE);
-            if wait::whether(Duration::from_secs(20), || self.stopped().is_empty()) {
-                return engine;
-            }
-        }
-    }
-
     /// A move, confirmed and quick.
     #[track_caller]
     fn moves(&self, arguments: &[&str]) {
@@ -287,12 +246,6 @@ impl<'a> Scene<'a> {
             next: Arc::new(AtomicU64::new(3_000_000)),
             stop: Arc::default(),
         }
-    }
-
-    #[track_caller]
-    fn stop(engine: Tool) {
-        engine.interrupt();
-        engine.wait(PATIENCE).assert_exit(130);
     }
 }
 

@@ -109,7 +109,8 @@ fn what_an_application_left_behind_waits_for_a_person() {
     for way in &ways {
         arguments.extend(["--accept-gap", way]);
     }
-    let engine = scene.migration.command(&arguments).start();
+    let mut engine = scene.migration.command(&arguments).start();
+    engine.wait_for("claimed", PATIENCE);
     // The ledger on the target has not heard that it went back.
     scene.moves(&["rollback", "--app", NAME]).assert_exit(0);
     // And it moves again: what it writes there now comes back as ever.
