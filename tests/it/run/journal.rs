@@ -272,7 +272,7 @@ fn foreign_damaged_and_newer_journals_are_refused_and_nothing_is_copied() {
 }
 
 /// SHA-256 of the text behind the space, its first eight bytes.
-const NEWER: &str = "50eeda21b3f1f6bd {\"v\":2,\"n\":9}";
+const NEWER: &str = "ed4a9f42dc9c8270 {\"v\":3,\"n\":9}";
 
 #[test]
 fn another_migration_s_state_directory_is_refused() {

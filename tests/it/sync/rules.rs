@@ -375,7 +375,7 @@ fn a_cutover_lets_its_application_write_and_a_rollback_takes_that_back() {
         wait_until_they_are(target, &topic, &wanted);
         // It is started there by hand.
         wait::until("it may be started", PATIENCE, || {
-            moving.said().contains("may be started") || moving.said().contains("waits")
+            moving.said().contains("nothing of it was seen on the")
         });
         Load::to(&[(&topic, 1)]).fill(there, 20);
         moving.wait(PATIENCE).assert_exit(0);
