@@ -15,6 +15,7 @@ use crate::model::{
 const HEARD: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
 const API: &str = "DescribeAcls";
+const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
 
 /// What a freeze of a migration does to one cluster.
 #[derive(Clone)]
@@ -33,10 +34,17 @@ impl Freeze {
         }
     }
 
-    /// What is frozen there; `None` where the cluster has no authorizer. Takes the right to Describe the cluster.
-    pub async fn standing(&self) -> Result<Option<Vec<Frozen>>> {
-        let rules = self.cluster.acls().await?;
-        Ok(rules.map(|rules| freeze::standing(&rules, &self.migration)))
+    /// What is frozen there.
+    pub async fn standing(&self) -> Result<Vec<Frozen>> {
+        match self.cluster.acls().await {
+            Ok(rules) => Ok(freeze::standing(
+                &rules.unwrap_or_default(),
+                &self.migration,
+            )),
+            // Who may not see rules has never made one.
+            Err(error) if error.code() == Some(CLUSTER_AUTHORIZATION_FAILED) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// How many of these may not write by the rules there, and how many are ours.

@@ -143,7 +143,8 @@ impl Told {
             .is_some_and(|state| state.synced.is_released(application))
     }
 
-    /// Does what applications wrote to these topics wait for a person, or is an engine asked to let it wait?
+    /// Does what applications wrote to these topics wait for a person, or is an engine asked to let it wait? A shard that has none of them need not
+    /// say so.
     pub fn strands(&self, topics: &[String]) -> bool {
         let is_asked = |state: &State| {
             let mut asked = state.unanswered.iter();
@@ -152,15 +153,13 @@ impl Told {
             )
         };
         let is_said = |state: &State| {
-            let mut known = state.partitions.iter();
-            known.any(|(at, one)| {
-                let name = state.name(*at);
-                one.stranded.is_some()
-                    && name.is_some_and(|name| topics.contains(&name.topic.to_string()))
-            })
+            let is_one = |name: TopicPartition| topics.iter().any(|one| **one == *name.topic);
+            let known = state.partitions.iter();
+            let mut of = known.filter(|(at, _)| state.name(**at).is_some_and(is_one));
+            let has_none = of.clone().next().is_none();
+            has_none || of.any(|(_, one)| one.stranded.is_some())
         };
-        self.states()
-            .all(|state| is_asked(state) || is_said(state) || state.partitions.is_empty())
+        self.states().all(|state| is_asked(state) || is_said(state))
     }
 
     /// Did the last owner of each shard say that it ended? Where nobody ever owned one, nobody runs.

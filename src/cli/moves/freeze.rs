@@ -11,8 +11,6 @@ use crate::{
     phases::{freeze, standing},
 };
 
-const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
-
 /// The cluster of a side, unless it is gone.
 fn cluster(clusters: &Clusters, side: Side) -> Option<&Cluster> {
     match side {
@@ -31,13 +29,8 @@ pub async fn frozen(
     let Some(cluster) = cluster(clusters, to).filter(|_| !application.principals.is_empty()) else {
         return Ok(Vec::new());
     };
-    let standing = match Freeze::on(cluster, &settings.name).standing().await {
-        Ok(standing) => standing.unwrap_or_default(),
-        // Who may not see rules has never made one.
-        Err(error) if error.code() == Some(CLUSTER_AUTHORIZATION_FAILED) => Vec::new(),
-        Err(error) => return Err(error.failure()),
-    };
-    let of = standing.into_iter();
+    let standing = Freeze::on(cluster, &settings.name).standing().await;
+    let of = standing.map_err(|error| error.failure())?.into_iter();
     Ok(of
         .filter(|one| application.principals.contains(&one.principal))
         .collect())
