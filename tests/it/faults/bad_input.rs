@@ -212,7 +212,9 @@ fn a_ledger_of_another_migration_is_refused() {
         &[&topic],
     )
     .catch_up();
-    let held = target.end_offset(&topic, 0);
+    // Records and not the end: the marker that seals the first run comes behind the answer to it.
+    let held = || read::partition(target, &topic, 0, read::View::Uncommitted);
+    let before = held().len();
     // The same name, from another source.
     let other = Migration::new(
         &name,
@@ -223,7 +225,7 @@ fn a_ledger_of_another_migration_is_refused() {
     for command in ["replicate", "status"] {
         assert_refused(&other.run(&[command]), 7, &["ledger"]);
     }
-    assert_eq!(target.end_offset(&topic, 0), held);
+    assert_eq!(held().len(), before);
 }
 
 #[test]

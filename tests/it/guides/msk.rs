@@ -101,8 +101,13 @@ impl Company {
                 });
                 let given = self.given(name, partition);
                 let judged = judge(&given, &expected);
-                let judged = judged.unwrap_or_else(|why| panic!("{name}, {partition}: {why}"));
-                assert_eq!(judged.lost, [0; 0], "{name}, partition {partition}");
+                let judged = judged.unwrap_or_else(|why| {
+                    panic!("not the same records: {name}, {partition}: {why}")
+                });
+                assert_eq!(
+                    judged.lost, [0; 0],
+                    "not the same records: {name}, partition {partition}"
+                );
                 *again.entry(*name).or_insert(0) += judged.again;
                 expected = given;
             }
@@ -168,7 +173,10 @@ fn the_guide_from_a_self_managed_cluster_to_msk_and_the_way_back() {
     for (name, again) in company.judge() {
         let announced = announced.get(name).copied().unwrap_or(0);
         eprintln!("{name}: {announced} announced, {again} read again");
-        assert!(again <= announced, "{name}: {again} of {announced}");
+        assert!(
+            again <= announced,
+            "not the same records: {name}: {again} of {announced}"
+        );
     }
     // Nothing is left that the page says is gone.
     assert_eq!(aws.replicators(), []);

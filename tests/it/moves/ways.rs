@@ -123,7 +123,15 @@ fn no_answer_stops_nothing_and_what_was_begun_is_undone_or_gone_on_with_elsewher
     let (quiet, authority) = (step("quiet"), step("authority"));
     let killed = |at, step| {
         let base = scene.words().len();
-        assert!(scene.kill_at(&cutover, &Point { step, at }, base));
+        assert!(scene.kill_at(
+            &cutover,
+            &Point {
+                step,
+                at,
+                behind: None
+            },
+            base
+        ));
     };
     killed(At::Word("attested"), quiet);
     assert_eq!(scene.three.applications.runs(NAME), [""; 0]);

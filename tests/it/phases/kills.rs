@@ -32,6 +32,8 @@ pub struct Point {
     /// Which step, from 0; `None`: of the plan.
     pub step: Option<usize>,
     pub at: At,
+    /// The call of the step behind it: what follows too fast to be killed in between is held up there.
+    pub behind: Option<&'static str>,
 }
 
 /// A migration whose commands are killed.
@@ -80,13 +82,18 @@ pub trait Stage {
 
     /// Every place at which a plan can be cut off.
     fn points(&self, plan: &Value) -> Vec<Point> {
-        let point = |step, at| Point { step, at };
+        let steps = plan["steps"].as_array().expect("a plan has steps");
+        let call_at = |step: usize| self.call_of(steps.get(step)?["name"].as_str()?);
+        let point = |step: Option<usize>, at| Point {
+            step,
+            at,
+            behind: step.and_then(|step| call_at(step + 1)),
+        };
         let mut all = vec![
             point(None, At::Word("runner")),
             point(None, At::Word("planned")),
         ];
-        let steps = plan["steps"].as_array().expect("a plan has steps").iter();
-        for (number, step) in steps.enumerate() {
+        for (number, step) in steps.iter().enumerate() {
             let name = step["name"].as_str().expect("a step has a name");
             let at: Vec<At> = match step["what"].as_str().expect("a step has a kind") {
                 "attestation" => vec![At::Word("attested")],
@@ -148,7 +155,10 @@ pub trait Stage {
         }
         let applications = self.applications();
         match point.at {
-            At::Word(_) => {}
+            At::Word(_) => point
+                .behind
+                .into_iter()
+                .for_each(|call| self.hold_up(call, false)),
             At::Hook(when) => applications.hold(when),
             At::Call(call, has_effect) => self.hold_up(call, has_effect),
         }
@@ -171,9 +181,8 @@ pub trait Stage {
             "{point:?} does not come before the end: {finished}"
         );
         match point.at {
-            At::Word(_) => {}
             At::Hook(when) => applications.let_go(when),
-            At::Call(..) => self.heal(),
+            At::Word(_) | At::Call(..) => self.heal(),
         }
         true
     }

@@ -231,7 +231,8 @@ fn foreign_damaged_and_newer_journals_are_refused_and_nothing_is_copied() {
         plant(side, &migration.name, value);
         let held = lines(target, &migration.name);
         Load::to(&[(&migration.name, 1)]).fill(source, 5);
-        let end = target.end_offset(&migration.name, 0);
+        let copied = || read::partition(target, &migration.name, 0, read::View::Uncommitted).len();
+        let before = copied();
         for state in ["state", "elsewhere"] {
             let refused = migration.command_in(state, &UNTIL).finish();
             refused.assert_exit(7);
@@ -239,7 +240,7 @@ fn foreign_damaged_and_newer_journals_are_refused_and_nothing_is_copied() {
             refused.assert_says("journal");
         }
         assert_eq!(lines(target, &migration.name), held);
-        assert_eq!(target.end_offset(&migration.name, 0), end);
+        assert_eq!(copied(), before);
     };
     damaged("strange-journal", source, b"hello", "K429");
     damaged("strange-journal", target, b"0123456789abcdef {}", "K429");

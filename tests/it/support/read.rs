@@ -137,7 +137,7 @@ fn assert_same_partition(source: &Kafka, target: &Kafka, topic: &str, number: i3
                 format!("{places:?}")
             };
             panic!(
-                "{topic}-{number} differs at index {index} (source {} records, target {}):\n  source {}\n    on the target at {}\n  target {}\n    on the source at {}",
+                "not the same records: {topic}-{number} differs at index {index} (source {} records, target {}):\n  source {}\n    on the target at {}\n  target {}\n    on the source at {}",
                 expected.len(),
                 found.len(),
                 show(wanted),
@@ -150,7 +150,7 @@ fn assert_same_partition(source: &Kafka, target: &Kafka, topic: &str, number: i3
     assert_eq!(
         expected.len(),
         found.len(),
-        "{topic}-{number}: number of records on source and target; all up to the shorter one are equal"
+        "not the same records: {topic}-{number}: number of records on source and target; all up to the shorter one are equal"
     );
     expected.len()
 }
