@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::try_join_all;
-use tokio::time::{Duration, Instant, sleep};
+use futures_util::future::join_all;
+use tokio::time::{Duration, Instant, sleep, timeout};
 
 use super::{Cluster, Error, Result, Target};
 use crate::model::{
@@ -13,6 +13,8 @@ use crate::model::{
 
 /// Brokers hear of a rule within a moment; longer than this is a fault of theirs.
 const HEARD: Duration = Duration::from_secs(30);
+/// Brokers that live answer within this.
+const ANSWER: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(50);
 const API: &str = "DescribeAcls";
 const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
@@ -95,24 +97,30 @@ impl Freeze {
             .await
     }
 
-    /// Waits until it is so at every broker: each decides by what it has heard itself.
+    /// Waits until it is so at every broker: each decides by what it has heard itself. One that has died is asked until the cluster does not
+    /// name it any more; when it comes back it hears of the rules before it serves anybody.
     async fn heard(&self, is_so: impl Fn(&BTreeSet<Rule>) -> bool) -> Result<()> {
         let begun = Instant::now();
         loop {
             let brokers = self.cluster.brokers();
-            let asked = brokers.iter().map(|broker| self.cluster.acls_at(*broker));
-            let told = try_join_all(asked).await?;
-            let late = told.iter().position(|rules| {
-                let rules = rules.iter().flatten().cloned().collect();
-                !is_so(&rules)
+            let asked = brokers
+                .iter()
+                .map(|broker| timeout(ANSWER, self.cluster.acls_at(*broker)));
+            let told = join_all(asked).await;
+            let late = told.into_iter().position(|rules| {
+                let Ok(Ok(rules)) = rules else {
+                    return true;
+                };
+                !is_so(&rules.into_iter().flatten().collect())
             });
-            match late {
-                None => return Ok(()),
-                Some(at) if begun.elapsed() >= HEARD => {
-                    return Err(self.late(brokers[at]));
-                }
-                Some(_) => sleep(PAUSE).await,
+            let Some(at) = late else {
+                return Ok(());
+            };
+            if begun.elapsed() >= HEARD {
+                return Err(self.late(brokers[at]));
             }
+            sleep(PAUSE).await;
+            self.cluster.refresh_leaders().await?;
         }
     }
 

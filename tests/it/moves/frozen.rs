@@ -12,7 +12,7 @@ use crate::{
     support::{
         kafka::{Kafka, MIGRATOR},
         load::Load,
-        tool::{Migration, PATIENCE},
+        tool::{Migration, PATIENCE, Tool},
         unique, wait,
     },
     sync::rules,
@@ -79,15 +79,9 @@ fn moves(migration: &Migration, command: &str, there: &Kafka, topic: &str) {
     moving.wait(PATIENCE).assert_exit(0);
 }
 
-#[test]
-fn what_it_leaves_it_cannot_write_while_others_can() {
-    let (source, target) = rules::guarded();
-    let topic = unique("frozen");
-    source.create_topic(&topic, 1, &[]);
-    let principal = format!("User:{}", MIGRATOR.0);
-    rules::allow(source, &principal, (OF_TOPIC, &topic, LITERAL), WRITE);
-    wait::until("it may write", PATIENCE, || writes(source, &topic).is_ok());
-    let migration = Migration::of_topic(source, target, &topic);
+/// A migration of this topic by one application of this principal, and another that writes there, too; its engine runs.
+fn migration(source: &Kafka, target: &Kafka, topic: &str, principal: &str) -> (Migration, Tool) {
+    let migration = Migration::of_topic(source, target, topic);
     crate::sync::eager(&migration);
     migration.edit(
         "[replication]\n",
@@ -99,6 +93,39 @@ fn what_it_leaves_it_cannot_write_while_others_can() {
     let engine = crate::sync::engine(&migration);
     let ready = ["ready", "--app", "app", "--wait", "2m"];
     migration.run(&ready).assert_exit(0);
+    (migration, engine)
+}
+
+#[test]
+fn a_broker_that_has_died_keeps_nobody_from_freezing() {
+    let source = Kafka::spec("frozen-source").brokers(3).secure().start();
+    let (_, target) = rules::guarded();
+    let topic = unique("frozen-dead");
+    source.create_topic(&topic, 1, &[]);
+    let principal = format!("User:{}", MIGRATOR.0);
+    rules::allow(&source, &principal, (OF_TOPIC, &topic, LITERAL), WRITE);
+    wait::until("it may write", PATIENCE, || writes(&source, &topic).is_ok());
+    let (migration, engine) = migration(&source, target, &topic, &principal);
+    let leads = source.leader_index(&topic, 0).expect("it is led");
+    source.kill((leads + 1) % 3);
+    moves(&migration, "cutover", target, &topic);
+    assert_eq!(
+        writes(&source, &topic),
+        Err(RDKafkaErrorCode::TopicAuthorizationFailed)
+    );
+    engine.interrupt();
+    engine.wait(PATIENCE).assert_exit(130);
+}
+
+#[test]
+fn what_it_leaves_it_cannot_write_while_others_can() {
+    let (source, target) = rules::guarded();
+    let topic = unique("frozen");
+    source.create_topic(&topic, 1, &[]);
+    let principal = format!("User:{}", MIGRATOR.0);
+    rules::allow(source, &principal, (OF_TOPIC, &topic, LITERAL), WRITE);
+    wait::until("it may write", PATIENCE, || writes(source, &topic).is_ok());
+    let (migration, engine) = migration(source, target, &topic, &principal);
     // Other tests have rules there, too.
     let of = |kafka: &Kafka| -> BTreeSet<String> {
         let all = rules::rules(kafka, "").into_iter();

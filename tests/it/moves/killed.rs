@@ -63,7 +63,7 @@ impl Scene<'_> {
     }
 
     /// Who has authority over the group that moves, by the forward ledger; nothing where there is none.
-    fn authority(&self) -> String {
+    pub(super) fn authority(&self) -> String {
         let status = self.migration.run(&["--json", "status"]);
         status.assert_exit(0);
         let status: serde_json::Value = serde_json::from_str(&status.stdout).expect("it is JSON");
@@ -73,7 +73,25 @@ impl Scene<'_> {
         one.map_or_else(String::new, |one| one["authority"].to_string())
     }
 
-    fn move_of(&self, command: &str) -> Vec<String> {
+    /// Where both groups stand on the source.
+    pub(super) fn positions(&self) -> [Option<(i64, String)>; 2] {
+        [0, 1].map(|one| {
+            let (group, topic) = (&self.three.groups[one], &self.three.topics[one]);
+            groups::committed(self.source, group, topic)
+        })
+    }
+
+    /// The same, once they do not move any more: applications commit a moment after they have read.
+    pub(super) fn positions_at_rest(&self) -> [Option<(i64, String)>; 2] {
+        let mut positions = self.positions();
+        wait::until("all is committed", PATIENCE, || {
+            wait::elapse(Duration::from_secs(1));
+            std::mem::replace(&mut positions, self.positions()) == positions
+        });
+        positions
+    }
+
+    pub(super) fn move_of(&self, command: &str) -> Vec<String> {
         let name = self.migration.name.as_str();
         [command, "--app", NAME, "--confirm", name]
             .into_iter()
@@ -115,18 +133,7 @@ fn killed_at_every_step_moves_and_cleanup_end_as_without() {
     }
     let again = scene.three.judge("source");
     assert_eq!(again.values().sum::<u64>(), 0, "{again:?}");
-    let stand = || {
-        [0, 1].map(|one| {
-            let (group, topic) = (&scene.three.groups[one], &scene.three.topics[one]);
-            groups::committed(scene.source, group, topic)
-        })
-    };
-    // They commit a moment after they have read.
-    let mut positions = stand();
-    wait::until("all is committed", PATIENCE, || {
-        wait::elapse(Duration::from_secs(1));
-        std::mem::replace(&mut positions, stand()) == positions
-    });
+    let positions = scene.positions_at_rest();
     let name = scene.migration.name.clone();
     let cleanup = ["cleanup", "--confirm", &name];
     let killed = scene.killed_at_each(&cleanup);
@@ -141,7 +148,11 @@ fn killed_at_every_step_moves_and_cleanup_end_as_without() {
         assert_eq!(left(kafka), [""; 0], "nothing of ours stays");
         assert_eq!(topics(kafka, &name).len(), 2, "what applications use does");
     }
-    assert_eq!(stand(), positions, "groups stand where they stood");
+    assert_eq!(
+        scene.positions(),
+        positions,
+        "groups stand where they stood"
+    );
     // Twice is harmless, also from a machine that knows nothing.
     scene.run(&cleanup).assert_exit(0);
     let elsewhere = scene.migration.command_in("elsewhere", &cleanup).finish();

@@ -17,6 +17,7 @@ use std::{
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
+    error::RDKafkaErrorCode,
     producer::{BaseProducer, BaseRecord, Producer as _},
 };
 
@@ -58,12 +59,15 @@ pub struct Applications {
     pub processed: BTreeMap<String, Processed>,
     /// How many numbers were written.
     pub written: Arc<AtomicU64>,
+    /// How many records each was given again for a reason of its own: its commit was refused, or never answered.
+    pub own: BTreeMap<String, Arc<AtomicU64>>,
 }
 
 struct One {
     name: String,
     work: Work,
     processed: Processed,
+    own: Arc<AtomicU64>,
     running: BTreeMap<&'static str, (Arc<AtomicBool>, JoinHandle<()>)>,
 }
 
@@ -83,12 +87,17 @@ impl Applications {
                 name: (*name).to_owned(),
                 work: work.clone(),
                 processed: Processed::default(),
+                own: Arc::default(),
                 running: BTreeMap::new(),
             })
             .collect();
         let processed = ones
             .iter()
             .map(|one| (one.name.clone(), one.processed.clone()))
+            .collect();
+        let own = ones
+            .iter()
+            .map(|one| (one.name.clone(), one.own.clone()))
             .collect();
         let servers = BTreeMap::from([
             ("source", source.bootstrap().join(",")),
@@ -116,6 +125,7 @@ impl Applications {
             supervisor: Some(supervisor),
             processed,
             written,
+            own,
         }
     }
 
@@ -227,6 +237,7 @@ impl One {
                     servers: servers[side].clone(),
                     side,
                     processed: self.processed.clone(),
+                    own: self.own.clone(),
                     written: written.clone(),
                     stop: stop.clone(),
                 };
@@ -248,8 +259,19 @@ struct Worker {
     servers: String,
     side: &'static str,
     processed: Processed,
+    own: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
+}
+
+/// What a reader has been given.
+#[derive(Default)]
+struct Given {
+    /// Where each partition goes on.
+    next: BTreeMap<i32, i64>,
+    /// What is not committed yet of it, and how many records that is.
+    open: BTreeMap<i32, i64>,
+    records: u64,
 }
 
 impl Worker {
@@ -307,7 +329,7 @@ impl Worker {
             .subscribe(&[from])
             .expect("it can be subscribed to");
         let producer = self.producer();
-        let mut open: BTreeMap<i32, i64> = BTreeMap::new();
+        let mut given = Given::default();
         let mut committed = Instant::now();
         while !self.stop.load(Ordering::Relaxed) {
             if let Some(Ok(message)) = consumer.poll(Duration::from_millis(20)) {
@@ -320,36 +342,49 @@ impl Worker {
                 let mut processed = self.processed.lock().expect("nobody panics with it");
                 let of = processed.entry(message.partition()).or_default();
                 of.push((number, self.side));
-                open.insert(message.partition(), message.offset() + 1);
+                let next = given.next.entry(message.partition()).or_default();
+                if message.offset() < *next {
+                    self.own.fetch_add(1, Ordering::Relaxed);
+                }
+                *next = message.offset() + 1;
+                given.open.insert(message.partition(), message.offset() + 1);
+                given.records += 1;
             }
             if committed.elapsed() > Duration::from_millis(200) {
-                self.commit(&consumer, &producer, from, &mut open);
+                flush(&producer);
+                // What is not taken now is committed with the next, or given again.
+                let _taken = commit(&consumer, from, &mut given);
                 committed = Instant::now();
             }
         }
-        self.commit(&consumer, &producer, from, &mut open);
+        flush(&producer);
+        wait::whether(Duration::from_secs(60), || {
+            use RDKafkaErrorCode::{IllegalGeneration, RebalanceInProgress, UnknownMemberId};
+            match commit(&consumer, from, &mut given) {
+                Err(IllegalGeneration | RebalanceInProgress | UnknownMemberId) | Ok(()) => true,
+                Err(_) => false,
+            }
+        });
+        self.own.fetch_add(given.records, Ordering::Relaxed);
     }
+}
 
-    fn commit(
-        &self,
-        consumer: &BaseConsumer,
-        producer: &BaseProducer,
-        topic: &str,
-        open: &mut BTreeMap<i32, i64>,
-    ) {
-        flush(producer);
-        if open.is_empty() {
-            return;
-        }
-        let mut list = TopicPartitionList::new();
-        for (partition, offset) in open.iter() {
-            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
-                .expect("it is an offset");
-        }
-        let told = consumer.commit(&list, CommitMode::Sync);
-        told.expect("positions are taken from its only member");
-        open.clear();
+/// Commits what was given since the last time.
+fn commit(consumer: &BaseConsumer, topic: &str, given: &mut Given) -> Result<(), RDKafkaErrorCode> {
+    if given.open.is_empty() {
+        return Ok(());
     }
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in &given.open {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
+            .expect("it is an offset");
+    }
+    consumer
+        .commit(&list, CommitMode::Sync)
+        .map_err(|error| error.rdkafka_error_code().expect("it has a code"))?;
+    given.open.clear();
+    given.records = 0;
+    Ok(())
 }
 
 /// Where a number goes.
