@@ -62,18 +62,25 @@ pub async fn shows_ledger(
     }
 }
 
-/// What the ledger of this migration says it is, if there is one: its first records are read, and nothing is made.
+/// What the ledger of this migration says it is, if there is one: its first records are read, and nothing is made. Whichever shard says it: a run that
+/// died as it began may have claimed some of them only.
 pub async fn header(
     on: &Cluster,
     migration: &str,
     direction: Direction,
 ) -> Result<Option<Header>, Failure> {
-    if !has_ledger(on, migration, direction).await? {
-        return Ok(None);
+    let name: TopicName = ledger::topic(migration, direction).into();
+    let there = on.topics(Some(std::slice::from_ref(&name))).await;
+    let there = there.map_err(|error| error.failure())?;
+    let shards = there.first().map_or(0, |topic| topic.partitions.len());
+    for shard in 0..shards {
+        let at = TopicPartition::new(name.clone(), i32::try_from(shard).unwrap_or(0));
+        let header = Reader::header(on, at).await;
+        if let Some(header) = header.map_err(|error| error.failure())? {
+            return Ok(Some(header));
+        }
     }
-    let at = TopicPartition::new(ledger::topic(migration, direction), 0);
-    let header = Reader::header(on, at).await;
-    header.map_err(|error| error.failure())
+    Ok(None)
 }
 
 /// Is a ledger the one of these settings, between these clusters?

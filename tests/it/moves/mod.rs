@@ -1,6 +1,7 @@
 //! Applications that move with our own engine, as the commands move them: over, back, and all of them, under load.
 
 mod broker;
+mod clean;
 mod downtime;
 mod frozen;
 mod killed;

@@ -346,7 +346,7 @@ impl Worker {
                 if message.offset() < *next {
                     self.own.fetch_add(1, Ordering::Relaxed);
                 }
-                *next = message.offset() + 1;
+                *next = (*next).max(message.offset() + 1);
                 given.open.insert(message.partition(), message.offset() + 1);
                 given.records += 1;
             }

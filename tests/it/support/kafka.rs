@@ -471,6 +471,11 @@ impl Kafka {
         self.brokers.len()
     }
 
+    /// Has it an authorizer?
+    pub fn is_secure(&self) -> bool {
+        self.spec.secure
+    }
+
     /// Which release.
     pub fn version(&self) -> Version {
         self.spec.version
