@@ -5,7 +5,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{Done, Phase, Session};
-use crate::engine::{lanes::Lane, ledger::read::LedgerError, steps};
+use crate::engine::{
+    lanes::{Lane, Range},
+    ledger::read::LedgerError,
+    steps,
+};
 
 /// Pause before a ledger that could not be read is read again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -88,9 +92,8 @@ impl Session {
             };
             while let Some(range) = lane.at(partition.fetch_offset) {
                 let leader = self.shared.source.cached_leader(&partition.name);
-                if leader.is_none_or(|(_, epoch)| epoch != range.leader_epoch)
-                    || range.leader_epoch < partition.last_epoch
-                {
+                let leads = leader.map(|(_, epoch)| epoch);
+                if !still_stands(&range, leads, partition.last_epoch) {
                     break;
                 }
                 partition.jump(range);
@@ -99,6 +102,12 @@ impl Session {
             }
         }
     }
+}
+
+/// Does what was acknowledged under a leader epoch still stand, as far as is known here? Another leader may never have had it, and who wrote
+/// where it stood is found out by reading. `leads`: the epoch of who leads now; `read`: that of the last batch that was read.
+fn still_stands(range: &Range, leads: Option<i32>, read: i32) -> bool {
+    leads == Some(range.leader_epoch) && range.leader_epoch >= read
 }
 
 /// May a partition be asked for records now, and how many bytes? `None`: the other direction writes to it, and it was looked at a moment ago.
@@ -124,4 +133,33 @@ pub(super) fn asks_for(
     } else {
         each.min(LOOK_BYTES)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_jumped_over_that_another_leader_may_never_have_had() {
+        let range = Range {
+            from: 40,
+            to: 60,
+            leader_epoch: 3,
+            producer_id: 7,
+            epoch: 0,
+            next_sequence: 20,
+        };
+        assert!(still_stands(&range, Some(3), 3));
+        assert!(still_stands(&range, Some(3), 2), "nothing of it was read");
+        assert!(!still_stands(&range, Some(4), 3), "there is another leader");
+        assert!(
+            !still_stands(&range, Some(2), 2),
+            "here it is not known yet"
+        );
+        assert!(!still_stands(&range, None, 3), "nobody leads");
+        assert!(
+            !still_stands(&range, Some(3), 4),
+            "another leader's was read already"
+        );
+    }
 }

@@ -1,12 +1,11 @@
 //! What is asked on a terminal: nothing is deleted before the migration's name was typed.
 
-use std::{fs::File, io::Write as _, process::Stdio, time::Duration};
-
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use std::{fs::File, io::Write as _, time::Duration};
 
 use crate::support::{
     load::Load,
     read, shared_pair,
+    terminal::pseudo_terminal,
     tool::{Finished, Migration, PATIENCE},
     unique,
 };
@@ -18,17 +17,9 @@ use super::{
 
 /// Runs `replicate --recopy` with a terminal as its input, and types a line where it asks.
 fn typed(migration: &Migration, word: &str, line: &str) -> Finished {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
-    grantpt(&terminal).expect("it can be used");
-    unlockpt(&terminal).expect("it can be used");
-    let path = ptsname(&terminal, Vec::new()).expect("it has a name");
-    let mut input = File::options();
-    let input = input.read(true).write(true);
-    let input = input
-        .open(path.to_str().expect("a plain path"))
-        .expect("its other end opens");
+    let (terminal, end) = pseudo_terminal();
     let mut call = migration.command(&["replicate", "--until", "caught-up", "--recopy", word]);
-    call.0.stdin(Stdio::from(input));
+    call.0.stdin(end());
     let mut tool = call.start();
     tool.wait_for("type the migration's name", Duration::from_secs(30));
     let said = tool.said();

@@ -69,9 +69,7 @@ fn moves(migration: &Migration, command: &str, there: &Kafka, topic: &str) {
     let arguments = [command, "--app", "app", "--freeze", "--quiet-for", "500ms"];
     let arguments = [&arguments[..], &["--confirm", &migration.name]].concat();
     let moving = migration.command(&arguments).start();
-    let may_start = wait::whether(PATIENCE, || {
-        moving.said().contains("nothing of it was seen on the")
-    });
+    let may_start = wait::whether(PATIENCE, || moving.said().contains("only there: done"));
     assert!(may_start, "{}", moving.said());
     wait::until("it may write there", PATIENCE, || {
         writes(there, topic).is_ok()

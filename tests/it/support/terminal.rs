@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::Read as _,
-    os::unix::process::CommandExt as _,
+    os::{fd::OwnedFd, unix::process::CommandExt as _},
     process::{Child, Stdio},
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
@@ -11,11 +11,27 @@ use std::{
 };
 
 use rustix::{
+    fs::{Mode, OFlags, open},
     process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 
 use super::{leash::Leash, tool::Call, wait};
+
+/// A terminal, and what opens its other end, where programs are.
+pub fn pseudo_terminal() -> (OwnedFd, impl Fn() -> Stdio) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
+    grantpt(&terminal).expect("it can be used");
+    unlockpt(&terminal).expect("it can be used");
+    let path = ptsname(&terminal, Vec::new()).expect("it has a name");
+    let end = move || {
+        let path = path.to_str().expect("a plain path");
+        // Else it becomes that of the tests, where they have none.
+        let opened = open(path, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
+        Stdio::from(opened.expect("its other end opens"))
+    };
+    (terminal, end)
+}
 
 /// A running command whose stdout and stderr are a terminal. Dropping it kills it.
 pub struct OnTerminal {
@@ -28,15 +44,7 @@ pub struct OnTerminal {
 impl OnTerminal {
     /// Starts it, as somebody would at a terminal: nothing says that it is a build machine's.
     pub fn start(mut call: Call) -> Self {
-        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
-        grantpt(&terminal).expect("it can be used");
-        unlockpt(&terminal).expect("it can be used");
-        let path = ptsname(&terminal, Vec::new()).expect("it has a name");
-        let path = path.to_str().expect("a plain path");
-        let end = || {
-            let opened = File::options().read(true).write(true).open(path);
-            Stdio::from(opened.expect("its other end opens"))
-        };
+        let (terminal, end) = pseudo_terminal();
         let child = call
             .0
             .env("TERM", "xterm")
