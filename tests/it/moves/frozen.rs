@@ -1,7 +1,15 @@
 //! A write freeze: what an application leaves it cannot write any more, whoever else goes on writing there; the denial stays on its side, and goes.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+use kafka_migrate::{
+    cluster::{Source, freeze::Freeze},
+    config::{self, Amazon},
+    model::freeze::Frozen,
+};
 use rdkafka::{
     ClientConfig, ClientContext, Message as _,
     error::RDKafkaErrorCode,
@@ -105,12 +113,35 @@ fn a_broker_that_has_died_keeps_nobody_from_freezing() {
     wait::until("it may write", PATIENCE, || writes(&source, &topic).is_ok());
     let (migration, engine) = migration(&source, target, &topic, &principal);
     let leads = source.leader_index(&topic, 0).expect("it is led");
+    // Whoever has known all three is told by those that live, and does not wait for the one that is named for a while yet.
+    let state = migration.path("state");
+    let amazon = Amazon {
+        tokens: None,
+        secrets: BTreeMap::new(),
+    };
+    let file = migration.file();
+    let settings = config::resolve(&file, &[], Some(&state), &BTreeMap::new(), &amazon);
+    let settings = settings.expect("the settings are sound");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be made");
+    let cluster = runtime.block_on(Source::connect(&settings.source));
+    let freeze = Freeze::on(&cluster.expect("it connects"), &migration.name);
     source.kill((leads + 1) % 3);
+    let all = [Frozen {
+        principal,
+        topic: topic.clone(),
+    }];
+    let made = runtime.block_on(freeze.make(&all));
+    made.expect("the brokers that live refuse it");
+    let refused = Err(RDKafkaErrorCode::TopicAuthorizationFailed);
+    assert_eq!(writes(&source, &topic), refused);
+    let lifted = runtime.block_on(freeze.lift(&all));
+    lifted.expect("the brokers that live let it");
+    assert_eq!(writes(&source, &topic), Ok(()));
     moves(&migration, "cutover", target, &topic);
-    assert_eq!(
-        writes(&source, &topic),
-        Err(RDKafkaErrorCode::TopicAuthorizationFailed)
-    );
+    assert_eq!(writes(&source, &topic), refused);
     engine.interrupt();
     engine.wait(PATIENCE).assert_exit(130);
 }
