@@ -383,3 +383,29 @@ fn a_cutover_lets_its_application_write_and_a_rollback_takes_that_back() {
     tool.interrupt();
     tool.wait(PATIENCE).assert_exit(130);
 }
+
+#[test]
+fn a_login_with_scram_that_the_target_lacks_is_named() {
+    let (source, target) = guarded();
+    let user = unique("only-here");
+    let made = source
+        .java("-Xmx128m")
+        .arg("kafka.admin.ConfigCommand")
+        .args(["--bootstrap-server", &source.bootstrap()[0], "--alter"])
+        .args(["--entity-type", "users", "--entity-name", &user])
+        .args(["--add-config", "SCRAM-SHA-512=[iterations=8192,password=x]"])
+        .output();
+    let made = made.expect("java runs");
+    assert!(made.status.success(), "{made:?}");
+    let topic = unique("with-logins");
+    source.create_topic(&topic, 1, &[]);
+    let migration = Migration::of_topic(source, target, &topic);
+    let named = format!("{user}: SCRAM-SHA-512, 8192 iterations");
+    let mut said = migration.run(&["preflight"]);
+    wait::until("the broker tells it", PATIENCE, || {
+        said = migration.run(&["preflight"]);
+        said.stdout.contains(&named)
+    });
+    assert!(said.stdout.contains("G132"), "{said}");
+    assert!(said.stdout.contains("passwords cannot be read"), "{said}");
+}
