@@ -40,20 +40,10 @@ impl Cluster {
         }
     }
 
-    /// The same as one broker has heard of them.
+    /// The same as one broker has heard of them, asked once.
     pub(super) async fn acls_at(&self, broker: i32) -> Result<Option<Vec<Rule>>> {
-        let api = DescribeAclsRequest::API.name;
-        let mut patience = self.patience(api);
-        loop {
-            let tried = async {
-                self.acls_over(&self.conn(broker, Lane::Ask, api).await?)
-                    .await
-            };
-            match tried.await {
-                Ok(rules) => return Ok(rules),
-                Err(error) => drop(patience.after(error).await?),
-            }
-        }
+        let conn = self.conn(broker, Lane::Ask, DescribeAclsRequest::API.name);
+        self.acls_over(&conn.await?).await
     }
 
     async fn acls_over(&self, conn: &Conn) -> Result<Option<Vec<Rule>>> {

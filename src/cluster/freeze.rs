@@ -6,15 +6,18 @@ use futures_util::future::join_all;
 use tokio::time::{Duration, Instant, sleep, timeout};
 
 use super::{Cluster, Error, Result, Target};
-use crate::model::{
-    acl::Rule,
-    freeze::{self, Frozen},
+use crate::{
+    model::{
+        acl::Rule,
+        freeze::{self, Frozen},
+    },
+    wire,
 };
 
 /// Brokers hear of a rule within a moment; longer than this is a fault of theirs.
 const HEARD: Duration = Duration::from_secs(30);
-/// Brokers that live answer within this.
-const ANSWER: Duration = Duration::from_secs(3);
+/// Whoever has not answered within this may have died: it is found out whether the cluster still names it.
+const ANSWER: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
 const API: &str = "DescribeAcls";
 const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
@@ -103,39 +106,59 @@ impl Freeze {
         let begun = Instant::now();
         loop {
             let brokers = self.cluster.brokers();
-            let asked = brokers
-                .iter()
-                .map(|broker| timeout(ANSWER, self.cluster.acls_at(*broker)));
-            let told = join_all(asked).await;
-            let late = told.into_iter().position(|rules| {
-                let Ok(Ok(rules)) = rules else {
-                    return true;
-                };
-                !is_so(&rules.into_iter().flatten().collect())
-            });
-            let Some(at) = late else {
-                return Ok(());
-            };
-            if begun.elapsed() >= HEARD {
-                return Err(self.late(brokers[at]));
+            let told = join_all(brokers.iter().map(|&broker| self.told(broker))).await;
+            let (mut late, mut is_silent) = (None, false);
+            for (&broker, told) in brokers.iter().zip(told) {
+                match told {
+                    Ok(rules) if is_so(&rules) => {}
+                    Ok(_) => late = Some(self.late(broker)),
+                    Err(error) if error.passes().is_some() => {
+                        is_silent = true;
+                        late = Some(self.gave_up(error));
+                    }
+                    Err(error) => return Err(error),
+                }
             }
-            sleep(PAUSE).await;
-            self.cluster.refresh_leaders().await?;
+            match late {
+                None => return Ok(()),
+                Some(error) if begun.elapsed() >= HEARD => return Err(error),
+                Some(_) => sleep(PAUSE).await,
+            }
+            if is_silent {
+                self.cluster.refresh_leaders().await?;
+            }
+        }
+    }
+
+    /// The rules that one broker has heard of.
+    async fn told(&self, broker: i32) -> Result<BTreeSet<Rule>> {
+        let Ok(rules) = timeout(ANSWER, self.cluster.acls_at(broker)).await else {
+            let address = self.cluster.address(broker);
+            let silent = wire::Error::TimedOut {
+                address: address.to_string(),
+                api: API,
+                after: ANSWER,
+            };
+            return Err(self.cluster.wire(&address, API, silent));
+        };
+        Ok(rules?.into_iter().flatten().collect())
+    }
+
+    fn gave_up(&self, error: Error) -> Error {
+        Error::GaveUp {
+            side: self.cluster.side(),
+            api: API,
+            after: HEARD,
+            source: Box::new(error),
         }
     }
 
     fn late(&self, broker: i32) -> Error {
-        let side = self.cluster.side();
-        Error::GaveUp {
-            side,
+        self.gave_up(Error::Incomplete {
+            side: self.cluster.side(),
+            broker: self.cluster.address(broker),
             api: API,
-            after: HEARD,
-            source: Box::new(Error::Incomplete {
-                side,
-                broker: self.cluster.address(broker),
-                api: API,
-                what: "a rule that was made, or still tells one that was removed,".to_owned(),
-            }),
-        }
+            what: "a rule that was made, or still tells one that was removed,".to_owned(),
+        })
     }
 }

@@ -95,7 +95,7 @@ impl Company {
             let all = (0..written).filter(|number| partition_of(*number) == partition);
             let mut expected: Vec<u64> = all.collect();
             for name in &NAMES[1..] {
-                wait::until("all is read", PATIENCE, || {
+                wait::until("not the same records: all is read", PATIENCE, || {
                     let given = self.given(name, partition);
                     given.last() == expected.last() && given.len() >= expected.len()
                 });

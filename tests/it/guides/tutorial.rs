@@ -169,12 +169,8 @@ fn judged(place: &Path) -> BTreeMap<&'static str, u64> {
         for name in &NAMES[1..] {
             let given = &noted(place, name)[&partition];
             let judged = judge(given, expected);
-            let judged = judged
-                .unwrap_or_else(|why| panic!("not the same records: {name}, {partition}: {why}"));
-            assert_eq!(
-                judged.lost, [0; 0],
-                "not the same records: {name}, partition {partition}"
-            );
+            let judged = judged.unwrap_or_else(|why| panic!("{name}, {partition}: {why}"));
+            assert_eq!(judged.lost, [0; 0], "{name}, partition {partition}");
             *again.entry(*name).or_default() += judged.again;
         }
     }

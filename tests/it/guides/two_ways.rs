@@ -114,13 +114,8 @@ impl Company {
                         given().last() == expected.last()
                     });
                     let judged = judge(&given(), &expected);
-                    let judged = judged.unwrap_or_else(|why| {
-                        panic!("not the same records: {group}-{partition}: {why}")
-                    });
-                    assert_eq!(
-                        judged.lost, [0; 0],
-                        "not the same records: {group}, partition {partition}"
-                    );
+                    let judged = judged.unwrap_or_else(|why| panic!("{group}-{partition}: {why}"));
+                    assert_eq!(judged.lost, [0; 0], "{group}, partition {partition}");
                     *again.entry(group).or_insert(0) += judged.again;
                 }
             }

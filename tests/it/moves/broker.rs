@@ -43,8 +43,10 @@ impl Scene<'_> {
             let words = self.words();
             let mut since = words.iter().skip(base);
             tool.has_ended()
-                || since
-                    .any(|word| point.at == At::Word(kind(&word.kind)) && word.step == point.step)
+                || since.any(|word| {
+                    matches!(point.at, At::Word(kind) if kind == word.kind)
+                        && word.step == point.step
+                })
         });
         assert!(reached, "{point:?} does not come: {}", tool.said());
         kafka.kill(index);
@@ -67,13 +69,6 @@ impl Scene<'_> {
         kafka.start_all_again(&[index]);
         at_work
     }
-}
-
-/// The kind of a word, as points have it.
-fn kind(word: &str) -> &'static str {
-    let kinds = ["runner", "planned", "attested", "intent", "done", "ended"];
-    let known = kinds.into_iter().find(|kind| *kind == word);
-    known.unwrap_or("another")
 }
 
 #[test]
@@ -131,11 +126,7 @@ fn moves_and_cleanup_come_to_the_same_end_while_a_broker_dies_behind_their_words
     let own = |name: &str| scene.three.applications.own[name].load(Ordering::Relaxed);
     eprintln!("{deaths} deaths, {at_work} amid the command; {repeats} announced, {again:?} again");
     for (name, announced) in [(NAME, repeats), (NAMES[2], 0)] {
-        assert_eq!(
-            again[name],
-            announced + own(name),
-            "not the same records: {name}"
-        );
+        assert_eq!(again[name], announced + own(name), "{name}");
     }
     cleaned_up(&scene, &mut dies);
     engine.wait(PATIENCE).assert_exit(9);

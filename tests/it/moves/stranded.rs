@@ -49,10 +49,7 @@ impl Scene<'_> {
             let judged = judge(&self.three.given(NAME, partition), &all);
             let judged =
                 judged.unwrap_or_else(|why| panic!("{NAME}, partition {partition}: {why}"));
-            assert_eq!(
-                judged.lost, [0; 0],
-                "not the same records: {NAME}, partition {partition}"
-            );
+            assert_eq!(judged.lost, [0; 0], "{NAME}, partition {partition}");
         }
     }
 }

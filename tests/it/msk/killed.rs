@@ -226,8 +226,5 @@ fn killed_at_every_step_moves_and_cleanup_end_as_without() {
     assert_eq!(end, expected);
     let again = story.three.judge("source")[NAME];
     eprintln!("killed {kills:?} times; {allowed} announced, {again} read again");
-    assert!(
-        again <= allowed,
-        "not the same records: {again} of {allowed}"
-    );
+    assert!(again <= allowed, "{again} of {allowed}");
 }

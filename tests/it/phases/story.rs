@@ -365,13 +365,9 @@ impl Company {
                 );
                 let given = given();
                 let judged = judge(&given, &expected);
-                let judged = judged.unwrap_or_else(|why| {
-                    panic!("not the same records: {name}, partition {partition}: {why}")
-                });
-                assert_eq!(
-                    judged.lost, [0; 0],
-                    "not the same records: {name}, partition {partition}"
-                );
+                let judged =
+                    judged.unwrap_or_else(|why| panic!("{name}, partition {partition}: {why}"));
+                assert_eq!(judged.lost, [0; 0], "{name}, partition {partition}");
                 eprintln!(
                     "{name}, partition {partition}: {judged:?} of {}",
                     expected.len()
@@ -380,7 +376,7 @@ impl Company {
                 *self.announced.get_mut(*name).expect("one of the three") = self.announced[*name]
                     .checked_sub(judged.again)
                     .unwrap_or_else(|| {
-                        panic!("not the same records: {name} read more again than was announced: {judged:?}")
+                        panic!("{name} read more again than was announced: {judged:?}")
                     });
                 // The next one is given what this one wrote: all that it was given, in that order.
                 expected = given;

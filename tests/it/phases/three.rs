@@ -121,10 +121,7 @@ impl Three {
                 let judged = judge(&given, &expected);
                 let judged =
                     judged.unwrap_or_else(|why| panic!("{name}, partition {partition}: {why}"));
-                assert_eq!(
-                    judged.lost, [0; 0],
-                    "not the same records: {name}, partition {partition}"
-                );
+                assert_eq!(judged.lost, [0; 0], "{name}, partition {partition}");
                 *again.entry(*name).or_default() += judged.again;
                 // The next one is given what this one wrote: all that it was given, in that order.
                 expected = given;
