@@ -343,6 +343,18 @@ impl Shape {
             epoch: FINAL_EPOCH,
         }
     }
+
+    /// One request without a session, answered once there is anything, or after `max_wait`: whether there is, is all that is asked.
+    pub(super) fn waiting(max_wait: Duration) -> Self {
+        Self {
+            min_bytes: 1,
+            ..Self::oneshot(Isolation::ReadUncommitted, max_wait, 1)
+        }
+    }
+
+    pub(super) fn max_bytes(&self) -> i32 {
+        self.max_bytes
+    }
 }
 
 /// The version to use: 12 where topics have to be named by name.

@@ -53,6 +53,8 @@ pub(super) enum Lane {
     Commit(u8),
     /// One-shot reads; a partition always takes the same of four lines.
     Read(u8),
+    /// Reads that wait for records to come.
+    Wait,
 }
 
 type Slot = Arc<AsyncMutex<Option<Conn>>>;

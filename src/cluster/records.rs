@@ -28,9 +28,11 @@ impl Cluster {
         max_bytes: i32,
     ) -> Result<(Vec<Batch>, i64)> {
         let mut patience = self.patience(FETCH.name);
+        let lane = Lane::Read((at.partition & 3) as u8);
+        let shape = || Shape::oneshot(Isolation::ReadUncommitted, MAX_WAIT, max_bytes);
         loop {
             let used = self.inner.leaders.generation();
-            match self.read_once(at, from, max_bytes).await {
+            match self.read_once(at, from, lane, shape()).await {
                 Ok(read) => return Ok(read),
                 Err(error) => {
                     if patience.after(error).await? {
@@ -41,14 +43,22 @@ impl Cluster {
         }
     }
 
+    /// Waits until a partition has records from `from` on, at most half a second, asking once; answers the high watermark at that time. One
+    /// caller for each broker: the line is busy meanwhile.
+    pub async fn wait_for_more(&self, at: &TopicPartition, from: i64) -> Result<i64> {
+        let shape = Shape::waiting(MAX_WAIT);
+        let (_, end) = self.read_once(at, from, Lane::Wait, shape).await?;
+        Ok(end)
+    }
+
     async fn read_once(
         &self,
         at: &TopicPartition,
         from: i64,
-        max_bytes: i32,
+        lane: Lane,
+        shape: Shape,
     ) -> Result<(Vec<Batch>, i64)> {
         let broker = self.leader(at).await?;
-        let lane = Lane::Read((at.partition & 3) as u8);
         let conn = self.conn(broker, lane, FETCH.name).await?;
         let topic_id = self.inner.leaders.topic_id(&at.topic).unwrap_or_default();
         let (leader_epoch, last_epoch) = (-1, -1);
@@ -58,9 +68,8 @@ impl Cluster {
             offset: from,
             last_epoch,
             leader_epoch,
-            max_bytes,
+            max_bytes: shape.max_bytes(),
         };
-        let shape = Shape::oneshot(Isolation::ReadUncommitted, MAX_WAIT, max_bytes);
         let wire = |source| self.wire(conn.address(), FETCH.name, source);
         let version = fetch::version(&conn, !topic_id.is_nil()).map_err(wire)?;
         let answer = fetch::once(

@@ -2,6 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -98,6 +102,8 @@ struct Carrying {
     audit_took: Duration,
     again: Option<Duration>,
     trouble: Option<String>,
+    /// A look has come so far that it may not be given up.
+    is_writing: Arc<AtomicBool>,
 }
 
 /// What a look came to.
@@ -128,6 +134,7 @@ impl Carrier {
             audit_took: Duration::ZERO,
             again: None,
             trouble: None,
+            is_writing: Arc::default(),
         };
         if carrying.opened.wait_for(Option::is_some).await.is_err() {
             return;
@@ -162,13 +169,14 @@ impl Carrying {
             self.book = opened.book.clone();
         }
         self.heed().await;
-        let looked = match self.look().await {
-            Ok(looked) => {
+        let looked = match self.look_unless_asked().await {
+            None => return Looked::Waiting,
+            Some(Ok(looked)) => {
                 self.trouble = None;
                 self.beat.synced_ms = clock::unix_millis();
                 looked
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 self.beat.failed();
                 let text = format!("positions of groups cannot be carried for the moment: {error}");
                 if self.trouble.as_ref() != Some(&text) {
@@ -180,6 +188,21 @@ impl Carrying {
         };
         self.tell_numbers();
         looked
+    }
+
+    /// A side that does not answer keeps nobody waiting who asks for something: a look is given up for that, as long as it has only read.
+    async fn look_unless_asked(&mut self) -> Option<cluster::Result<Looked>> {
+        let mut asked = self.asked.clone();
+        let is_writing = Arc::clone(&self.is_writing);
+        let mut look = std::pin::pin!(self.look());
+        tokio::select! {
+            looked = &mut look => return Some(looked),
+            Ok(()) = asked.changed() => {}
+        }
+        match is_writing.load(Ordering::Acquire) {
+            true => Some(look.await),
+            false => None,
+        }
     }
 
     /// Declares what is asked: nothing is under way meanwhile, so that the answer is true of every commit after it.
@@ -281,7 +304,9 @@ impl Carrying {
             }
         }
         let mut judged = self.judge(&here, &there, &theirs, again);
+        self.is_writing.store(true, Ordering::Release);
         failed |= !self.write(&mut judged).await;
+        self.is_writing.store(false, Ordering::Release);
         let is_waiting = self.stand(judged);
         if is_audit {
             self.last_audit = Some(Instant::now());

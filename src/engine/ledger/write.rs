@@ -215,6 +215,11 @@ impl Ledger {
         super::data_id(&self.migration, self.direction, self.shard, number)
     }
 
+    /// Where it stands, and the offset behind what is known of it.
+    pub fn end(&self) -> (&TopicPartition, i64) {
+        (&self.reader.at, self.reader.next)
+    }
+
     /// The generation of our claim.
     pub fn generation(&self) -> u64 {
         self.generation

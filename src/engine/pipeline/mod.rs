@@ -16,6 +16,7 @@ mod filter;
 mod hear;
 mod heed;
 mod hold;
+mod listen;
 mod meet;
 mod partition;
 mod produce;
@@ -230,6 +231,9 @@ enum Done {
         of: Vec<(usize, i64)>,
         read: Result<(), LedgerError>,
     },
+    Listened {
+        end: cluster::Result<i64>,
+    },
     Strands {
         request: Request,
         ends: Vec<(usize, Option<i64>)>,
@@ -294,6 +298,7 @@ pub struct Session {
     judge: Judge,
     hearing: Hearing,
     stranding: Stranding,
+    is_listening: bool,
     told: told::Told,
     lines: Lines,
     beside: Beside,
@@ -378,6 +383,7 @@ impl Session {
             judge,
             hearing: Hearing::default(),
             stranding: Stranding::default(),
+            is_listening: false,
             told: told::Told::default(),
             lines: Lines::default(),
             beside: Beside::default(),
@@ -503,6 +509,7 @@ impl Session {
         self.tend_holds();
         self.take_posted();
         self.flush();
+        self.listen();
         self.publish();
         if self.draining.is_some() {
             return self.finish_draining().await;
@@ -549,6 +556,7 @@ impl Session {
             Done::Met { met } => self.met(met),
             Done::Ranged { index, range } => self.ranged(index, range),
             Done::Heard { of, read } => self.heard(of, read),
+            Done::Listened { end } => self.listened(&end),
             Done::Strands { request, ends } => self.stranded(request, ends),
             Done::MarkedAgain { number, marked } => self.marked_again(number, marked),
             Done::Settings { found } => self.settings_found(found),

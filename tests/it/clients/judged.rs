@@ -58,7 +58,11 @@ impl Scene<'_> {
                     let written = self.acknowledged(&format!("{library} {kind}"), partition);
                     let given = || self.given(&format!("{library} consumer"), &topic, partition);
                     wait::whether(PATIENCE, || given() == written);
-                    assert_eq!(given(), written, "{library}, {topic}-{partition}");
+                    assert_eq!(
+                        given(),
+                        written,
+                        "not the same records: {library}, {topic}-{partition}"
+                    );
                     all += written.values().map(Vec::len).sum::<usize>();
                 }
             }
@@ -100,7 +104,7 @@ impl Scene<'_> {
             let different = counted.get(key).is_none_or(|counted| counted != wanted);
             assert!(
                 !different,
-                "{}: {:?}, and {} were written",
+                "not the same records: {}: {:?}, and {} were written",
                 String::from_utf8_lossy(key),
                 counted.get(key),
                 wanted.len()

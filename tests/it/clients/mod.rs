@@ -108,12 +108,13 @@ impl<'a> Scene<'a> {
     #[track_caller]
     fn wait_for_work(&self, applications: &[&str]) {
         let idle = self.idle(applications, Duration::from_secs(90));
-        let last = |client: &&str| {
-            let events = self.cast.noticed.all(|event| event.client == **client);
-            events.into_iter().rev().take(8).collect::<Vec<_>>()
-        };
+        let last = |client: &&str| self.cast.noticed.last(client, 12).join("\n");
         let last: Vec<_> = idle.iter().map(last).collect();
-        assert!(idle.is_empty(), "{idle:?} do nothing: {last:#?}");
+        assert!(
+            idle.is_empty(),
+            "{idle:?} do nothing; the last of each:\n{}",
+            last.join("\n\n")
+        );
     }
 
     /// Waits until each client of these is told of this, since then.

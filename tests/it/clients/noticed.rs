@@ -51,6 +51,18 @@ impl Noticed {
         all.iter().filter(|event| which(event)).cloned().collect()
     }
 
+    /// The last things that a client was told, a line each, with how long ago.
+    pub fn last(&self, client: &str, count: usize) -> Vec<String> {
+        let of = self.all(|event| event.client == client);
+        let line = |event: &Event| {
+            let ago = event.at.elapsed().as_secs_f64();
+            let (who, side, what, more) = (&event.who, &event.side, &event.what, &event.more);
+            format!("{client} of {who} on the {side}, {ago:.3} s ago: {what} {more}")
+        };
+        let first = of.len().saturating_sub(count);
+        of[first..].iter().map(line).collect()
+    }
+
     /// How much work of a client was done since then.
     pub fn work(&self, who: &str, client: &str, side: &str, since: Instant) -> usize {
         let of = |event: &Event| {
@@ -70,13 +82,17 @@ impl Noticed {
                 .any(|one| one.what == "dead" && one.more == of.more)
         };
         for event in events.iter().filter(|one| from <= one.at && one.at <= to) {
-            // What only follows from what ended it; and what librdkafka says of connections, for information: it goes on.
+            // What only follows from what ended it; and what librdkafka says of connections and coordinators on their way, for information: it
+            // goes on, and whether it asks in that very moment is chance.
             if [
                 "Fatal",
                 "PurgeQueue",
                 "PurgeInflight",
                 "BrokerTransportFailure",
                 "AllBrokersDown",
+                "CoordinatorLoadInProgress",
+                "CoordinatorNotAvailable",
+                "NotCoordinator",
             ]
             .contains(&&*event.more)
                 || event.what == "told" && ended(event)
