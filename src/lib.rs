@@ -18,6 +18,8 @@ pub mod run;
 
 pub mod wire;
 
+pub mod sandbox;
+
 pub mod cluster;
 
 pub mod engine;

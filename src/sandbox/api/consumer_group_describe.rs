@@ -1,0 +1,53 @@
+//! ConsumerGroupDescribe (KIP-848): there are no such groups here, so none is found.
+
+use kafka_protocol::messages::{
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse,
+    consumer_group_describe_response::DescribedGroup,
+};
+
+use super::{
+    super::{
+        acls::{operation::DESCRIBE, resource::GROUP},
+        errors,
+        state::{Call, State, text},
+    },
+    refuse::Refuse,
+};
+
+/// Needs DESCRIBE of each group.
+pub fn handle(
+    state: &mut State,
+    call: &Call,
+    request: ConsumerGroupDescribeRequest,
+) -> ConsumerGroupDescribeResponse {
+    let now = state.now_ms();
+    let groups = request.group_ids.iter().map(|name| {
+        let answer = DescribedGroup::default().with_group_id(name.clone());
+        if !state.allows(call, DESCRIBE, GROUP, name) {
+            return answer.with_error_code(errors::GROUP_AUTHORIZATION_FAILED);
+        }
+        if !state.coordinates(call, name) {
+            return answer.with_error_code(errors::NOT_COORDINATOR);
+        }
+        // As `GroupMetadataManager.consumerGroup` says it.
+        let why = match state.groups.describe(now, name) {
+            Some(_) => format!("Group {} is not a consumer group.", name.as_str()),
+            None => format!("Group {} not found.", name.as_str()),
+        };
+        answer
+            .with_error_code(errors::GROUP_ID_NOT_FOUND)
+            .with_error_message(Some(text(&why)))
+    });
+    ConsumerGroupDescribeResponse::default().with_groups(groups.collect())
+}
+
+impl Refuse for ConsumerGroupDescribeRequest {
+    fn refuse(&self, _: i16, code: i16) -> ConsumerGroupDescribeResponse {
+        let groups = self.group_ids.iter().map(|name| {
+            DescribedGroup::default()
+                .with_group_id(name.clone())
+                .with_error_code(code)
+        });
+        ConsumerGroupDescribeResponse::default().with_groups(groups.collect())
+    }
+}
