@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep},
+};
 
 use super::{Left, Made, Removes};
 use crate::{
@@ -29,6 +32,8 @@ const FREEZE: &str = "write-freeze-on-the";
 const LEDGER: &str = "ledger";
 /// A heartbeat comes each second, and whoever is cut off for this long sends nothing more.
 const SILENT: Duration = Duration::from_secs(12);
+/// Between two looks at whether it has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Removes what it made.
 pub struct Removing {
@@ -97,28 +102,45 @@ impl Removing {
     }
 
     async fn stop(&self) -> Result<String, Failure> {
-        let mut said = Vec::new();
-        for (direction, told) in self.told().await? {
-            if told.has_ended() {
-                continue;
-            }
-            let Some(written) = self.written(direction) else {
-                continue;
-            };
-            let asked =
-                steer::ask_direction(&written, &self.migration, direction, Steer::Stop, &self.by);
-            let answered = Box::pin(asked).await?;
-            if answered.answered == 0 {
-                said.push(format!(
-                    "nobody answers that copies from the {}",
-                    direction.read()
-                ));
-            }
-        }
+        let told = self.told().await?;
+        let living = told.iter().filter(|(_, told)| !told.has_ended());
+        let living: Vec<Direction> = living.map(|(direction, _)| *direction).collect();
+        // One that ends at the first word has no answer for the second.
+        let said = tokio::select! {
+            said = self.ask_to_end(&living) => said?,
+            () = self.until_ended() => Vec::new(),
+        };
         Ok(match said.is_empty() {
             true => "nothing is copied any more".to_owned(),
             false => said.join("; "),
         })
+    }
+
+    /// Asks whoever copies these ways to come to the end, and says who did not answer.
+    async fn ask_to_end(&self, ways: &[Direction]) -> Result<Vec<String>, Failure> {
+        let asked = ways.iter().map(async |direction| {
+            let Some(written) = self.written(*direction) else {
+                return Ok::<_, Failure>(None);
+            };
+            let (migration, by) = (&self.migration, &self.by);
+            let asked = steer::ask_direction(&written, migration, *direction, Steer::Stop, by);
+            let answered = Box::pin(asked).await?;
+            let silent = || format!("nobody answers that copies from the {}", direction.read());
+            Ok((answered.answered == 0).then(silent))
+        });
+        let said = futures_util::future::try_join_all(asked).await?;
+        Ok(said.into_iter().flatten().collect())
+    }
+
+    /// Ends once every ledger says that its engine has. What cannot be read now is read again.
+    async fn until_ended(&self) {
+        loop {
+            sleep(LOOK_EVERY).await;
+            let told = self.told().await;
+            if told.is_ok_and(|told| told.iter().all(|(_, told)| told.has_ended())) {
+                return;
+            }
+        }
     }
 
     async fn held(&self, topic: &str) -> Result<Option<ledger::record::Held>, Failure> {
