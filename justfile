@@ -26,7 +26,7 @@ fmt:
 rewrite:
     KAFKA_MIGRATE_REWRITE=tree cargo test --locked --test it layers
 
-# Fill the README's screen from a real run between two real clusters.
+# Fill the README's screen from a real run of the demo.
 screen:
     KAFKA_MIGRATE_REWRITE=screen cargo test --locked --test it documents
 

@@ -43,4 +43,7 @@ pub mod report;
 
 pub mod ui;
 
+#[cfg(feature = "rdkafka")]
+pub mod demo;
+
 pub mod cli;

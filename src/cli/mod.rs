@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod connect;
 mod cutover;
+mod demo;
 mod differences;
 mod drive;
 mod explain;
@@ -20,6 +21,7 @@ mod refusal;
 mod replicate;
 mod report;
 mod rollback;
+mod sandbox;
 mod sight;
 mod status;
 mod steer;
@@ -144,6 +146,8 @@ enum Command {
     Report(report::Report),
     Config(config::Config),
     Explain(explain::Explain),
+    Demo(demo::Demo),
+    Sandbox(sandbox::SandboxCommand),
     Completions(completions::Completions),
     Man(completions::Man),
 }
@@ -224,6 +228,8 @@ impl Start {
             Command::Report(command) => Box::pin(command.run(&global, &screen)).await,
             Command::Config(command) => command.run(&global, &screen),
             Command::Explain(command) => command.run(&global, &screen),
+            Command::Demo(command) => Box::pin(command.run(&global, &screen)).await,
+            Command::Sandbox(command) => command.run(&global, &screen).await,
             Command::Completions(command) => Ok(command.run(Line::command(), &screen)),
             Command::Man(command) => command.run(Line::command(), &screen),
         };

@@ -24,6 +24,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("run", &["model", "events"]),
     ("wire", &["model"]),
     ("cluster", &["model", "wire"]),
+    // A simulation of Kafka. Nothing imports it but the demo, its command and tests.
+    ("sandbox", &["model", "wire"]),
     (
         "engine",
         &[
@@ -87,11 +89,12 @@ const TABLE: &[(&str, &[&str])] = &[
     // Plain data, made into documents.
     ("report", &["model", "events", "run", "phases"]),
     ("ui", &["model", "events"]),
+    ("demo", &["sandbox"]),
     (
         "cli",
         &[
             "model", "events", "run", "cluster", "engine", "config", "observe", "gates", "explain",
-            "verify", "aws", "msk", "phases", "report", "ui",
+            "verify", "aws", "msk", "phases", "report", "ui", "demo", "sandbox",
         ],
     ),
 ];

@@ -25,6 +25,8 @@ fn without_arguments_the_help_is_shown() {
         "report",
         "config",
         "explain",
+        "demo",
+        "sandbox",
     ] {
         finished.assert_says(&format!("  {command}"));
     }
@@ -55,6 +57,8 @@ fn help_names_the_commands_that_work_and_no_others() {
       report       Write the report of the run so far, or the runbook for what is to come
       config       Show the settings in force, each with its origin
       explain      Explain a code: a gate (G204) or an error (K101)
+      demo         Show the whole story on two simulated clusters in this process, in about a minute
+      sandbox      Run two simulated clusters in this process, on loopback, until Ctrl-C
       completions  Print completions for a shell
       man          Print the manual page
 

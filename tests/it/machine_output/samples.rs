@@ -695,6 +695,10 @@ fn rest() -> Vec<Value> {
         ], "plans": [], "runner": null, "trouble": null, "waived": [] } }),
         json!({ "event": "runbook", "markdown": "# Runbook" }),
         json!({ "event": "written", "out": "report.html" }),
+        json!({ "event": "demo", "simulated": true, "sent": 9, "announced": 0, "again": 0, "lost": 0, "moves": 5, "report": "report.html", "took_ms": 9,
+            "applications": [{ "application": "order-status", "given": 9, "lost": 0, "again": 0, "out_of_order": 0 }] }),
+        json!({ "event": "sandbox", "migration": null, "simulated": true, "source": "127.0.0.1:9", "target": "127.0.0.1:8", "hooks": null }),
+        json!({ "event": "sandbox", "migration": null, "simulated": true, "source": "127.0.0.1:9", "target": "127.0.0.1:8", "hooks": "applications" }),
         json!({ "event": "cleaned-up", "left": [{ "what": "the role", "how": "aws" }, { "what": "topics", "how": null }] }),
         json!({ "event": "moved", "application": "orders", "side": "target", "said": "orders is on the target" }),
     ]
