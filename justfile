@@ -34,6 +34,10 @@ screen:
 kills count="300":
     KAFKA_MIGRATE_KILLS={{count}} cargo test --locked --test it kills -- --nocapture
 
+# The crash suite between simulated clusters, seed after seed, until it is stopped or one fails.
+soak:
+    KAFKA_MIGRATE_CRASH_SECONDS=31536000 cargo test --locked --test it killed_anywhere -- --nocapture
+
 # Licences, advisories, banned crates; needs cargo-deny.
 deny:
     cargo deny --locked check

@@ -4,6 +4,7 @@
 mod aws;
 mod cli;
 mod clients;
+mod crash;
 mod demo;
 mod documents;
 mod faults;
