@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::*;
-use crate::run::{lock::RunnerLock, waiver::Waiver};
+use crate::{
+    lock::tests::taken,
+    run::{lock::RunnerLock, waiver::Waiver},
+};
 
 /// A topic in memory. Clones are the same topic.
 #[derive(Debug, Clone, Default)]
@@ -128,7 +131,7 @@ async fn open_in(state: &Path, lock: &RunnerLock, topics: [&Memory; 2], head: He
 
 /// Opens, notes something, and leaves.
 async fn note(state: &Path, topics: [&Memory; 2], gate: &str) -> Result<Vec<String>, Failure> {
-    let lock = RunnerLock::take(state)?;
+    let lock = taken(|| RunnerLock::take(state));
     let (mut journal, notes) = open_in(state, &lock, topics, head()).await?;
     journal.append(waived(gate)).await?;
     journal.append(Record::Left).await?;
@@ -238,7 +241,7 @@ async fn killed_between_any_two_copies_nothing_acknowledged_is_lost() {
             note(&state, [&target, &source], "G1").await.unwrap();
             let breaks = if first { &target } else { &source };
             breaks.lock().down_in = Some((appends, appended));
-            let lock = RunnerLock::take(&state).unwrap();
+            let lock = taken(|| RunnerLock::take(&state));
             let mut acknowledged = vec!["G1".to_owned()];
             if let Ok((mut journal, _)) = open_in(&state, &lock, [&target, &source], head()).await {
                 for gate in ["G2", "G3"] {
@@ -389,7 +392,7 @@ async fn foreign_damaged_newer_and_beheaded_journals_are_refused_and_left_alone(
     assert_eq!(newer.await, (Exit::Refused, "K431"));
 
     // Another migration's, other clusters'.
-    let lock = RunnerLock::take(&state).unwrap();
+    let lock = taken(|| RunnerLock::take(&state));
     for change in [
         (|head: &mut Head| head.migration = "payments".into()) as fn(&mut Head),
         |head| head.source = "Ccc".into(),
