@@ -210,6 +210,12 @@ pub fn check_topic(release: Release, name: &str, value: &str) -> Result<(), Stri
         return Err(format!("Unknown topic config name: {name}"));
     };
     check(known.kind, name, value)?;
+    let number: Option<f64> = value.parse().ok();
+    if let (Some(least), Some(number)) = (least(release, name), number)
+        && (number < least || (name == "min.cleanable.dirty.ratio" && number > 1.0))
+    {
+        return Err(format!("Invalid value {value} for configuration {name}"));
+    }
     let words: &[&str] = match name {
         "cleanup.policy" => &["compact", "delete"],
         "compression.type" => &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
@@ -221,6 +227,29 @@ pub fn check_topic(release: Release, name: &str, value: &str) -> Result<(), Stri
     } else {
         Err(format!("Invalid value {value} for configuration {name}"))
     }
+}
+
+/// The smallest value of a topic's setting, where it has one (`LogConfig`; KIP-1030 for 4.0's segments).
+fn least(release: Release, name: &str) -> Option<f64> {
+    Some(match name {
+        "segment.bytes" if release < Release::V4_1 => 14.0,
+        "segment.bytes" => 1_048_576.0,
+        "segment.index.bytes" => 4.0,
+        "flush.messages" | "max.compaction.lag.ms" | "min.insync.replicas" | "segment.ms" => 1.0,
+        "delete.retention.ms"
+        | "file.delete.delay.ms"
+        | "flush.ms"
+        | "index.interval.bytes"
+        | "max.message.bytes"
+        | "message.timestamp.after.max.ms"
+        | "message.timestamp.before.max.ms"
+        | "min.cleanable.dirty.ratio"
+        | "min.compaction.lag.ms"
+        | "segment.jitter.ms" => 0.0,
+        "retention.ms" => -1.0,
+        "local.retention.bytes" | "local.retention.ms" => -2.0,
+        _ => return None,
+    })
 }
 
 /// Is this a value of a broker's setting? The reason if not.

@@ -20,8 +20,10 @@ mod moves;
 #[cfg(feature = "aws")]
 mod msk;
 mod phases;
+mod rules;
 mod run;
 mod support;
 mod sync;
 mod two_way;
 mod verify_two_ways;
+mod worlds;

@@ -19,8 +19,17 @@ pub fn handle(
     call: &Call,
     request: CreatePartitionsRequest,
 ) -> CreatePartitionsResponse {
-    let each = request.topics.iter().map(|topic| {
+    let names: Vec<_> = request.topics.iter().map(|one| &one.name).collect();
+    // One named twice is answered once, and refused.
+    let once = request.topics.iter().enumerate();
+    let once = once.filter(|(at, topic)| !names[..*at].contains(&&topic.name));
+    let each = once.map(|(at, topic)| {
         let answer = CreatePartitionsTopicResult::default().with_name(topic.name.clone());
+        if names[at + 1..].contains(&&topic.name) {
+            return answer
+                .with_error_code(errors::INVALID_REQUEST)
+                .with_error_message(Some(text("Duplicate topic in request.")));
+        }
         match grow(state, call, topic, request.validate_only) {
             Ok(()) => answer,
             Err((code, message)) => answer

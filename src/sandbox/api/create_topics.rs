@@ -29,7 +29,10 @@ pub fn handle(
         .iter()
         .map(|topic| topic.name.clone())
         .collect();
-    let each = request.topics.iter().map(|topic| {
+    // One named twice is answered once.
+    let once = request.topics.iter().enumerate();
+    let once = once.filter(|(at, topic)| !names[..*at].contains(&topic.name));
+    let each = once.map(|(_, topic)| {
         let answer = CreatableTopicResult::default()
             .with_name(topic.name.clone())
             .with_topic_config_error_code(errors::NONE)

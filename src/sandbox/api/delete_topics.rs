@@ -30,7 +30,24 @@ pub fn handle(
         .into_iter()
         .map(|topic| (topic.name, topic.topic_id));
     let asked: Vec<_> = by_name.chain(by_either).collect();
-    let each = asked.into_iter().map(|(name, id)| {
+    // One named twice is answered once, and refused (`ControllerApis.deleteTopics`).
+    let twice: Vec<_> = (1..asked.len())
+        .filter(|at| asked[..*at].contains(&asked[*at]))
+        .map(|at| asked[at].clone())
+        .collect();
+    let mut once: Vec<(Option<TopicName>, Uuid)> = Vec::new();
+    for one in asked {
+        if !once.contains(&one) {
+            once.push(one);
+        }
+    }
+    let each = once.into_iter().map(|(name, id)| {
+        if twice.contains(&(name.clone(), id)) {
+            return DeletableTopicResult::default()
+                .with_name(name)
+                .with_topic_id(id)
+                .with_error_code(errors::INVALID_REQUEST);
+        }
         let known = match &name {
             Some(name) => Some(name.to_string()),
             None => state.topic_by_id(id).map(str::to_owned),

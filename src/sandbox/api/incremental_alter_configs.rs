@@ -87,6 +87,12 @@ fn alter(
 ) -> Result<(), (i16, String)> {
     let (kind, name): (i8, &str) = (resource.resource_type, &resource.resource_name);
     may(state, call, kind, name)?;
+    let mut names: Vec<&str> = resource.configs.iter().map(|one| &*one.name).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|two| two[0] == two[1]) {
+        let why = "Error due to duplicate config keys".to_owned();
+        return Err((errors::INVALID_REQUEST, why));
+    }
     let mut settings = match state.topics.get(name) {
         Some(topic) if kind == OF_TOPIC => topic.settings.clone(),
         _ => state.changed.clone(),
@@ -127,7 +133,13 @@ fn alter(
                 words.retain(|word| given.split(',').all(|gone| gone != word));
                 words.join(",")
             }
-            _ => return Err((errors::INVALID_REQUEST, "Unknown operation.".to_owned())),
+            // 4.1.1 and 3.9.1 find no better words.
+            _ => {
+                return Err((
+                    errors::UNKNOWN_SERVER_ERROR,
+                    "Unknown operation.".to_owned(),
+                ));
+            }
         };
         check(state, kind, key, &value)?;
         settings.insert(key.to_owned(), value);
@@ -140,15 +152,16 @@ fn alter(
 
 /// May this setting of a topic or broker have this value?
 pub fn check(state: &State, kind: i8, key: &str, value: &str) -> Result<(), (i16, String)> {
-    let checked = if kind == OF_TOPIC {
-        configs::check_topic(state.release, key, value)
+    if kind == OF_TOPIC {
+        configs::check_topic(state.release, key, value).map_err(|why| (errors::INVALID_CONFIG, why))
     } else if configs::is_dynamic(key) {
+        // Of brokers a wrong value is a wrong request (`ConfigAdminManager`).
         configs::check_broker(state.release, key, value)
+            .map_err(|why| (errors::INVALID_REQUEST, why))
     } else {
         let why = format!("Cannot update these configs dynamically: {key}");
-        return Err((errors::INVALID_REQUEST, why));
-    };
-    checked.map_err(|why| (errors::INVALID_CONFIG, why))
+        Err((errors::INVALID_REQUEST, why))
+    }
 }
 
 /// Puts the settings of a topic or of all brokers in force.

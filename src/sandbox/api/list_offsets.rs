@@ -23,7 +23,8 @@ pub fn handle(state: &mut State, call: &Call, request: ListOffsetsRequest) -> Li
                 Ok((timestamp, offset, epoch)) => answer
                     .with_timestamp(timestamp)
                     .with_offset(offset)
-                    .with_leader_epoch(epoch),
+                    // There is no such field before version 4, and what is not there cannot be written.
+                    .with_leader_epoch(if call.version < 4 { -1 } else { epoch }),
                 Err(code) => answer
                     .with_error_code(code)
                     .with_timestamp(-1)

@@ -22,6 +22,7 @@ pub fn handle(state: &mut State, call: &Call, request: MetadataRequest) -> Metad
         None => true,
         Some(topics) => topics.is_empty() && call.version == 0,
     };
+    let wants_rights = request.include_topic_authorized_operations;
     let mut topics = Vec::new();
     if all {
         for name in state.topics.keys() {
@@ -45,6 +46,12 @@ pub fn handle(state: &mut State, call: &Call, request: MetadataRequest) -> Metad
             .with_host(text("127.0.0.1"))
             .with_port(i32::from(broker.port))
     });
+    // Rights are told to those who ask, from version 8 on (KIP-430).
+    if !wants_rights {
+        for topic in &mut topics {
+            topic.topic_authorized_operations = i32::MIN;
+        }
+    }
     MetadataResponse::default()
         .with_brokers(brokers.collect())
         .with_cluster_id(Some(text(&state.cluster_id)))

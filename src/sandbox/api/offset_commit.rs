@@ -13,6 +13,7 @@ use super::{
         },
         errors,
         groups::{Position, Who},
+        plan::Release,
         state::{Call, State},
     },
     refuse::Refuse,
@@ -67,9 +68,15 @@ pub fn handle(
     let committed = if count == 0 && !request.topics.is_empty() {
         Vec::new()
     } else {
+        // 3.9's coordinator has no other words in version 9 than before.
+        let version = if state.release < Release::V4_1 {
+            call.version.min(8)
+        } else {
+            call.version
+        };
         let committed = state
             .groups
-            .commit(now, &request.group_id, &who, call.version, positions);
+            .commit(now, &request.group_id, &who, version, positions);
         committed.unwrap_or_else(|error| vec![error; count])
     };
     let mut committed = committed.into_iter();

@@ -141,6 +141,8 @@ fn one(
     let enough = state.topic_number(topic, "min.insync.replicas");
     let verify = state.setting("transaction.partition.verification.enable") == "true";
     let partition = state.led(call.broker, topic, *index)?;
+    // Never more than there are (`Partition.effectiveMinIsr`).
+    let enough = enough.min(partition.replicas.len() as i64);
     if acks == -1 && (partition.isr.len() as i64) < enough {
         return Err(errors::NOT_ENOUGH_REPLICAS.into());
     }

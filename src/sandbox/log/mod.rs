@@ -59,7 +59,10 @@ impl Log {
     /// Readers of committed records see what lies before it: no transaction is open there.
     pub fn last_stable(&self) -> i64 {
         let first_open = self.open.values().copied().min();
-        first_open.map_or(self.high_watermark, |open| open.min(self.high_watermark))
+        // Not below what was deleted (`UnifiedLog.maybeIncrementFirstUnstableOffset`).
+        first_open.map_or(self.high_watermark, |open| {
+            open.max(self.start).min(self.high_watermark)
+        })
     }
 
     /// All batches.
@@ -119,7 +122,8 @@ impl Log {
 
     /// Where this epoch ended, with the largest epoch not above it (`LeaderEpochFileCache.endOffsetFor`); (-1, -1) if nobody knows.
     pub fn end_of_epoch(&self, epoch: i32) -> (i32, i64) {
-        let Some((latest, _)) = self.epochs.last() else {
+        // -1 is no epoch; 4.1.1 and 3.9.1 answer as to one nobody knows.
+        let Some((latest, _)) = self.epochs.last().filter(|_| epoch >= 0) else {
             return (-1, -1);
         };
         if epoch == *latest {

@@ -119,7 +119,8 @@ pub fn admit(given: Admitted, limits: &Limits) -> Result<Admitted, Refused> {
     if header.producer_id >= 0 && header.base_sequence < 0 {
         return Err(invalid("a batch of an idempotent producer has no sequence"));
     }
-    let source = Codec::of(header.attributes).map_err(|_| invalid("an unknown compression"))?;
+    // Brokers have no words for a codec that does not exist.
+    let source = Codec::of(header.attributes).map_err(|_| errors::UNKNOWN_SERVER_ERROR)?;
     let target = limits.codec.unwrap_or(source);
     let Some(mut inside) = records::read(&header, &bytes) else {
         return Err(invalid(

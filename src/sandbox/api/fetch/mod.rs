@@ -3,20 +3,21 @@
 mod read;
 mod sessions;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use kafka_protocol::messages::{
-    FetchRequest, FetchResponse,
+    FetchRequest, FetchResponse, TopicName,
     fetch_response::{FetchableTopicResponse, PartitionData},
 };
 use tokio::time::Instant;
+use uuid::Uuid;
 
 pub use self::sessions::Sessions;
 use self::sessions::{Asked, Wanted};
 use super::super::{
     cluster::Cluster,
     errors,
-    state::{Call, State},
+    state::{Call, State, text},
 };
 
 /// Waits until there are `min_bytes`, an error, or `max_wait_ms` have passed.
@@ -32,8 +33,16 @@ pub async fn handle(cluster: &Cluster, call: &Call, request: FetchRequest) -> Fe
     let opened = cluster.with(|state| {
         let slots = state.number("max.incremental.fetch.session.cache.slots");
         let fresh = (state.random.next() & 0x7fff_ffff) as i32;
+        let names = request.topics.iter().filter_map(|topic| {
+            let name = state.topic_by_id(topic.topic_id)?;
+            Some((topic.topic_id, TopicName(text(name))))
+        });
+        let names: BTreeMap<Uuid, TopicName> = names.collect();
         match state.brokers.get_mut(&call.broker) {
-            Some(broker) => broker.sessions.open(call.version, &request, fresh, slots),
+            Some(broker) => {
+                let sessions = &mut broker.sessions;
+                sessions.open(call.version, &request, &names, fresh, slots)
+            }
             None => Err(errors::UNKNOWN_SERVER_ERROR),
         }
     });

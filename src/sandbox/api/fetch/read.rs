@@ -50,9 +50,15 @@ fn name<'a>(state: &'a State, call: &Call, wanted: &'a Wanted) -> Result<&'a str
     if call.version < 13 {
         return Ok(&wanted.topic);
     }
-    state
-        .topic_by_id(wanted.topic_id)
-        .ok_or(errors::UNKNOWN_TOPIC_ID)
+    if let Some(name) = state.topic_by_id(wanted.topic_id) {
+        return Ok(name);
+    }
+    // A session goes on by the name it found for the id (`FetchSession.CachedPartition`).
+    match &wanted.known {
+        None => Err(errors::UNKNOWN_TOPIC_ID),
+        Some(name) if state.topics.contains_key(&***name) => Err(errors::INCONSISTENT_TOPIC_ID),
+        Some(_) => Err(errors::UNKNOWN_TOPIC_OR_PARTITION),
+    }
 }
 
 /// The partition, if the asked broker may serve it: its leader, or for clients of version 11 and later a replica in sync (F8).

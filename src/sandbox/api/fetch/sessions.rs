@@ -18,6 +18,8 @@ pub struct Wanted {
     pub topic: TopicName,
     /// Nil where topics go by name.
     pub topic_id: Uuid,
+    /// The name that the id had when it was asked for; a session goes by it even when the topic is gone.
+    pub known: Option<TopicName>,
     /// The partition.
     pub partition: i32,
     /// The leader epoch that the client knows, or -1.
@@ -74,10 +76,11 @@ impl Sessions {
         &mut self,
         version: i16,
         request: &FetchRequest,
+        names: &BTreeMap<Uuid, TopicName>,
         fresh: i32,
         slots: i64,
     ) -> Result<Asked, i16> {
-        let news = wanted(request);
+        let news = wanted(request, names);
         self.uses += 1;
         if request.session_epoch == FINAL || request.session_epoch == INITIAL {
             self.by_id.remove(&request.session_id);
@@ -120,6 +123,7 @@ impl Sessions {
             match session.wanted.iter_mut().find(|own| own.is(&new)) {
                 Some(own) => {
                     *own = Wanted {
+                        known: own.known.take().or(new.known),
                         said: own.said,
                         ..new
                     }
@@ -169,12 +173,13 @@ impl Sessions {
     }
 }
 
-fn wanted(request: &FetchRequest) -> Vec<Wanted> {
+fn wanted(request: &FetchRequest, names: &BTreeMap<Uuid, TopicName>) -> Vec<Wanted> {
     let topics = request.topics.iter();
     let each = topics.flat_map(|topic| {
         topic.partitions.iter().map(|one| Wanted {
             topic: topic.topic.clone(),
             topic_id: topic.topic_id,
+            known: names.get(&topic.topic_id).cloned(),
             partition: one.partition,
             leader_epoch: one.current_leader_epoch,
             offset: one.fetch_offset,

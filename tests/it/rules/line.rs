@@ -1,0 +1,216 @@
+//! A connection that says exactly what it is told to, and the few requests that every rule needs.
+
+use std::{
+    io::{self, Read, Write},
+    net::TcpStream,
+    thread::sleep,
+    time::Duration,
+};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::{
+    messages::{
+        create_topics_request::{CreatableTopic, CreatableTopicConfig},
+        delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic},
+        metadata_request::MetadataRequestTopic,
+        metadata_response::MetadataResponseTopic,
+        *,
+    },
+    protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes},
+};
+
+use super::{World, codes::*};
+
+pub struct Line {
+    stream: TcpStream,
+    correlation: i32,
+}
+
+pub fn text(from: &str) -> StrBytes {
+    StrBytes::from_string(from.to_owned())
+}
+
+pub fn topic(name: &str) -> TopicName {
+    TopicName(text(name))
+}
+
+/// Codes that say "not yet" and no more: a leader or coordinator that is about to be, a marker that is about to be written.
+fn not_yet(code: i16) -> bool {
+    [
+        LEADER_NOT_AVAILABLE,
+        NOT_LEADER_OR_FOLLOWER,
+        COORDINATOR_LOAD_IN_PROGRESS,
+        COORDINATOR_NOT_AVAILABLE,
+        NOT_COORDINATOR,
+        CONCURRENT_TRANSACTIONS,
+    ]
+    .contains(&code)
+}
+
+/// Asks until the answer's code is none of these; ten seconds at most.
+pub fn patiently<T>(mut ask: impl FnMut() -> T, code: impl Fn(&T) -> i16) -> T {
+    for _ in 0..1000 {
+        let answer = ask();
+        if !not_yet(code(&answer)) {
+            return answer;
+        }
+        sleep(Duration::from_millis(10));
+    }
+    panic!("it is not ready after ten seconds");
+}
+
+/// What is seen when it is as wanted, or after ten seconds: brokers follow their controller, and readers of groups the log, in their
+/// own time.
+pub fn settled<T>(mut look: impl FnMut() -> T, wanted: impl Fn(&T) -> bool) -> T {
+    for _ in 0..2000 {
+        let seen = look();
+        if wanted(&seen) {
+            return seen;
+        }
+        sleep(Duration::from_millis(5));
+    }
+    look()
+}
+
+impl Line {
+    pub fn to(world: &World) -> Self {
+        let stream = TcpStream::connect(&world.bootstrap).expect("a broker that listens");
+        let limit = Some(Duration::from_secs(30));
+        stream.set_read_timeout(limit).expect("a timeout");
+        stream.set_nodelay(true).expect("an option");
+        Self {
+            stream,
+            correlation: 0,
+        }
+    }
+
+    /// A connection, and a topic of its own with so many partitions.
+    pub fn with_topic(world: &World, partitions: i32) -> (Self, String) {
+        let mut line = Self::to(world);
+        let name = world.unique("rule");
+        line.create(&name, partitions, &[]);
+        (line, name)
+    }
+
+    pub fn ask<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
+        self.try_ask(version, request).expect("an answer")
+    }
+
+    pub fn try_ask<R: Request>(&mut self, version: i16, request: &R) -> io::Result<R::Response> {
+        self.send(version, request)?;
+        self.receive::<R>(version)
+    }
+
+    pub fn send<R: Request>(&mut self, version: i16, request: &R) -> io::Result<()> {
+        self.send_as(version, version, request)
+    }
+
+    /// Says that it is of one version and is of another.
+    pub fn send_as<R: Request>(&mut self, said: i16, version: i16, request: &R) -> io::Result<()> {
+        self.correlation += 1;
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(said)
+            .with_correlation_id(self.correlation)
+            .with_client_id(Some(text("rules")));
+        let mut out = BytesMut::new();
+        out.put_i32(0);
+        let mut write = || {
+            header.encode(&mut out, R::header_version(version))?;
+            request.encode(&mut out, version)
+        };
+        write().expect("a request that can be written");
+        let length = (out.len() - 4) as u32;
+        out[..4].copy_from_slice(&length.to_be_bytes());
+        self.stream.write_all(&out)
+    }
+
+    pub fn receive<R: Request>(&mut self, version: i16) -> io::Result<R::Response> {
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length)?;
+        let mut frame = vec![0; u32::from_be_bytes(length) as usize];
+        self.stream.read_exact(&mut frame)?;
+        let mut frame = Bytes::from(frame);
+        let header = R::Response::header_version(version);
+        ResponseHeader::decode(&mut frame, header).expect("a header");
+        let answer = R::Response::decode(&mut frame, version).expect("an answer");
+        assert!(frame.is_empty(), "bytes are left after the answer");
+        Ok(answer)
+    }
+
+    /// Makes a topic; answers with the code.
+    pub fn try_create(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> i16 {
+        let configs = configs.iter().map(|(name, value)| {
+            CreatableTopicConfig::default()
+                .with_name(text(name))
+                .with_value(Some(text(value)))
+        });
+        let one = CreatableTopic::default()
+            .with_name(topic(name))
+            .with_num_partitions(partitions)
+            .with_replication_factor(1)
+            .with_configs(configs.collect());
+        let request = CreateTopicsRequest::default()
+            .with_timeout_ms(10_000)
+            .with_topics(vec![one]);
+        self.ask(7, &request).topics[0].error_code
+    }
+
+    /// Makes a topic and waits until it can be used.
+    pub fn create(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
+        let made = self.try_create(name, partitions, configs);
+        assert_eq!(made, NONE, "topic {name} is not made");
+        for partition in 0..partitions {
+            let asked = super::batches::fetch(name, &[(partition, 0)], false);
+            let mut code = UNKNOWN_TOPIC_OR_PARTITION;
+            for _ in 0..500 {
+                let answer = self.ask(12, &asked);
+                code = answer.responses[0].partitions[0].error_code;
+                if code == NONE {
+                    break;
+                }
+                sleep(Duration::from_millis(5));
+            }
+            assert_eq!(code, NONE, "topic {name} has no leader");
+        }
+    }
+
+    /// Deletes what lies before this offset of partition 0: the code and the new start.
+    pub fn delete_records(&mut self, name: &str, before: i64) -> (i16, i64) {
+        let one = DeleteRecordsPartition::default()
+            .with_partition_index(0)
+            .with_offset(before);
+        let one = DeleteRecordsTopic::default()
+            .with_name(topic(name))
+            .with_partitions(vec![one]);
+        let request = DeleteRecordsRequest::default()
+            .with_timeout_ms(10_000)
+            .with_topics(vec![one]);
+        let answer = self.ask(2, &request);
+        let one = &answer.topics[0].partitions[0];
+        (one.error_code, one.low_watermark)
+    }
+
+    /// What Metadata says of one topic.
+    pub fn describe(&mut self, name: &str) -> MetadataResponseTopic {
+        let one = MetadataRequestTopic::default().with_name(Some(topic(name)));
+        let request = MetadataRequest::default()
+            .with_topics(Some(vec![one]))
+            .with_allow_auto_topic_creation(false);
+        self.ask(12, &request).topics.remove(0)
+    }
+}
+
+/// Waits until both kinds of coordinators have begun.
+pub fn wait_until_ready(world: &World) {
+    let mut line = Line::to(world);
+    for kind in [0, 1] {
+        let request = FindCoordinatorRequest::default()
+            .with_key_type(kind)
+            .with_key(text(&world.unique("first")));
+        patiently(|| line.ask(3, &request), |answer| answer.error_code);
+    }
+    let group = GroupId(text(&world.unique("first")));
+    let request = HeartbeatRequest::default().with_group_id(group);
+    patiently(|| line.ask(3, &request), |answer| answer.error_code);
+}
