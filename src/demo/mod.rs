@@ -124,7 +124,7 @@ pub async fn tell(
     stage
         .run(&["cutover", "--all", "--confirm", NAME, "--quiet-for", "1s"])
         .await?;
-    stage.run(&["verify"]).await?;
+    stage.run_until_ready(&["verify"]).await?;
     stage
         .run(&["report", "--format", "html", "--out", "report.html"])
         .await?;

@@ -22,6 +22,9 @@ const FILE: &str = "migration.toml";
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long a command that is run on may take to get going, and to end once it is asked to.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a command is run again that is not ready, and after how long.
+const MOST: usize = 5;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A directory, a program, and somebody who watches.
 pub struct Stage<'a> {
@@ -72,23 +75,42 @@ impl<'a> Stage<'a> {
         (self.say)(&format!("$ {line}"));
     }
 
-    /// Runs a command to its end; what it prints is seen as it comes.
+    /// Runs a command to its end, which has to be a good one; what it prints is seen as it comes.
     pub async fn run(&self, arguments: &[&str]) -> Result<(), Failure> {
-        let line = format!("kafka-migrate {}", arguments.join(" "));
+        match self.code_of(arguments).await? {
+            Some(0) => Ok(()),
+            code => Err(ended_badly(arguments, code)),
+        }
+    }
+
+    /// The same, again as long as it answers that not everything has arrived: applications write on meanwhile.
+    pub async fn run_until_ready(&self, arguments: &[&str]) -> Result<(), Failure> {
+        let mut code = self.code_of(arguments).await?;
+        for _ in 0..MOST {
+            if code != Some(Exit::NotReady.code().into()) {
+                break;
+            }
+            sleep(PAUSE).await;
+            code = self.code_of(arguments).await?;
+        }
+        match code {
+            Some(0) => Ok(()),
+            code => Err(ended_badly(arguments, code)),
+        }
+    }
+
+    async fn code_of(&self, arguments: &[&str]) -> Result<Option<i32>, Failure> {
+        let line = line_of(arguments);
         self.show(&line);
         let mut command = self.command(arguments);
         let ended = command.stdout((self.output)()).status().await;
-        let ended =
-            ended.map_err(|error| failed(format!("`{line}` cannot be run")).because(&error))?;
-        match ended.success() {
-            true => Ok(()),
-            false => Err(failed(format!("`{line}` ended with {ended}"))),
-        }
+        let cannot = |error| failed(format!("`{line}` cannot be run")).because(&error);
+        ended.map(|status| status.code()).map_err(cannot)
     }
 
     /// Starts a command that runs on beside the others, and waits until it has said this word.
     pub async fn run_on(&self, arguments: &[&str], word: &str) -> Result<Child, Failure> {
-        let line = format!("kafka-migrate {}", arguments.join(" "));
+        let line = line_of(arguments);
         self.show(&format!("{line} > {LOG} 2>&1 &"));
         let cannot =
             |error: std::io::Error| failed(format!("`{line}` cannot be run")).because(&error);
@@ -160,6 +182,18 @@ impl<'a> Stage<'a> {
             .sum();
         Ok((announced, moves.len()))
     }
+}
+
+fn line_of(arguments: &[&str]) -> String {
+    format!("kafka-migrate {}", arguments.join(" "))
+}
+
+fn ended_badly(arguments: &[&str], code: Option<i32>) -> Failure {
+    let how = code.map_or_else(
+        || "by a signal".to_owned(),
+        |code| format!("with exit {code}"),
+    );
+    failed(format!("`{}` ended {how}", line_of(arguments)))
 }
 
 /// What `init` cannot know of the applications: who stops and starts them, and who writes without telling a name.
