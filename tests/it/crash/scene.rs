@@ -178,8 +178,13 @@ impl Scene {
             wait::whether(LABEL_PATIENCE, || engine.has_ended());
             self.has_not_given_up(&engine.kill());
         } else {
-            let engine = call.start();
+            let mut engine = call.start();
             wait::elapse(Duration::from_millis(dice.between(30, 1500)));
+            if dice.chance(0.4) {
+                // A clean end, if it comes to one.
+                engine.interrupt();
+                wait::whether(LABEL_PATIENCE, || engine.has_ended());
+            }
             self.has_not_given_up(&engine.kill());
         }
     }
@@ -187,9 +192,13 @@ impl Scene {
     /// It may die, and it may stop because a side is away for long; it may not find anything to be wrong.
     #[track_caller]
     fn has_not_given_up(&self, finished: &Finished) {
-        let stopped = finished.stderr.contains("stopped ") || finished.stderr.contains("K5");
+        // Codes of stops are K5 and two digits.
+        let stopped = finished.stderr.match_indices("K5").any(|(at, _)| {
+            let digits = finished.stderr.as_bytes().get(at + 2..at + 4);
+            digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
+        });
         assert!(
-            !stopped && matches!(finished.code(), None | Some(0 | 4 | 5 | 9)),
+            !stopped && matches!(finished.code(), None | Some(0 | 4 | 5 | 9 | 130)),
             "seed {}: {finished}\n{}",
             self.seed,
             self.told()

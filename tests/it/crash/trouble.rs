@@ -10,8 +10,11 @@ use super::scene::TOPICS;
 use crate::support::Dice;
 
 /// Requests that something can happen to, and errors that a broker may answer them with before they took effect.
-const APIS: [(ApiKey, &[i16]); 9] = [
+const APIS: [(ApiKey, &[i16]); 11] = [
+    // Most of what can go wrong does so here.
     (ApiKey::Produce, &[6, 19]),
+    (ApiKey::Produce, &[6]),
+    (ApiKey::Produce, &[19]),
     (ApiKey::Fetch, &[6]),
     (ApiKey::ListOffsets, &[6]),
     (ApiKey::Metadata, &[]),
@@ -68,6 +71,8 @@ fn rule(dice: &mut Dice) -> Rule {
         false => When::Chance(30_000),
     };
     let action = match dice.between(0, 8) {
+        // Long enough to arrive when another engine is at work.
+        0 if api == ApiKey::Produce => Action::Delay(Duration::from_millis(dice.between(1, 2500))),
         0 => Action::Delay(Duration::from_millis(dice.between(1, 120))),
         1 | 2 => Action::CutBefore,
         3 | 4 => Action::CutAfter,
@@ -83,7 +88,14 @@ fn rule(dice: &mut Dice) -> Rule {
 
 /// Now and then a leader moves, a broker dies and comes back, producers are forgotten.
 async fn happen(cluster: Cluster, mut dice: Dice) {
+    // Some forget whatever they may, as soon as they may.
+    let forgetful = dice.chance(0.4);
     loop {
+        if forgetful && dice.chance(0.8) {
+            cluster.expire_producers();
+            tokio::time::sleep(Duration::from_millis(3)).await;
+            continue;
+        }
         tokio::time::sleep(Duration::from_millis(dice.between(40, 400))).await;
         match dice.between(0, 10) {
             0..=2 => {

