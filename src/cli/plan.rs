@@ -74,6 +74,7 @@ impl PlanCommand {
                 settings: &settings,
                 msk,
                 directions: crate::msk::Direction::BOTH.into(),
+                until_caught_up: false,
             };
             let to = (self.out.as_deref(), self.files.as_deref());
             return replicators.show(to, global, screen).await;

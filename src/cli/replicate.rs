@@ -47,7 +47,7 @@ const CUT_OFF: Duration = Duration::from_secs(2);
 /// too; the next start then takes some seconds longer.
 ///
 /// With backend = "msk" it makes the secrets and both replicators, follows them until they run (half an hour is usual), and ends;
-/// they copy by themselves from then on. The same command changes what the file has otherwise by now.
+/// they copy by themselves from then on; with --until caught-up it waits until copies of all last records are found on MSK. The same command changes what the file has otherwise by now.
 #[derive(Debug, Args)]
 pub struct Replicate {
     /// When to end by itself [default: stopped; where MSK Replicator copies: running]
@@ -111,11 +111,12 @@ impl Replicate {
         global.notes(&settings, screen);
         #[cfg(feature = "aws")]
         if let Some(msk) = &settings.msk {
-            self.fits_msk()?;
+            self.fits_msk(msk.start)?;
             let replicators = replicators::Replicators {
                 settings: &settings,
                 msk,
                 directions: directions(self.direction),
+                until_caught_up: self.until == Some(Until::CaughtUp),
             };
             return match self.dry_run {
                 true => replicators.show((None, None), global, screen).await,
@@ -200,7 +201,7 @@ impl Replicate {
 
     /// What MSK Replicator does by itself cannot be asked of it.
     #[cfg(feature = "aws")]
-    fn fits_msk(&self) -> Result<(), Failure> {
+    fn fits_msk(&self, start: crate::model::msk::Start) -> Result<(), Failure> {
         let wishes = &self.wishes;
         let given = [
             ("--rate", wishes.rate.is_some()),
@@ -209,11 +210,20 @@ impl Replicate {
             ("--not-ours", !wishes.not_ours.is_empty()),
             ("--metrics", self.metrics.is_some()),
             ("--until stopped", self.until == Some(Until::Stopped)),
-            ("--until caught-up", self.until == Some(Until::CaughtUp)),
         ];
         refused(
             &given,
             "MSK Replicator copies by itself, as long as it is there",
+            "`ready` says how far it is",
+        )?;
+        let copies_all =
+            start == crate::model::msk::Start::Earliest && self.direction != Some(Way::Reverse);
+        refused(
+            &[(
+                "--until caught-up",
+                self.until == Some(Until::CaughtUp) && !copies_all,
+            )],
+            "what was there when it began is never copied",
             "`ready` says how far it is",
         )
     }

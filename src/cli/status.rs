@@ -102,12 +102,10 @@ impl Status {
                 let why = "it keeps no map of offsets";
                 return Err(super::refusal::of_backend(&["--map"], why, hint));
             }
-            if self.watch {
-                let hint = "ask again: CloudWatch has a new number each minute";
-                let why = "MSK Replicator is asked once";
-                return Err(super::refusal::of_backend(&["--watch"], why, hint));
-            }
-            return Box::pin(replicators::run(&settings, msk, global, screen)).await;
+            return match self.watch {
+                true => Box::pin(replicators::watch(&settings, msk, global, screen)).await,
+                false => Box::pin(replicators::run(&settings, msk, global, screen)).await,
+            };
         }
         if self.watch {
             return Box::pin(watch::run(&settings, global, screen)).await;

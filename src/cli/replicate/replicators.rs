@@ -13,7 +13,7 @@ use crate::{
     exit::Exit,
     model::msk::{Msk, Start},
     msk::{Commands, Direction, commands},
-    phases::msk::{Deeds, PHASE, Seen, Wanted, look, plan, sent},
+    phases::msk::{Arrival, Deeds, PHASE, Seen, Wanted, look, plan, sent},
     run::{
         executor::Executor,
         lock::RunnerLock,
@@ -34,6 +34,8 @@ pub struct Replicators<'a> {
     pub msk: &'a Msk,
     /// Which ways.
     pub directions: Vec<Direction>,
+    /// It ends when what was on the source at the start is on MSK, not as soon as they run.
+    pub until_caught_up: bool,
 }
 
 /// What was found out before a plan is made.
@@ -57,6 +59,7 @@ impl Replicators<'_> {
                 settings,
                 msk,
                 directions: self.directions,
+                until_caught_up: self.until_caught_up,
                 given,
                 events,
                 stop,
@@ -67,6 +70,12 @@ impl Replicators<'_> {
         let (ended, mut follow) = drive::foreground(name, global, screen, work).await?;
         let exit = ended?;
         if exit == Exit::Ok {
+            if self.until_caught_up {
+                follow.say(
+                    "caught up",
+                    "what was on the external cluster when this began is on MSK",
+                );
+            }
             follow.say("next", &global.complete("kafka-migrate ready --wait 4h"));
         }
         Ok(exit)
@@ -220,6 +229,7 @@ struct Work {
     settings: Settings,
     msk: Msk,
     directions: Vec<Direction>,
+    until_caught_up: bool,
     given: Option<Plan>,
     events: Events,
     stop: StopSignal,
@@ -230,6 +240,14 @@ impl Work {
         let runner = RunnerLock::take(&self.settings.state)?;
         let clients = open(&self.msk, &self.events).await;
         let (source, target) = connect::both(&self.settings).await?;
+        // Before anything is made: the half hour that takes is not added to what has to arrive.
+        let arrival = match self.until_caught_up {
+            false => None,
+            true => {
+                let clusters = ((*source).clone(), (*target).clone());
+                Some(Arrival::of_now(clusters.0, clusters.1, &self.settings.scope).await?)
+            }
+        };
         let known = known(
             &self.settings,
             &self.msk,
@@ -268,6 +286,10 @@ impl Work {
         let ended = Box::pin(executor.run(&plan)).await?;
         journal.append(Record::Left).await?;
         drop((beating, journal, runner));
-        drive::conclude(ended)
+        drive::conclude(ended)?;
+        match arrival {
+            Some(mut arrival) => Box::pin(deeds.arrives(&mut arrival)).await,
+            None => Ok(()),
+        }
     }
 }

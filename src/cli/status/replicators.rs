@@ -2,11 +2,15 @@
 
 use serde::Serialize;
 
-use super::journal::{ApplicationStatus, Journal};
+use super::{
+    journal::{ApplicationStatus, Journal},
+    watch::{Shown, again_and_again, on_a_line},
+};
 use crate::{
     aws::Clients,
     cli::{Global, connect, journal, replicate},
     clock,
+    cluster::{Source, Target},
     config::Settings,
     error::Failure,
     exit::Exit,
@@ -29,6 +33,86 @@ struct Document<'a> {
     journal_trouble: Option<&'a str>,
 }
 
+/// What one look found.
+struct Looked {
+    at_ms: i64,
+    seen: Replicators,
+    journal: Journal,
+    /// Their ids, source and target.
+    clusters: [String; 2],
+}
+
+impl Looked {
+    fn document<'a>(&'a self, settings: &'a Settings) -> Document<'a> {
+        Document {
+            v: 1,
+            at: numbers::stamp(self.at_ms),
+            event: "replicators",
+            migration: &settings.name,
+            source_cluster: &self.clusters[0],
+            target_cluster: &self.clusters[1],
+            replicators: &self.seen,
+            applications: &self.journal.applications,
+            journal_trouble: self.journal.trouble.as_deref(),
+        }
+    }
+
+    fn picture(&self, settings: &Settings, global: &Global) -> String {
+        let [source, target] = &self.clusters;
+        format!(
+            "{}   source {source} → target {target}   backend: msk\n\n{}{}\nnext: {}\n",
+            settings.name,
+            text(&self.seen),
+            self.journal.text(),
+            global.complete(next(&self.seen))
+        )
+    }
+
+    /// A change: everything but numbers that move by themselves.
+    fn state(&self) -> String {
+        let states = self.seen.replicators.iter();
+        let states: Vec<_> = states
+            .map(|one| (&one.state, &one.says, &one.numbers_trouble))
+            .collect();
+        let log: Vec<_> = self.seen.log.iter().map(|line| &line.text).collect();
+        format!(
+            "{:?}",
+            (states, log, &self.seen.log_trouble, self.journal.text())
+        )
+    }
+
+    /// It in a line, for logs.
+    fn line(&self) -> String {
+        let each = self.seen.replicators.iter().map(|one| {
+            let [_, state, lag, ..] = row(one);
+            format!("{} {state}  MessageLag {lag}", one.direction)
+        });
+        let mut parts: Vec<String> = each.collect();
+        if let Some(newest) = self.seen.log.first() {
+            parts.push(format!("the log says: {}", printable(&newest.text)));
+        }
+        parts.join("  ")
+    }
+}
+
+async fn look(
+    clients: &Clients,
+    (settings, msk): (&Settings, &Msk),
+    (source, target): (&Source, &Target),
+) -> Result<Looked, Failure> {
+    let read = journal::look(settings, source, target).await;
+    let known = read.as_ref().ok().cloned().unwrap_or_default();
+    let directions = replicate::directions(None);
+    let ids = (source.id(), target.id());
+    let wanted = replicate::replicators::wanted(settings, msk, directions, ids, &known);
+    Ok(Looked {
+        seen: Box::pin(state(clients, msk, &wanted)).await?,
+        journal: Journal::of(read, &settings.applications),
+        at_ms: clock::unix_millis(),
+        clusters: [ids.0.to_owned(), ids.1.to_owned()],
+    })
+}
+
 /// Asks once and prints it.
 pub async fn run(
     settings: &Settings,
@@ -38,37 +122,33 @@ pub async fn run(
 ) -> Result<Exit, Failure> {
     let clients = Box::pin(Clients::open(&msk.region, None)).await;
     let (source, target) = connect::both(settings).await?;
-    let read = journal::look(settings, &source, &target).await;
-    let known = read.as_ref().ok().cloned().unwrap_or_default();
-    let directions = replicate::directions(None);
-    let ids = (source.id(), target.id());
-    let wanted = replicate::replicators::wanted(settings, msk, directions, ids, &known);
-    let seen = Box::pin(state(&clients, msk, &wanted)).await?;
-    let journal = Journal::of(read, &settings.applications);
-    if screen.is_json() {
-        screen.document(&Document {
-            v: 1,
-            at: numbers::stamp(clock::unix_millis()),
-            event: "replicators",
-            migration: &settings.name,
-            source_cluster: source.id(),
-            target_cluster: target.id(),
-            replicators: &seen,
-            applications: &journal.applications,
-            journal_trouble: journal.trouble.as_deref(),
-        });
-        return Ok(Exit::Ok);
+    let looked = look(&clients, (settings, msk), (&source, &target)).await?;
+    match screen.is_json() {
+        true => screen.document(&looked.document(settings)),
+        false => screen.text(&looked.picture(settings, global)),
     }
-    screen.text(&format!(
-        "{}   source {} → target {}   backend: msk\n\n",
-        settings.name,
-        source.id(),
-        target.id()
-    ));
-    screen.text(&text(&seen));
-    screen.text(&journal.text());
-    screen.text(&format!("\nnext: {}\n", global.complete(next(&seen))));
     Ok(Exit::Ok)
+}
+
+/// Asks as often as AWS is asked elsewhere, until a signal comes.
+pub async fn watch(
+    settings: &Settings,
+    msk: &Msk,
+    global: &Global,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
+    let clients = Box::pin(Clients::open(&msk.region, None)).await;
+    let looking = async |source: &Source, target: &Target| {
+        let looked = look(&clients, (settings, msk), (source, target)).await?;
+        Ok(Shown {
+            at_ms: looked.at_ms,
+            picture: looked.picture(settings, global),
+            line: looked.line(),
+            state: looked.state(),
+            document: on_a_line(&looked.document(settings)),
+        })
+    };
+    Box::pin(again_and_again(settings, msk.ask, looking, screen)).await
 }
 
 fn next(seen: &Replicators) -> &'static str {

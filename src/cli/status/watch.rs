@@ -9,6 +9,7 @@ use super::{Document, Looked, look};
 use crate::{
     cli::{Global, connect},
     clock,
+    cluster::{Source, Target},
     config::Settings,
     engine::status::EngineState,
     error::Failure,
@@ -17,7 +18,7 @@ use crate::{
     ui::{self, Screen, numbers, printable},
 };
 
-/// Between the end of one look and the next.
+/// Between the end of one look and the next, where our own engine copies.
 const PAUSE: Duration = Duration::from_secs(1);
 /// A look that takes longer is said to be waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,8 +35,47 @@ struct CannotLook<'a> {
     causes: &'a [String],
 }
 
-/// Looks until a signal comes.
+/// What one look found, in every form that it is shown in.
+pub struct Shown {
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// All of it, for people.
+    pub picture: String,
+    /// It in a line, for logs.
+    pub line: String,
+    /// What of it is a change: everything but numbers that move by themselves.
+    pub state: String,
+    /// All of it, for programs.
+    pub document: String,
+}
+
+/// A document on one line.
+pub fn on_a_line(document: &impl Serialize) -> String {
+    serde_json::to_string(document).expect("our documents have string keys")
+}
+
+/// Watches our own engine until a signal comes.
 pub async fn run(settings: &Settings, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
+    let looking = async |source: &Source, target: &Target| {
+        let looked = look(settings, global, source, target).await?;
+        Ok(Shown {
+            at_ms: looked.at_ms,
+            picture: super::picture(&looked, 0, global),
+            line: line(&looked),
+            state: state(&looked),
+            document: on_a_line(&Document::of(&looked)),
+        })
+    };
+    again_and_again(settings, PAUSE, looking, screen).await
+}
+
+/// Looks until a signal comes, with a pause between the end of one look and the next.
+pub async fn again_and_again(
+    settings: &Settings,
+    pause: Duration,
+    look: impl AsyncFn(&Source, &Target) -> Result<Shown, Failure>,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let (source, target) = tokio::select! {
         both = connect::both(settings) => both?,
@@ -43,13 +83,12 @@ pub async fn run(settings: &Settings, global: &Global, screen: &Screen) -> Resul
     };
     let mut view = View {
         settings,
-        global,
         screen,
         watch: screen.watch(),
         last: None,
     };
     loop {
-        let mut looking = std::pin::pin!(look(settings, global, &source, &target));
+        let mut looking = std::pin::pin!(look(&source, &target));
         let looked = loop {
             tokio::select! {
                 looked = &mut looking => break looked,
@@ -59,14 +98,14 @@ pub async fn run(settings: &Settings, global: &Global, screen: &Screen) -> Resul
         };
         match looked {
             Ok(looked) => view.look(looked),
-            // A cluster that does not answer may answer again; anything else stays as it is.
-            Err(failure) if matches!(failure.exit, Exit::Source | Exit::Target) => {
+            // What does not answer may answer again; anything else stays as it is.
+            Err(failure) if matches!(failure.exit, Exit::Source | Exit::Target | Exit::Aws) => {
                 view.fail(&failure);
             }
             Err(failure) => return Err(failure),
         }
         tokio::select! {
-            () = sleep(PAUSE) => {}
+            () = sleep(pause) => {}
             _ = signals.next() => return Ok(Exit::Interrupted),
         }
     }
@@ -74,27 +113,25 @@ pub async fn run(settings: &Settings, global: &Global, screen: &Screen) -> Resul
 
 struct View<'a> {
     settings: &'a Settings,
-    global: &'a Global,
     screen: &'a Screen,
     watch: ui::Watch,
     /// What was seen last.
-    last: Option<Looked>,
+    last: Option<Shown>,
 }
 
 impl View<'_> {
-    fn look(&mut self, looked: Looked) {
+    fn look(&mut self, looked: Shown) {
         if self.screen.is_json() {
-            self.line_of(&Document::of(&looked));
+            self.line_of(looked.document.clone());
         } else {
-            let picture = super::picture(&looked, 0, self.global);
-            self.show(&picture, &line(&looked), &state(&looked));
+            self.show(&looked.picture, &looked.line, &looked.state);
         }
         self.last = Some(looked);
     }
 
     fn fail(&mut self, failure: &Failure) {
         if self.screen.is_json() {
-            return self.line_of(&CannotLook {
+            return self.line_of(on_a_line(&CannotLook {
                 v: 1,
                 at: numbers::stamp(clock::unix_millis()),
                 migration: &self.settings.name,
@@ -102,7 +139,7 @@ impl View<'_> {
                 code: failure.code,
                 message: &failure.message,
                 causes: &failure.causes,
-            });
+            }));
         }
         let what = format!(
             "cannot look: {} ({}); it is tried again",
@@ -114,15 +151,14 @@ impl View<'_> {
 
     fn wait(&mut self) {
         if !self.screen.is_json() {
-            self.trouble("a cluster takes long to answer; it is waited for");
+            self.trouble("an answer takes long; it is waited for");
         }
     }
 
     fn trouble(&mut self, what: &str) {
         let before = self.last.as_ref().map_or_else(String::new, |last| {
             let seen = numbers::stamp(last.at_ms);
-            let picture = super::picture(last, 0, self.global);
-            format!("\nas of {seen}\n{picture}")
+            format!("\nas of {seen}\n{}", last.picture)
         });
         let now = numbers::stamp(clock::unix_millis());
         self.show(&format!("{now}  {what}\n{before}"), what, what);
@@ -138,8 +174,7 @@ impl View<'_> {
         self.watch.show(&stamp, &look);
     }
 
-    fn line_of(&self, document: &impl Serialize) {
-        let line = serde_json::to_string(document).expect("our documents have string keys");
+    fn line_of(&self, line: String) {
         self.screen.text(&(line + "\n"));
     }
 }

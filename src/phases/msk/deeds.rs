@@ -131,8 +131,12 @@ impl Deeds {
                     }
                 }
             }
-            self.wait(step, "a role that was made just now to be assumable", begun)
-                .await?;
+            self.wait(
+                &step.name,
+                "a role that was made just now to be assumable",
+                begun,
+            )
+            .await?;
         }
     }
 
@@ -172,7 +176,7 @@ impl Deeds {
                 "{name}, which is {}, before it can be changed",
                 there.lifecycle
             );
-            self.wait(step, &what, begun).await?;
+            self.wait(&step.name, &what, begun).await?;
         }
     }
 
@@ -185,7 +189,7 @@ impl Deeds {
         {
             self.patience(described, begun)?;
             let what = format!("the removal of {}", described.name);
-            self.wait(step, &what, begun).await?;
+            self.wait(&step.name, &what, begun).await?;
         }
         Ok(())
     }
@@ -196,20 +200,26 @@ impl Deeds {
         let name = &request.replicator_name;
         let begun = BootInstant::now();
         loop {
-            let Some(there) = self.described(direction).await? else {
-                return Err(vanished(name));
-            };
-            match there.lifecycle {
-                Lifecycle::Running => return Ok(format!("{name} runs")),
-                Lifecycle::Failed => return Err(failed(&there)),
-                Lifecycle::Deleting => {
-                    return Err(vanished(name).cause("somebody is removing it"));
-                }
-                Lifecycle::Creating | Lifecycle::Updating | Lifecycle::Other(_) => {}
+            let there = self.is_at_work(direction).await?;
+            if there.lifecycle == Lifecycle::Running {
+                return Ok(format!("{name} runs"));
             }
             self.patience(&there, begun)?;
             let what = format!("{name} is {}, about half an hour in all", there.lifecycle);
-            self.wait(step, &what, begun).await?;
+            self.wait(&step.name, &what, begun).await?;
+        }
+    }
+
+    /// Neither failed nor gone, or on its way out.
+    pub(super) async fn is_at_work(&self, direction: Direction) -> Result<Described, Failure> {
+        let name = &self.seen.documents.request(direction).replicator_name;
+        let Some(there) = self.described(direction).await? else {
+            return Err(vanished(name));
+        };
+        match there.lifecycle {
+            Lifecycle::Failed => Err(failed(&there)),
+            Lifecycle::Deleting => Err(vanished(name).cause("somebody is removing it")),
+            _ => Ok(there),
         }
     }
 
@@ -231,9 +241,15 @@ impl Deeds {
         .next("kafka-migrate replicate"))
     }
 
-    async fn wait(&self, step: &Step, what: &str, begun: BootInstant) -> Result<(), Failure> {
+    /// Says what is waited for, and waits until AWS is to be asked again.
+    pub(super) async fn wait(
+        &self,
+        step: &str,
+        what: &str,
+        begun: BootInstant,
+    ) -> Result<(), Failure> {
         self.events.send(Event::StepWaits {
-            step: step.name.clone(),
+            step: step.to_owned(),
             said: what.to_owned(),
             waited_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         });

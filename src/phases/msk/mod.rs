@@ -1,5 +1,6 @@
 //! `replicate` where MSK Replicator copies: secrets and replicators, both ways, made and followed until they run.
 
+mod arrival;
 mod deeds;
 mod keep;
 mod look;
@@ -11,6 +12,7 @@ pub mod state;
 mod told;
 pub mod vantage;
 
+pub use arrival::Arrival;
 pub use deeds::Deeds;
 pub use look::{Seen, Wanted, look};
 pub use plan::{PHASE, plan};

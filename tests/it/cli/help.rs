@@ -374,8 +374,9 @@ fn help_of_replicate() {
     Ctrl-C stops it at once, which is safe too; the next start then takes some seconds longer.
 
     With backend = "msk" it makes the secrets and both replicators, follows them until they run (half an
-    hour is usual), and ends; they copy by themselves from then on. The same command changes what the
-    file has otherwise by now.
+    hour is usual), and ends; they copy by themselves from then on; with --until caught-up it waits
+    until copies of all last records are found on MSK. The same command changes what the file has
+    otherwise by now.
 
     Usage: kafka-migrate replicate [OPTIONS]
 

@@ -1,5 +1,6 @@
 //! The MSK backend on the fake AWS and real brokers: an external cluster with TLS and SCRAM, and one that plays the part of MSK.
 
+mod arrival;
 mod killed;
 mod preflight;
 mod ready;

@@ -1,9 +1,12 @@
 //! `ready` where MSK Replicator copies: CloudWatch's numbers with their age, and the clusters as the second witness.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::{Scene, external, verdict};
 use crate::support::{
+    aws::faults::{Fault, Which},
     kafka::Kafka,
     load::Load,
     shared_pair,
@@ -162,5 +165,37 @@ fn status_shows_both_with_the_age_of_each_number_and_what_the_log_says() {
         shown.stdout.contains("failed") && shown.stdout.contains("trust policy"),
         "{shown}"
     );
-    scene.run(&["status", "--watch"]).assert_exit(2);
+}
+
+#[test]
+fn status_is_watched_until_somebody_leaves_and_tells_what_changes() {
+    let scene = Scene::new("msk-watched");
+    let limit = Duration::from_secs(60);
+    scene.run(&["replicate"]).assert_exit(0);
+    publish(&scene, 12.0);
+    let mut watching = scene.command(&["status", "--watch"]).start();
+    watching.wait_for("forward running  MessageLag 12", limit);
+    // AWS that does not answer is asked again; what comes then is shown.
+    scene
+        .aws
+        .fault("ListReplicators", Which::All, Fault::Broken);
+    watching.wait_for("it is tried again", limit);
+    scene.aws.heal();
+    scene.aws.fail(
+        &scene.names[0],
+        "AccessDenied",
+        "Cannot assume the execution role",
+    );
+    watching.wait_for("forward failed", limit);
+    watching.interrupt();
+    watching.wait(limit).assert_exit(130);
+
+    let mut watching = scene.command(&["status", "--watch", "--json"]).start();
+    watching.wait_for("\n", limit);
+    watching.interrupt();
+    let lines = watching.wait(limit);
+    let line = lines.stdout.lines().next().expect("a look");
+    let line: Value = serde_json::from_str(line).expect("each line is JSON");
+    assert_eq!(line["event"], "replicators");
+    assert_eq!(line["replicators"][0]["state"], "failed");
 }
