@@ -1,0 +1,293 @@
+//! What goes wrong on purpose at the one moment where it matters: each plot is a way in which records are lost, or come twice, where one rule of the engine is missing.
+
+use std::time::Duration;
+
+use kafka_migrate::sandbox::{Action, Follow, Rule, When};
+use kafka_protocol::messages::ApiKey;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
+use super::scene::{LEDGER, LIMIT, PLOTTED, Scene, now_ms};
+use crate::support::{Dice, tool::Tool, wait};
+
+/// The longest that a plot waits for what it hopes for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// NOT_LEADER_OR_FOLLOWER and NOT_ENOUGH_REPLICAS.
+const PASSING: [i16; 2] = [6, 19];
+
+/// A way to go wrong. Whatever else happens in a seed, one of these does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plot {
+    /// Whatever the dice say.
+    Random,
+    /// A batch of old records is appended, its writer forgotten, and the answer lost.
+    Forgotten,
+    /// A batch of an old record and a fresh one is under way while it is sent again.
+    Mixed,
+    /// A batch is under way while its retry is answered and the engine ends, or goes on with old records.
+    Sealed,
+    /// A batch of a predecessor is under way while its fence has no marker.
+    Unmarked,
+    /// The ledger takes nothing any more, and the engine dies.
+    Unwritten,
+    /// Another engine takes over from one that sleeps, which wakes before it is shut out.
+    TakenOver,
+    /// The first batch of an identity is refused for a moment.
+    Refused,
+    /// The engine dies behind a checkpoint.
+    Checkpointed,
+}
+
+/// The random one is as often as three others: it finds what nobody thought of.
+const ORDER: [Plot; 11] = [
+    Plot::Random,
+    Plot::Forgotten,
+    Plot::Mixed,
+    Plot::Sealed,
+    Plot::Random,
+    Plot::Unmarked,
+    Plot::Unwritten,
+    Plot::Refused,
+    Plot::Random,
+    Plot::Checkpointed,
+    Plot::TakenOver,
+];
+
+impl Plot {
+    /// Of a seed; neighbouring seeds have different ones.
+    pub fn of(seed: u64) -> Self {
+        ORDER[usize::try_from(seed % ORDER.len() as u64).expect("few")]
+    }
+
+    /// Lets it happen. Answers how often an engine was killed.
+    pub fn play(self, scene: &Scene, dice: &mut Dice) -> usize {
+        let mut writer = Writer::new(scene);
+        match self {
+            Self::Random => {
+                let kills = dice.between(1, 5);
+                for _ in 0..kills {
+                    scene.run_and_kill(dice);
+                }
+                return usize::try_from(kills).expect("few");
+            }
+            Self::Forgotten => forgotten(scene, &mut writer, dice),
+            Self::Mixed => mixed(scene, &mut writer, dice),
+            Self::Sealed => sealed(scene, &mut writer, dice),
+            Self::Unmarked => unmarked(scene, &mut writer, dice),
+            Self::Unwritten => unwritten(scene, dice),
+            Self::TakenOver => taken_over(scene, &mut writer),
+            Self::Refused => refused(scene, &mut writer, dice),
+            Self::Checkpointed => {
+                for _ in 0..3 {
+                    scene.kill_at(&format!("checkpoint-recorded:{}", dice.between(1, 3)));
+                }
+                return 3;
+            }
+        }
+        1
+    }
+}
+
+/// Writes batches of its own choosing to the partition that plots are about.
+struct Writer {
+    producer: BaseProducer,
+    dice: Dice,
+    count: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Age {
+    Fresh,
+    Old,
+}
+use Age::{Fresh, Old};
+
+impl Writer {
+    fn new(scene: &Scene) -> Self {
+        let mut config = scene.config("source");
+        // A batch is what stands between two flushes.
+        config
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "1000");
+        Self {
+            producer: config.create().expect("a producer can be made"),
+            dice: Dice::new(scene.seed ^ 3),
+            count: 0,
+        }
+    }
+
+    /// One batch of records of these ages, with so many bytes that nothing can make less of.
+    fn put(&mut self, ages: &[Age], bytes: usize) {
+        for age in ages {
+            let mut value = format!("plotted-{}-", self.count).into_bytes();
+            self.count += 1;
+            while value.len() < bytes {
+                value.extend(self.dice.bits().to_le_bytes());
+            }
+            let ago = match age {
+                Fresh => 0,
+                Old => super::scene::DAYS,
+            };
+            let record: BaseRecord<'_, str, Vec<u8>> = BaseRecord::to(PLOTTED)
+                .partition(0)
+                .payload(&value)
+                .timestamp(now_ms() - ago);
+            self.producer.send(record).expect("there is room");
+        }
+        self.producer.flush(LIMIT).expect("it is acknowledged");
+    }
+}
+
+fn produced(when: When, action: Action) -> Rule {
+    Rule::new(ApiKey::Produce, when, action).of_partition(PLOTTED, 0)
+}
+
+const FOLLOW: Follow = Follow {
+    forget: false,
+    deliver: false,
+    cut: false,
+};
+
+/// A few batches that the engine copies before it comes to the plot.
+fn beginning(scene: &Scene, writer: &mut Writer, dice: &mut Dice, age: Age) -> Tool {
+    let before = dice.between(0, 3);
+    let engine = scene.start();
+    for _ in 0..before {
+        writer.put(&[age], 100);
+        scene.wait_for_copies(PATIENCE);
+    }
+    engine
+}
+
+fn forgotten(scene: &Scene, writer: &mut Writer, dice: &mut Dice) {
+    let engine = beginning(scene, writer, dice, Old);
+    let follow = Follow {
+        forget: true,
+        cut: true,
+        ..FOLLOW
+    };
+    let again = dice.between(1, 3);
+    let rule = produced(When::From(1, again), Action::Follow(follow));
+    scene.target().faults().add(rule);
+    for _ in 0..2 {
+        writer.put(&[Old, Old], 100);
+        scene.wait_for_copies(PATIENCE);
+    }
+    scene.kill(engine);
+}
+
+fn mixed(scene: &Scene, writer: &mut Writer, dice: &mut Dice) {
+    let engine = beginning(scene, writer, dice, Fresh);
+    let follow = Follow {
+        forget: true,
+        deliver: true,
+        ..FOLLOW
+    };
+    let faults = scene.target().faults();
+    faults.add(produced(When::Nth(1), Action::Hold));
+    faults.add(produced(When::Nth(2), Action::Follow(follow)));
+    writer.put(&[Old, Fresh], 300);
+    scene.wait_for_copies(PATIENCE);
+    scene.kill(engine);
+}
+
+fn sealed(scene: &Scene, writer: &mut Writer, dice: &mut Dice) {
+    let mut engine = beginning(scene, writer, dice, Fresh);
+    let faults = scene.target().faults();
+    faults.add(produced(When::Nth(1), Action::Hold));
+    writer.put(&[Fresh], 100);
+    scene.wait_for_copies(PATIENCE);
+    if dice.chance(0.7) {
+        engine.interrupt();
+        wait::whether(PATIENCE, || engine.has_ended());
+        scene.kill(engine);
+        engine = scene.start();
+    }
+    let follow = Follow {
+        forget: true,
+        deliver: true,
+        ..FOLLOW
+    };
+    faults.add(produced(When::Nth(1), Action::Follow(follow)));
+    writer.put(&[Old], 100);
+    scene.wait_for_copies(PATIENCE);
+    scene.kill(engine);
+}
+
+fn unmarked(scene: &Scene, writer: &mut Writer, dice: &mut Dice) {
+    let mut engine = beginning(scene, writer, dice, Old);
+    let target = scene.target();
+    target.hold_markers(true);
+    let held = target.faults().add(produced(When::Nth(1), Action::Hold));
+    let follow = Follow {
+        deliver: true,
+        ..FOLLOW
+    };
+    let rule = produced(When::Nth(2), Action::Follow(follow));
+    let next = target.faults().add(rule);
+    writer.put(&[Old], 100);
+    wait::whether(PATIENCE, || target.faults().count(held) > 0);
+    if dice.chance(0.3) {
+        scene.kill(engine);
+        engine = scene.start();
+    }
+    // An engine that waits for its markers sends nothing here.
+    wait::whether(Duration::from_millis(700), || {
+        target.faults().count(next) > 0
+    });
+    if dice.chance(0.5) {
+        scene.deliver();
+    }
+    target.hold_markers(false);
+    scene.wait_for_copies(PATIENCE);
+    scene.kill(engine);
+}
+
+fn unwritten(scene: &Scene, dice: &mut Dice) {
+    let faults = scene.target().faults();
+    let from = When::From(dice.between(3, 16), u64::MAX);
+    let rule = Rule::new(ApiKey::Produce, from, Action::SilentBefore).of_topic(LEDGER);
+    let rule = faults.add(rule);
+    let engine = scene.start();
+    wait::whether(PATIENCE, || faults.count(rule) > 0);
+    wait::elapse(Duration::from_millis(dice.between(50, 250)));
+    scene.kill(engine);
+    faults.remove(rule);
+}
+
+fn taken_over(scene: &Scene, writer: &mut Writer) {
+    let mut first = scene.start();
+    writer.put(&[Fresh], 100);
+    scene.wait_for_copies(PATIENCE);
+    first.pause();
+    // The second one's claims of both shards, once it has seen that nobody is at work.
+    let late = Action::Delay(Duration::from_millis(400));
+    let rule = Rule::new(ApiKey::InitProducerId, When::From(1, 2), late).of_client("kafka-migrate");
+    let faults = scene.target().faults();
+    let rule = faults.add(rule);
+    let second = scene.migration.command_in("elsewhere", &["replicate"]);
+    let mut second = second.start();
+    wait::whether(PATIENCE, || faults.count(rule) > 0);
+    first.resume();
+    wait::whether(PATIENCE, || first.has_ended());
+    scene.was_taken_over(&first.kill());
+    writer.put(&[Fresh], 100);
+    scene.wait_for_copies(PATIENCE);
+    second.interrupt();
+    wait::whether(PATIENCE, || second.has_ended());
+    scene.kill(second);
+}
+
+fn refused(scene: &Scene, writer: &mut Writer, dice: &mut Dice) {
+    for _ in 0..2 {
+        // So large that they are not merged into one.
+        for _ in 0..5 {
+            writer.put(&[Fresh], 6 << 10);
+        }
+        let code = PASSING[usize::from(dice.chance(0.5))];
+        let rule = produced(When::Nth(1), Action::Error(code));
+        scene.target().faults().add(rule);
+        let engine = scene.start();
+        scene.wait_for_copies(PATIENCE);
+        scene.kill(engine);
+    }
+}
