@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use rdkafka::Offset;
 
-use super::scene::{BACK, GROUPS, Scene, partitions};
+use super::scene::{BACK, COMPACTED, GROUPS, Scene, partitions};
 use crate::support::codecs::{Batch, Record, decode};
 
 /// What a reader is given: of the source a read_committed one, of the target one that takes everything.
@@ -104,10 +104,35 @@ impl Scene {
             all += on_source.len();
             sides.push((on_source, on_target));
         }
+        self.judge_compacted();
         for group in GROUPS {
             self.judge_positions(group, &sides);
         }
         all
+    }
+
+    /// The cleaner is at work on the source alone: the target has all that is left there, in order and once, and what was left once.
+    #[track_caller]
+    fn judge_compacted(&self) {
+        let mut left = self.records("source", COMPACTED, 0).into_iter().peekable();
+        let found = self.records("target", COMPACTED, 0);
+        let mut values = HashSet::new();
+        for record in &found {
+            let _ = left.next_if(|wanted| wanted.is_same(record));
+            assert!(
+                values.insert(record.value.clone()),
+                "not the same records: seed {}, {COMPACTED}: twice\n{}",
+                self.seed,
+                self.told()
+            );
+        }
+        let missing: Vec<_> = left.map(|record| record.offset).collect();
+        assert!(
+            missing.is_empty(),
+            "not the same records: seed {}, {COMPACTED}: {missing:?} of the source are missing\n{}",
+            self.seed,
+            self.told()
+        );
     }
 
     /// Behind a position lie all records that were not read, and before it no other.

@@ -6,7 +6,7 @@ use kafka_migrate::sandbox::{Action, Follow, Rule, When};
 use kafka_protocol::messages::ApiKey;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
-use super::scene::{LEDGER, LIMIT, PLOTTED, Scene, now_ms};
+use super::scene::{COMPACTED, LEDGER, LIMIT, PLOTTED, Scene, now_ms};
 use crate::support::{Dice, tool::Tool, wait};
 
 /// The longest that a plot waits for what it hopes for.
@@ -21,8 +21,8 @@ pub enum Plot {
     Random,
     /// A batch of old records is appended, its writer forgotten, and the answer lost.
     Forgotten,
-    /// A batch of an old record and a fresh one is under way while it is sent again.
-    Mixed,
+    /// A batch is under way while its source is compacted, and arrives before it is sent again.
+    Compacted,
     /// A batch is under way while its retry is answered and the engine ends, or goes on with old records.
     Sealed,
     /// A batch of a predecessor is under way while its fence has no marker.
@@ -41,7 +41,7 @@ pub enum Plot {
 const ORDER: [Plot; 11] = [
     Plot::Random,
     Plot::Forgotten,
-    Plot::Mixed,
+    Plot::Compacted,
     Plot::Sealed,
     Plot::Random,
     Plot::Unmarked,
@@ -53,6 +53,12 @@ const ORDER: [Plot; 11] = [
 ];
 
 impl Plot {
+    /// Can it be where records go both ways?
+    pub fn is_of_two_ways(self) -> bool {
+        // Whether somebody is at work is watched in one direction after the other.
+        self != Self::TakenOver
+    }
+
     /// Of a seed; neighbouring seeds have different ones.
     pub fn of(seed: u64) -> Self {
         ORDER[usize::try_from(seed % ORDER.len() as u64).expect("few")]
@@ -70,7 +76,7 @@ impl Plot {
                 return usize::try_from(kills).expect("few");
             }
             Self::Forgotten => forgotten(scene, &mut writer, dice),
-            Self::Mixed => mixed(scene, &mut writer, dice),
+            Self::Compacted => compacted(scene, &mut writer),
             Self::Sealed => sealed(scene, &mut writer, dice),
             Self::Unmarked => unmarked(scene, &mut writer, dice),
             Self::Unwritten => unwritten(scene, dice),
@@ -107,7 +113,7 @@ impl Writer {
         // A batch is what stands between two flushes.
         config
             .set("enable.idempotence", "true")
-            .set("linger.ms", "1000");
+            .set("linger.ms", "15");
         Self {
             producer: config.create().expect("a producer can be made"),
             dice: Dice::new(scene.seed ^ 3),
@@ -133,6 +139,22 @@ impl Writer {
                 .timestamp(now_ms() - ago);
             self.producer.send(record).expect("there is room");
         }
+        self.flush();
+    }
+
+    /// One batch of records with these keys, to the topic that is compacted.
+    fn put_keys(&mut self, keys: &str) {
+        for key in keys.chars() {
+            let (key, value) = (key.to_string(), format!("{key}-{}", self.count));
+            self.count += 1;
+            let record = BaseRecord::to(COMPACTED).partition(0);
+            let record = record.key(&key).payload(&value);
+            self.producer.send(record).expect("there is room");
+        }
+        self.flush();
+    }
+
+    fn flush(&self) {
         self.producer.flush(LIMIT).expect("it is acknowledged");
     }
 }
@@ -153,7 +175,7 @@ fn beginning(scene: &Scene, writer: &mut Writer, dice: &mut Dice, age: Age) -> T
     let engine = scene.start();
     for _ in 0..before {
         writer.put(&[age], 100);
-        scene.wait_for_copies(PATIENCE);
+        scene.wait_for_copies(PLOTTED, PATIENCE);
     }
     engine
 }
@@ -170,23 +192,31 @@ fn forgotten(scene: &Scene, writer: &mut Writer, dice: &mut Dice) {
     scene.target().faults().add(rule);
     for _ in 0..2 {
         writer.put(&[Old, Old], 100);
-        scene.wait_for_copies(PATIENCE);
+        scene.wait_for_copies(PLOTTED, PATIENCE);
     }
     scene.kill(engine);
 }
 
-fn mixed(scene: &Scene, writer: &mut Writer, dice: &mut Dice) {
-    let engine = beginning(scene, writer, dice, Fresh);
-    let follow = Follow {
-        forget: true,
-        deliver: true,
-        ..FOLLOW
-    };
-    let faults = scene.target().faults();
-    faults.add(produced(When::Nth(1), Action::Hold));
-    faults.add(produced(When::Nth(2), Action::Follow(follow)));
-    writer.put(&[Old, Fresh], 300);
-    scene.wait_for_copies(PATIENCE);
+fn compacted(scene: &Scene, writer: &mut Writer) {
+    let (source, target) = (scene.cluster("source"), scene.target());
+    let rule = Rule::new(ApiKey::Produce, When::Nth(1), Action::Hold).of_partition(COMPACTED, 0);
+    let held = target.faults().add(rule);
+    let engine = scene.start();
+    writer.put_keys("abcd");
+    wait::whether(PATIENCE, || target.faults().count(held) > 0);
+    // What is read again, if it is, is read once the cleaner has been there.
+    let late = Rule::new(
+        ApiKey::Fetch,
+        When::Always,
+        Action::Delay(Duration::from_millis(200)),
+    );
+    let late = source.faults().add(late.of_client("kafka-migrate"));
+    writer.put_keys("efga");
+    writer.put_keys("h");
+    source.compact(COMPACTED);
+    scene.deliver();
+    source.faults().remove(late);
+    scene.wait_for_copies(COMPACTED, PATIENCE);
     scene.kill(engine);
 }
 
@@ -195,7 +225,7 @@ fn sealed(scene: &Scene, writer: &mut Writer, dice: &mut Dice) {
     let faults = scene.target().faults();
     faults.add(produced(When::Nth(1), Action::Hold));
     writer.put(&[Fresh], 100);
-    scene.wait_for_copies(PATIENCE);
+    scene.wait_for_copies(PLOTTED, PATIENCE);
     if dice.chance(0.7) {
         engine.interrupt();
         wait::whether(PATIENCE, || engine.has_ended());
@@ -209,7 +239,7 @@ fn sealed(scene: &Scene, writer: &mut Writer, dice: &mut Dice) {
     };
     faults.add(produced(When::Nth(1), Action::Follow(follow)));
     writer.put(&[Old], 100);
-    scene.wait_for_copies(PATIENCE);
+    scene.wait_for_copies(PLOTTED, PATIENCE);
     scene.kill(engine);
 }
 
@@ -238,7 +268,7 @@ fn unmarked(scene: &Scene, writer: &mut Writer, dice: &mut Dice) {
         scene.deliver();
     }
     target.hold_markers(false);
-    scene.wait_for_copies(PATIENCE);
+    scene.wait_for_copies(PLOTTED, PATIENCE);
     scene.kill(engine);
 }
 
@@ -257,7 +287,7 @@ fn unwritten(scene: &Scene, dice: &mut Dice) {
 fn taken_over(scene: &Scene, writer: &mut Writer) {
     let mut first = scene.start();
     writer.put(&[Fresh], 100);
-    scene.wait_for_copies(PATIENCE);
+    scene.wait_for_copies(PLOTTED, PATIENCE);
     first.pause();
     // The second one's claims of both shards, once it has seen that nobody is at work.
     let late = Action::Delay(Duration::from_millis(400));
@@ -271,7 +301,7 @@ fn taken_over(scene: &Scene, writer: &mut Writer) {
     wait::whether(PATIENCE, || first.has_ended());
     scene.was_taken_over(&first.kill());
     writer.put(&[Fresh], 100);
-    scene.wait_for_copies(PATIENCE);
+    scene.wait_for_copies(PLOTTED, PATIENCE);
     second.interrupt();
     wait::whether(PATIENCE, || second.has_ended());
     scene.kill(second);
@@ -287,7 +317,7 @@ fn refused(scene: &Scene, writer: &mut Writer, dice: &mut Dice) {
         let rule = produced(When::Nth(1), Action::Error(code));
         scene.target().faults().add(rule);
         let engine = scene.start();
-        scene.wait_for_copies(PATIENCE);
+        scene.wait_for_copies(PLOTTED, PATIENCE);
         scene.kill(engine);
     }
 }

@@ -19,7 +19,10 @@ use rdkafka::{
 };
 use tokio::runtime::Runtime;
 
-use super::trouble::{self, Trouble};
+use super::{
+    plots::Plot,
+    trouble::{self, Trouble},
+};
 use crate::support::{
     Dice,
     tool::{Finished, Migration, Tool},
@@ -29,6 +32,8 @@ use crate::support::{
 pub const TOPICS: [(&str, i32); 3] = [("plain", 3), ("transactions", 2), (PLOTTED, 1)];
 /// What plots are about.
 pub const PLOTTED: &str = "plotted";
+/// What one of them compacts.
+pub const COMPACTED: &str = "compacted";
 pub const LEDGER: &str = "kafka-migrate.crash.forward";
 /// Groups whose positions are carried.
 pub const GROUPS: [&str; 4] = ["one", "two", "three", "four"];
@@ -53,9 +58,9 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Everything runs but the engine; `in_trouble`: from now on anything may go wrong at any moment.
-    pub fn new(seed: u64, dice: &mut Dice, in_trouble: bool) -> Self {
-        let is_two_way = dice.chance(0.5);
+    /// Everything runs but the engine.
+    pub fn new(seed: u64, dice: &mut Dice, plot: Plot) -> Self {
+        let is_two_way = dice.chance(0.5) && plot.is_of_two_ways();
         let runtime = Runtime::new().expect("threads can be had");
         let cluster = |name: &str| ClusterPlan::new(name).with_brokers(2);
         let plan = Plan {
@@ -81,6 +86,8 @@ impl Scene {
                 "[{name}]\nbootstrap = {servers:?}\nconnect_timeout = \"2s\"\nrequest_timeout = \"3s\"\n"
             )
         };
+        let compact = [("cleanup.policy", "compact")];
+        assert!(side("source").create_topic(COMPACTED, 1, 2, &compact));
         // What the target's writers write before first contact goes back too.
         let ways = if is_two_way {
             "two_way = true\n\n[[topic]]\nmatch = \"*\"\nexisting = \"merge\"\n"
@@ -93,8 +100,8 @@ impl Scene {
             section("target")
         );
         let migration = Migration::from_text("crash", &text);
-        let trouble =
-            in_trouble.then(|| Trouble::begin(&runtime, &side("source"), &side("target"), dice));
+        let trouble = (plot == Plot::Random)
+            .then(|| Trouble::begin(&runtime, &side("source"), &side("target"), dice));
         Self {
             seed,
             is_two_way,
@@ -173,9 +180,9 @@ impl Scene {
         }
     }
 
-    /// Waits until the target holds as many records of what plots are about as the source, or for so long.
-    pub fn wait_for_copies(&self, limit: Duration) {
-        let count = |side| self.records(side, PLOTTED, 0).len();
+    /// Waits until the target holds as many records of a topic's first partition as the source, or for so long.
+    pub fn wait_for_copies(&self, topic: &str, limit: Duration) {
+        let count = |side| self.records(side, topic, 0).len();
         wait::whether(limit, || count("target") >= count("source"));
     }
 
@@ -187,6 +194,7 @@ impl Scene {
     /// It may die, and it may stop because a side is away for long; it may not find anything to be wrong.
     #[track_caller]
     fn has_not_given_up(&self, finished: &Finished) {
+        if std::env::var("TOLD").is_ok() { eprintln!("{finished}\n{}", self.told()); }
         // Codes of stops are K5 and two digits.
         let stopped = finished.stderr.match_indices("K5").any(|(at, _)| {
             let digits = finished.stderr.as_bytes().get(at + 2..at + 4);

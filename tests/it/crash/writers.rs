@@ -55,7 +55,10 @@ impl Scene {
     /// Transactions, some of them aborted.
     fn transactions(&self) -> JoinHandle<()> {
         let mut config = self.config("source");
-        config.set("transactional.id", "writer");
+        config
+            .set("transactional.id", "writer")
+            .set("message.timeout.ms", "5000")
+            .set("transaction.timeout.ms", "5000");
         let (stop, mut dice) = (Arc::clone(&self.stop), Dice::new(self.seed ^ 2));
         thread::spawn(move || {
             let producer: ThreadedProducer<DefaultProducerContext> =
