@@ -198,9 +198,7 @@ async fn answer(
     };
     let id_of = |topic: &str| cluster.with(|state| Some(*state.topics.get(topic)?.id.as_bytes()));
     let produced = || partitions(frame.clone(), version);
-    let fault = cluster
-        .faults()
-        .decide(&call, api, &whole, id_of, produced);
+    let fault = cluster.faults().decide(&call, api, &whole, id_of, produced);
     let mut error = api::Error::None;
     match fault {
         Some(Action::Delay(time)) => tokio::time::sleep(time).await,
@@ -223,9 +221,7 @@ async fn answer(
             });
             return Err(broken("cut, as planned"));
         }
-        Some(
-            Action::CutAfter | Action::SilentAfter | Action::Kill { .. } | Action::Follow(_),
-        )
+        Some(Action::CutAfter | Action::SilentAfter | Action::Kill { .. } | Action::Follow(_))
         | None => {}
     }
     let outcome = api::dispatch(cluster, connection, &call, api, frame, error).await;

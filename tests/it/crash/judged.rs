@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use rdkafka::Offset;
 
-use super::scene::{BACK, COMPACTED, GROUPS, Scene, partitions};
+use super::scene::{BACK, COMPACTED, GROUPS, LOST, Scene, partitions};
 use crate::support::codecs::{Batch, Record, decode};
 
 /// What a reader is given: of the source a read_committed one, of the target one that takes everything.
@@ -105,6 +105,7 @@ impl Scene {
             sides.push((on_source, on_target));
         }
         self.judge_compacted();
+        self.judge_lost();
         for group in GROUPS {
             self.judge_positions(group, &sides);
         }
@@ -131,6 +132,30 @@ impl Scene {
             missing.is_empty(),
             "not the same records: seed {}, {COMPACTED}: {missing:?} of the source are missing\n{}",
             self.seed,
+            self.told()
+        );
+    }
+
+    /// Copies are lost with the target's log; what applications wrote there comes back, in order and once, and what is left of the copies is so, too.
+    #[track_caller]
+    fn judge_lost(&self) {
+        let of = |side: &str, back: bool| {
+            let mut records = self.records(side, LOST, 0);
+            records.retain(|record| is_back(record) == back);
+            records
+                .into_iter()
+                .map(|record| record.value)
+                .collect::<Vec<_>>()
+        };
+        let (written, back) = (of("target", true), of("source", true));
+        let mut own = of("source", false).into_iter();
+        let left = of("target", false);
+        assert!(
+            written == back && left.iter().all(|value| own.any(|one| one == *value)),
+            "not the same records: seed {}, {LOST}: {} written on the target, {} came back\n{}",
+            self.seed,
+            written.len(),
+            back.len(),
             self.told()
         );
     }

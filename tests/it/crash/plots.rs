@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use super::{
+    batches::{
+        Age::{self, Fresh, Old},
+        Writer,
+    },
+    scene::{BACK, COMPACTED, LEDGER, LOST, PLOTTED, Scene},
+};
+use crate::support::{Dice, tool::Tool, wait};
 use kafka_migrate::sandbox::{Action, Follow, Rule, When};
 use kafka_protocol::messages::ApiKey;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-
-use super::scene::{COMPACTED, LEDGER, LIMIT, PLOTTED, Scene, now_ms};
-use crate::support::{Dice, tool::Tool, wait};
 
 /// The longest that a plot waits for what it hopes for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,10 +39,14 @@ pub enum Plot {
     Refused,
     /// The engine dies behind a checkpoint.
     Checkpointed,
+    /// The target loses copies that the way back was told of and has not passed, and applications write in their place.
+    Lost,
 }
 
+/// So many seeds in a row have every plot among them.
+pub const TURNS: usize = 12;
 /// The random one is as often as three others: it finds what nobody thought of.
-const ORDER: [Plot; 11] = [
+const ORDER: [Plot; TURNS] = [
     Plot::Random,
     Plot::Forgotten,
     Plot::Compacted,
@@ -50,13 +58,18 @@ const ORDER: [Plot; 11] = [
     Plot::Random,
     Plot::Checkpointed,
     Plot::TakenOver,
+    Plot::Lost,
 ];
 
 impl Plot {
-    /// Can it be where records go both ways?
-    pub fn is_of_two_ways(self) -> bool {
-        // Whether somebody is at work is watched in one direction after the other.
-        self != Self::TakenOver
+    /// Can it only be where records go both ways, or only where they do not?
+    pub fn is_two_way(self) -> Option<bool> {
+        match self {
+            // Whether somebody is at work is watched in one direction after the other.
+            Self::TakenOver => Some(false),
+            Self::Lost => Some(true),
+            _ => None,
+        }
     }
 
     /// Of a seed; neighbouring seeds have different ones.
@@ -66,7 +79,7 @@ impl Plot {
 
     /// Lets it happen. Answers how often an engine was killed.
     pub fn play(self, scene: &Scene, dice: &mut Dice) -> usize {
-        let mut writer = Writer::new(scene);
+        let mut writer = Writer::new(scene, "source");
         match self {
             Self::Random => {
                 let kills = dice.between(1, 5);
@@ -82,6 +95,7 @@ impl Plot {
             Self::Unwritten => unwritten(scene, dice),
             Self::TakenOver => taken_over(scene, &mut writer),
             Self::Refused => refused(scene, &mut writer, dice),
+            Self::Lost => lost(scene, &mut writer, dice),
             Self::Checkpointed => {
                 for _ in 0..3 {
                     scene.kill_at(&format!("checkpoint-recorded:{}", dice.between(1, 3)));
@@ -90,72 +104,6 @@ impl Plot {
             }
         }
         1
-    }
-}
-
-/// Writes batches of its own choosing to the partition that plots are about.
-struct Writer {
-    producer: BaseProducer,
-    dice: Dice,
-    count: u64,
-}
-
-#[derive(Clone, Copy)]
-enum Age {
-    Fresh,
-    Old,
-}
-use Age::{Fresh, Old};
-
-impl Writer {
-    fn new(scene: &Scene) -> Self {
-        let mut config = scene.config("source");
-        // A batch is what stands between two flushes.
-        config
-            .set("enable.idempotence", "true")
-            .set("linger.ms", "15");
-        Self {
-            producer: config.create().expect("a producer can be made"),
-            dice: Dice::new(scene.seed ^ 3),
-            count: 0,
-        }
-    }
-
-    /// One batch of records of these ages, with so many bytes that nothing can make less of.
-    fn put(&mut self, ages: &[Age], bytes: usize) {
-        for age in ages {
-            let mut value = format!("plotted-{}-", self.count).into_bytes();
-            self.count += 1;
-            while value.len() < bytes {
-                value.extend(self.dice.bits().to_le_bytes());
-            }
-            let ago = match age {
-                Fresh => 0,
-                Old => super::scene::DAYS,
-            };
-            let record: BaseRecord<'_, str, Vec<u8>> = BaseRecord::to(PLOTTED)
-                .partition(0)
-                .payload(&value)
-                .timestamp(now_ms() - ago);
-            self.producer.send(record).expect("there is room");
-        }
-        self.flush();
-    }
-
-    /// One batch of records with these keys, to the topic that is compacted.
-    fn put_keys(&mut self, keys: &str) {
-        for key in keys.chars() {
-            let (key, value) = (key.to_string(), format!("{key}-{}", self.count));
-            self.count += 1;
-            let record = BaseRecord::to(COMPACTED).partition(0);
-            let record = record.key(&key).payload(&value);
-            self.producer.send(record).expect("there is room");
-        }
-        self.flush();
-    }
-
-    fn flush(&self) {
-        self.producer.flush(LIMIT).expect("it is acknowledged");
     }
 }
 
@@ -320,4 +268,38 @@ fn refused(scene: &Scene, writer: &mut Writer, dice: &mut Dice) {
         scene.wait_for_copies(PLOTTED, PATIENCE);
         scene.kill(engine);
     }
+}
+
+fn lost(scene: &Scene, writer: &mut Writer, dice: &mut Dice) {
+    let mut native = Writer::new(scene, "target");
+    let (source, target) = (scene.cluster("source"), scene.target());
+    let count = |side: &str| scene.records(side, LOST, 0).len();
+    let engine = scene.start();
+    native.put_each(BACK, 1);
+    wait::whether(PATIENCE, || count("source") == 1);
+    scene.kill(engine);
+    // The way back waits for the markers of its fence while the way there copies.
+    source.hold_markers(true);
+    let engine = scene.start();
+    let copied = dice.between(2, 5);
+    writer.put_each("lost-", copied);
+    let are_copied = || count("target") > usize::try_from(copied).expect("few");
+    wait::whether(PATIENCE, are_copied);
+    // Until the engine has heard so.
+    wait::elapse(Duration::from_millis(100));
+    target.lose_acknowledged(LOST, 0, 1);
+    target.move_leader(LOST, 0, 1);
+    target.move_leader(LOST, 0, 2);
+    native.put_each(BACK, copied + 3);
+    // With this one the engine learns of the leader.
+    writer.put_each("kept-", 1);
+    let ends_kept = || {
+        let records = scene.records("target", LOST, 0);
+        let mut values = records.iter().filter_map(|record| record.value.as_ref());
+        values.any(|value| value.starts_with(b"kept-"))
+    };
+    wait::whether(PATIENCE, ends_kept);
+    source.hold_markers(false);
+    wait::whether(PATIENCE, || count("source") >= count("target"));
+    scene.kill(engine);
 }

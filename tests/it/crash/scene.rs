@@ -34,6 +34,8 @@ pub const TOPICS: [(&str, i32); 3] = [("plain", 3), ("transactions", 2), (PLOTTE
 pub const PLOTTED: &str = "plotted";
 /// What one of them compacts.
 pub const COMPACTED: &str = "compacted";
+/// Of what one of them loses on the target.
+pub const LOST: &str = "lost";
 pub const LEDGER: &str = "kafka-migrate.crash.forward";
 /// Groups whose positions are carried.
 pub const GROUPS: [&str; 4] = ["one", "two", "three", "four"];
@@ -60,7 +62,7 @@ pub struct Scene {
 impl Scene {
     /// Everything runs but the engine.
     pub fn new(seed: u64, dice: &mut Dice, plot: Plot) -> Self {
-        let is_two_way = dice.chance(0.5) && plot.is_of_two_ways();
+        let is_two_way = plot.is_two_way().unwrap_or(dice.chance(0.5));
         let runtime = Runtime::new().expect("threads can be had");
         let cluster = |name: &str| ClusterPlan::new(name).with_brokers(2);
         let plan = Plan {
@@ -88,6 +90,10 @@ impl Scene {
         };
         let compact = [("cleanup.policy", "compact")];
         assert!(side("source").create_topic(COMPACTED, 1, 2, &compact));
+        if plot == Plot::Lost {
+            assert!(side("source").create_topic(LOST, 1, 2, &[]));
+            assert!(side("target").create_topic(LOST, 1, 2, &[]));
+        }
         // What the target's writers write before first contact goes back too.
         let ways = if is_two_way {
             "two_way = true\n\n[[topic]]\nmatch = \"*\"\nexisting = \"merge\"\n"
@@ -194,7 +200,6 @@ impl Scene {
     /// It may die, and it may stop because a side is away for long; it may not find anything to be wrong.
     #[track_caller]
     fn has_not_given_up(&self, finished: &Finished) {
-        if std::env::var("TOLD").is_ok() { eprintln!("{finished}\n{}", self.told()); }
         // Codes of stops are K5 and two digits.
         let stopped = finished.stderr.match_indices("K5").any(|(at, _)| {
             let digits = finished.stderr.as_bytes().get(at + 2..at + 4);
@@ -214,7 +219,9 @@ impl Scene {
             trouble.end(&self.runtime);
         }
         self.target().faults().clear();
-        self.target().hold_markers(false);
+        for side in ["source", "target"] {
+            self.cluster(side).hold_markers(false);
+        }
         self.stop.store(true, Ordering::Relaxed);
         for writer in writers {
             writer.join().expect("writers end well");
