@@ -38,6 +38,10 @@ kills count="300":
 soak:
     KAFKA_MIGRATE_CRASH_SECONDS=31536000 cargo test --locked --test it killed_anywhere -- --nocapture
 
+# Ten bugs, planted one by one into the engine: the crash suite has to find each. `just planted 04 07` tries these alone.
+planted *bugs:
+    scripts/planted {{bugs}}
+
 # Licences, advisories, banned crates; needs cargo-deny.
 deny:
     cargo deny --locked check

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::{
-    messages::{ApiKey, RequestHeader},
+    messages::{ApiKey, ProduceRequest, RequestHeader},
     protocol::Decodable,
 };
 use tokio::{
@@ -19,7 +19,8 @@ use tokio::{
 use super::{
     api::{self, Outcome},
     cluster::Cluster,
-    faults::Action,
+    faults::{Action, Follow},
+    held::Held,
     login::{self, Login},
     state::{Call, Listener},
 };
@@ -84,16 +85,7 @@ pub fn listen(cluster: Cluster, id: i32, socket: TcpListener, tasks: &Tasks) {
 /// One connection, one request at a time: what waits (a long poll, a join) holds up all that came behind it (probe N1).
 async fn serve(cluster: Cluster, broker: i32, mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut connection = Connection {
-        listener: cluster.listener(),
-        principal: None,
-        login: Login::default(),
-        closing: false,
-    };
-    if connection.listener == Listener::Open {
-        connection.principal = Some(login::ANONYMOUS.to_owned());
-        connection.login = Login::needless();
-    }
+    let mut connection = Connection::new(cluster.listener());
     while let Some(frame) = read_frame(&mut stream).await? {
         if connection.login.takes_raw_tokens() {
             let token = raw_token(&cluster, &mut connection, &frame)?;
@@ -114,14 +106,28 @@ async fn serve(cluster: Cluster, broker: i32, mut stream: TcpStream) -> io::Resu
 /// What a connection remembers.
 #[derive(Debug)]
 pub struct Connection {
-    /// What it came in by.
-    pub listener: Listener,
     /// Who it is, once that is known.
     pub principal: Option<String>,
     /// How far its login is.
     pub login: Login,
     /// Is it to be closed after the answer?
     pub closing: bool,
+}
+
+impl Connection {
+    /// A new one.
+    pub fn new(listener: Listener) -> Self {
+        let needless = listener == Listener::Open;
+        Self {
+            principal: needless.then(|| login::ANONYMOUS.to_owned()),
+            login: if needless {
+                Login::needless()
+            } else {
+                Login::default()
+            },
+            closing: false,
+        }
+    }
 }
 
 /// The next frame without its length; none if the client hung up between two.
@@ -191,7 +197,8 @@ async fn answer(
         version,
     };
     let id_of = |topic: &str| cluster.with(|state| Some(*state.topics.get(topic)?.id.as_bytes()));
-    let fault = cluster.faults().decide(&call, api, &whole, id_of);
+    let produced = || partitions(frame.clone(), version);
+    let fault = cluster.faults().decide(&call, api, &whole, id_of, produced);
     let mut error = api::Error::None;
     match fault {
         Some(Action::Delay(time)) => tokio::time::sleep(time).await,
@@ -206,7 +213,16 @@ async fn answer(
             cluster.kill(broker, keep_memory);
             return Err(broken("killed, as planned"));
         }
-        Some(Action::CutAfter | Action::SilentAfter | Action::Kill { .. }) | None => {}
+        Some(Action::Hold) => {
+            cluster.hold(Held {
+                call,
+                api,
+                body: frame,
+            });
+            return Err(broken("cut, as planned"));
+        }
+        Some(Action::CutAfter | Action::SilentAfter | Action::Kill { .. } | Action::Follow(_))
+        | None => {}
     }
     let outcome = api::dispatch(cluster, connection, &call, api, frame, error).await;
     match fault {
@@ -218,6 +234,21 @@ async fn answer(
         }) => {
             cluster.kill(broker, keep_memory);
             return Err(broken("killed, as planned"));
+        }
+        Some(Action::Follow(Follow {
+            forget,
+            deliver,
+            cut,
+        })) => {
+            if forget {
+                cluster.expire_producers();
+            }
+            if deliver {
+                cluster.deliver().await;
+            }
+            if cut {
+                return Err(broken("cut, as planned"));
+            }
         }
         _ => {}
     }
@@ -239,6 +270,17 @@ async fn answer(
     }
     out.put_slice(&body);
     Ok(Some(out.freeze()))
+}
+
+/// The partitions that a Produce request brings batches for.
+fn partitions(mut body: Bytes, version: i16) -> Vec<(String, i32)> {
+    let request = ProduceRequest::decode(&mut body, version).unwrap_or_default();
+    let topics = request.topic_data.iter();
+    let each = topics.flat_map(|topic| {
+        let partitions = topic.partition_data.iter();
+        partitions.map(|one| (topic.name.to_string(), one.index))
+    });
+    each.collect()
 }
 
 /// A bare token of a login, as they come after SaslHandshake v0: the answer is one as well, and an error is none.

@@ -14,6 +14,7 @@ use tokio::{net::TcpListener, sync::watch, task::AbortHandle};
 use super::{
     broker,
     faults::Faults,
+    held::Held,
     plan::ClusterPlan,
     state::{Broker, Listener, State},
 };
@@ -34,6 +35,7 @@ struct Inner {
     state: Mutex<State>,
     changes: watch::Sender<u64>,
     faults: Faults,
+    held: Mutex<Vec<Held>>,
     running: Mutex<Running>,
 }
 
@@ -90,6 +92,7 @@ impl Cluster {
                 state: Mutex::new(state),
                 changes: watch::Sender::new(0),
                 faults: Faults::new(seed),
+                held: Mutex::default(),
                 running: Mutex::default(),
             }),
         };
@@ -297,6 +300,28 @@ impl Cluster {
     /// Runs the log cleaner over a topic, over all of it but the last batch.
     pub fn compact(&self, topic: &str) {
         self.with(|state| state.compact(topic));
+    }
+
+    pub(super) fn hold(&self, request: Held) {
+        self.held_now().push(request);
+    }
+
+    fn held_now(&self) -> MutexGuard<'_, Vec<Held>> {
+        let held = self.inner.held.lock();
+        held.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many requests are under way that rules held (`Action::Hold`).
+    pub fn held(&self) -> usize {
+        self.held_now().len()
+    }
+
+    /// Lets every request take effect that is held, in the order in which they came.
+    pub async fn deliver(&self) {
+        let held = std::mem::take(&mut *self.held_now());
+        for request in held {
+            request.arrive(self).await;
+        }
     }
 
     /// Makes the cluster's clock later.

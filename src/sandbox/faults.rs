@@ -60,6 +60,21 @@ pub enum Action {
         /// Does the broker come back with what it knew?
         keep_memory: bool,
     },
+    /// The connection is closed, and the request is still under way: it takes effect when somebody delivers it (`Cluster::deliver`), or never.
+    Hold,
+    /// It takes effect, and then this happens, before it is answered.
+    Follow(Follow),
+}
+
+/// What happens behind a request that took effect, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Follow {
+    /// Brokers forget every producer whose last batch is too old.
+    pub forget: bool,
+    /// What is held takes effect.
+    pub deliver: bool,
+    /// The connection is closed instead of an answer.
+    pub cut: bool,
 }
 
 /// Which of the requests that fit a rule.
@@ -80,6 +95,7 @@ pub enum When {
 pub struct Rule {
     api: Option<ApiKey>,
     topic: Option<String>,
+    produced: Option<(String, i32)>,
     client_id: Option<String>,
     broker: Option<i32>,
     when: When,
@@ -92,6 +108,7 @@ impl Rule {
         Self {
             api: Some(api),
             topic: None,
+            produced: None,
             client_id: None,
             broker: None,
             when,
@@ -110,6 +127,12 @@ impl Rule {
     /// Only requests that speak of this topic.
     pub fn of_topic(mut self, topic: &str) -> Self {
         self.topic = Some(topic.to_owned());
+        self
+    }
+
+    /// Only requests that bring a batch for this partition.
+    pub fn of_partition(mut self, topic: &str, partition: i32) -> Self {
+        self.produced = Some((topic.to_owned(), partition));
         self
     }
 
@@ -209,13 +232,15 @@ impl Faults {
 
     /// What happens to this request: the first rule that fits and whose turn it is.
     ///
-    /// A request speaks of a topic if its bytes hold the topic's name or its id, as `id_of` gives it.
+    /// A request speaks of a topic if its bytes hold the topic's name or its id, as `id_of` gives it. `produced`: the partitions that it
+    /// brings batches for, asked only where a rule wants to know.
     pub(super) fn decide(
         &self,
         call: &Call,
         api: ApiKey,
         frame: &Bytes,
         id_of: impl Fn(&str) -> Option<[u8; 16]>,
+        produced: impl Fn() -> Vec<(String, i32)>,
     ) -> Option<Action> {
         let mut inner = self.inner();
         let inner = &mut *inner;
@@ -231,7 +256,11 @@ impl Faults {
                 && rule.topic.as_ref().is_none_or(|own| {
                     contains(frame, own.as_bytes())
                         || id_of(own).is_some_and(|id| contains(frame, &id))
-                });
+                })
+                && rule
+                    .produced
+                    .as_ref()
+                    .is_none_or(|own| api == ApiKey::Produce && produced().contains(own));
             if !fits {
                 continue;
             }

@@ -12,6 +12,7 @@ mod configs;
 mod errors;
 mod faults;
 mod groups;
+mod held;
 mod log;
 mod login;
 mod pair;
@@ -30,7 +31,7 @@ use std::io;
 
 pub use self::{
     cluster::Cluster,
-    faults::{Action, Faults, Fired, Rule, When},
+    faults::{Action, Faults, Fired, Follow, Rule, When},
     plan::{ClusterPlan, Plan, Release, User},
 };
 

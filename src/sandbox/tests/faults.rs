@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use kafka_protocol::messages::{ApiKey, MetadataRequest, ProduceRequest};
 
 use super::client::*;
-use crate::sandbox::{Action, ClusterPlan, Rule, When, errors};
+use crate::sandbox::{Action, ClusterPlan, Follow, Rule, When, errors};
 
 const ME: (i64, i16) = (5, 0);
 
@@ -201,4 +201,31 @@ async fn nonsense_closes_the_connection_and_nothing_else() {
         assert!(end.is_err() || rest.is_empty(), "{bytes:?}");
     }
     assert_eq!(client.produce(batch(ME, 0, 1)).await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_held_request_arrives_behind_what_was_sent_after_it() {
+    let (_sandbox, cluster, mut client) = start_one().await;
+    let faults = cluster.faults();
+    let of = |when, action| Rule::new(ApiKey::Produce, when, action).of_partition("t", 1);
+    let held = faults.add(of(When::Nth(1), Action::Hold));
+    let follow = Follow {
+        forget: false,
+        deliver: true,
+        cut: true,
+    };
+    let delivers = faults.add(of(When::Nth(2), Action::Follow(follow)));
+    let to = |partition, id| produce("t", vec![(partition, batch((id, 0), 0, 1))], None);
+    let _ = client.ask(to(0, 100), 9).await;
+    assert_eq!(faults.count(held), 0, "another partition");
+    assert!(client.try_ask(to(1, 101), 9).await.is_err());
+    assert_eq!((cluster.held(), cluster.stored("t", 1).len()), (1, 0));
+    let mut client = Client::to(&cluster, 1).await;
+    assert!(client.try_ask(to(1, 102), 9).await.is_err());
+    assert_eq!(faults.count(delivers), 1);
+    let wrote = |at: usize| {
+        let stored = cluster.stored("t", 1);
+        i64::from_be_bytes(stored[at][43..51].try_into().expect("eight bytes"))
+    };
+    assert_eq!((wrote(0), wrote(1), cluster.held()), (102, 101, 0));
 }

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -16,37 +16,53 @@ use kafka_migrate::{
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
-    producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer},
 };
 use tokio::runtime::Runtime;
 
-use super::trouble::{self, Trouble};
+use super::{
+    plots::Plot,
+    trouble::{self, Trouble},
+};
 use crate::support::{
     Dice,
-    tool::{Finished, Migration},
+    tool::{Finished, Migration, Tool},
     wait,
 };
 
-pub const TOPICS: [(&str, i32); 2] = [("plain", 3), ("transactions", 2)];
-pub const GROUP: &str = "readers";
-const LIMIT: Duration = Duration::from_secs(60);
+pub const TOPICS: [(&str, i32); 3] = [("plain", 3), ("transactions", 2), (PLOTTED, 1)];
+/// What plots are about.
+pub const PLOTTED: &str = "plotted";
+/// What one of them compacts.
+pub const COMPACTED: &str = "compacted";
+/// Of what one of them loses on the target.
+pub const LOST: &str = "lost";
+pub const LEDGER: &str = "kafka-migrate.crash.forward";
+/// Groups whose positions are carried.
+pub const GROUPS: [&str; 4] = ["one", "two", "three", "four"];
+/// What values begin with that were written on the target.
+pub const BACK: &str = "back-";
+pub const LIMIT: Duration = Duration::from_secs(60);
 /// An engine that does not die by itself is killed after this.
-const LABEL_PATIENCE: Duration = Duration::from_millis(1200);
+const LABEL_PATIENCE: Duration = Duration::from_millis(1000);
 /// So old that a broker forgets who wrote it as soon as it looks.
-const DAYS: i64 = 9 * 24 * 3_600_000;
+pub const DAYS: i64 = 9 * 24 * 3_600_000;
 
 /// The stage of one seed. Dropped, everything ends.
 pub struct Scene {
     pub seed: u64,
+    /// Records go both ways.
+    pub is_two_way: bool,
     pub sandbox: Sandbox,
     pub migration: Migration,
     trouble: Option<Trouble>,
-    stop: Arc<AtomicBool>,
+    pub stop: Arc<AtomicBool>,
     runtime: Runtime,
 }
 
 impl Scene {
-    pub fn new(seed: u64, dice: &mut Dice) -> Self {
+    /// Everything runs but the engine.
+    pub fn new(seed: u64, dice: &mut Dice, plot: Plot) -> Self {
+        let is_two_way = plot.is_two_way().unwrap_or(dice.chance(0.5));
         let runtime = Runtime::new().expect("threads can be had");
         let cluster = |name: &str| ClusterPlan::new(name).with_brokers(2);
         let plan = Plan {
@@ -58,6 +74,9 @@ impl Scene {
         for (topic, partitions) in TOPICS {
             let partitions = usize::try_from(partitions).expect("few");
             assert!(side("source").create_topic(topic, partitions, 2, &[]));
+            if is_two_way {
+                assert!(side("target").create_topic(topic, partitions, 2, &[]));
+            }
         }
         let section = |name: &str| {
             let servers: Vec<String> = side(name)
@@ -69,18 +88,32 @@ impl Scene {
                 "[{name}]\nbootstrap = {servers:?}\nconnect_timeout = \"2s\"\nrequest_timeout = \"3s\"\n"
             )
         };
+        let compact = [("cleanup.policy", "compact")];
+        assert!(side("source").create_topic(COMPACTED, 1, 2, &compact));
+        if plot == Plot::Lost {
+            assert!(side("source").create_topic(LOST, 1, 2, &[]));
+            assert!(side("target").create_topic(LOST, 1, 2, &[]));
+        }
+        // What the target's writers write before first contact goes back too.
+        let ways = if is_two_way {
+            "two_way = true\n\n[[topic]]\nmatch = \"*\"\nexisting = \"merge\"\n"
+        } else {
+            ""
+        };
         let text = format!(
-            "version = 1\nname = \"crash\"\n\n{}\n{}\n[scope]\ntopics = [\"*\"]\ngroups = [\"*\"]\n\n[replication]\nshards = 2\n",
+            "version = 1\nname = \"crash\"\n\n{}\n{}\n[scope]\ntopics = [\"*\"]\ngroups = {GROUPS:?}\n\n[replication]\nshards = 2\n{ways}",
             section("source"),
             section("target")
         );
         let migration = Migration::from_text("crash", &text);
-        let trouble = Trouble::begin(&runtime, &side("source"), &side("target"), dice);
+        let trouble = (plot == Plot::Random)
+            .then(|| Trouble::begin(&runtime, &side("source"), &side("target"), dice));
         Self {
             seed,
+            is_two_way,
             sandbox,
             migration,
-            trouble: Some(trouble),
+            trouble,
             stop: Arc::default(),
             runtime,
         }
@@ -90,7 +123,11 @@ impl Scene {
         self.sandbox.cluster(name).expect("it is in the plan")
     }
 
-    fn config(&self, side: &str) -> ClientConfig {
+    pub fn target(&self) -> &Cluster {
+        self.cluster("target")
+    }
+
+    pub fn config(&self, side: &str) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", self.cluster(side).bootstrap())
@@ -100,93 +137,64 @@ impl Scene {
         config
     }
 
-    /// Writers at work on the source, until they are told to stop.
-    pub fn write(&self) -> Vec<JoinHandle<()>> {
-        let mut config = self.config("source");
-        config
-            .set("enable.idempotence", "true")
-            .set("compression.type", "lz4");
-        let stop = Arc::clone(&self.stop);
-        let seed = self.seed;
-        let plain = move || {
-            let producer: BaseProducer = config.create().expect("a producer can be made");
-            let mut dice = Dice::new(seed ^ 1);
-            let now = std::time::SystemTime::UNIX_EPOCH
-                .elapsed()
-                .expect("it is later");
-            let now = i64::try_from(now.as_millis()).expect("it fits");
-            for number in 0.. {
-                if stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                let (key, value) = (format!("key-{}", number % 17), format!("plain-{number}"));
-                let old = if dice.chance(0.3) { DAYS } else { 0 };
-                let partition = i32::try_from(dice.between(0, 3)).expect("few");
-                let record = BaseRecord::to("plain")
-                    .partition(partition)
-                    .key(&key)
-                    .payload(&value)
-                    .timestamp(now - old);
-                producer.send(record).ok();
-                producer.poll(Duration::from_millis(dice.between(0, 4)));
-            }
-            producer.flush(LIMIT).expect("everything is acknowledged");
-        };
-        let mut config = self.config("source");
-        config.set("transactional.id", "writer");
-        let stop = Arc::clone(&self.stop);
-        let transactions = move || {
-            let producer: ThreadedProducer<DefaultProducerContext> =
-                config.create().expect("a producer can be made");
-            let mut dice = Dice::new(seed ^ 2);
-            wait::until("a transaction can be begun", LIMIT, || {
-                producer.init_transactions(LIMIT).is_ok()
-            });
-            let mut number = 0;
-            while !stop.load(Ordering::Relaxed) {
-                producer.begin_transaction().expect("none is open");
-                for _ in 0..dice.between(1, 6) {
-                    let value = format!("transaction-{number}");
-                    number += 1;
-                    let partition = i32::try_from(dice.between(0, 2)).expect("few");
-                    let record: BaseRecord<'_, str, str> = BaseRecord::to("transactions")
-                        .partition(partition)
-                        .payload(&value);
-                    producer.send(record).ok();
-                }
-                wait::elapse(Duration::from_millis(5));
-                let commits = dice.chance(0.7);
-                let committed = commits && producer.commit_transaction(LIMIT).is_ok();
-                if !committed && producer.abort_transaction(LIMIT).is_err() {
-                    // Fatal for this producer; its transaction ends by its time, or at the next one's beginning.
-                    break;
-                }
-            }
-        };
-        vec![thread::spawn(plain), thread::spawn(transactions)]
-    }
-
     /// Starts the engine, and lets it die at a step or at a moment.
     pub fn run_and_kill(&self, dice: &mut Dice) {
-        let call = self.migration.command(&["replicate"]);
         let pick = usize::try_from(dice.between(0, LABELS.len() as u64)).expect("few");
         if dice.chance(0.6) {
             let label = LABELS[pick];
             let most = if label.starts_with("produce") { 60 } else { 3 };
-            let at = format!("{label}:{}", dice.between(1, most));
-            let mut engine = call.env("KAFKA_MIGRATE_CRASH_AT", &at).start();
-            wait::whether(LABEL_PATIENCE, || engine.has_ended());
-            self.has_not_given_up(&engine.kill());
+            self.kill_at(&format!("{label}:{}", dice.between(1, most)));
         } else {
-            let mut engine = call.start();
+            let mut engine = self.start();
             wait::elapse(Duration::from_millis(dice.between(30, 1500)));
             if dice.chance(0.4) {
                 // A clean end, if it comes to one.
                 engine.interrupt();
                 wait::whether(LABEL_PATIENCE, || engine.has_ended());
             }
-            self.has_not_given_up(&engine.kill());
+            self.kill(engine);
         }
+    }
+
+    /// Starts the engine.
+    pub fn start(&self) -> Tool {
+        self.migration.command(&["replicate"]).start()
+    }
+
+    /// Kills it.
+    #[track_caller]
+    pub fn kill(&self, engine: Tool) {
+        self.has_not_given_up(&engine.kill());
+    }
+
+    /// Starts the engine, which dies at a step, if it comes to it.
+    #[track_caller]
+    pub fn kill_at(&self, step: &str) {
+        let call = self.migration.command(&["replicate"]);
+        let mut engine = call.env("KAFKA_MIGRATE_CRASH_AT", step).start();
+        wait::whether(LABEL_PATIENCE, || engine.has_ended());
+        self.kill(engine);
+    }
+
+    /// An engine that was taken over says so.
+    #[track_caller]
+    pub fn was_taken_over(&self, finished: &Finished) {
+        if finished.code() == Some(7) {
+            finished.assert_says("K403");
+        } else {
+            self.has_not_given_up(finished);
+        }
+    }
+
+    /// Waits until the target holds as many records of a topic's first partition as the source, or for so long.
+    pub fn wait_for_copies(&self, topic: &str, limit: Duration) {
+        let count = |side| self.records(side, topic, 0).len();
+        wait::whether(limit, || count("target") >= count("source"));
+    }
+
+    /// Lets everything arrive that is held on the way to the target.
+    pub fn deliver(&self) {
+        self.runtime.block_on(self.target().deliver());
     }
 
     /// It may die, and it may stop because a side is away for long; it may not find anything to be wrong.
@@ -210,57 +218,70 @@ impl Scene {
         if let Some(trouble) = &self.trouble {
             trouble.end(&self.runtime);
         }
+        self.target().faults().clear();
+        for side in ["source", "target"] {
+            self.cluster(side).hold_markers(false);
+        }
         self.stop.store(true, Ordering::Relaxed);
         for writer in writers {
             writer.join().expect("writers end well");
         }
     }
 
-    /// A group's positions, anywhere.
+    /// The groups' positions, anywhere.
     pub fn commit_somewhere(&self, dice: &mut Dice) {
-        let consumer = self.consumer("source");
-        let mut list = TopicPartitionList::new();
-        for partition in 0..TOPICS[0].1 {
-            let (first, end) = consumer
-                .fetch_watermarks(TOPICS[0].0, partition, LIMIT)
-                .expect("it can be asked");
-            let offset = i64::try_from(dice.between(first.unsigned_abs(), end.unsigned_abs() + 1));
-            let offset = Offset::Offset(offset.expect("few records"));
-            list.add_partition_offset(TOPICS[0].0, partition, offset)
-                .expect("it is an offset");
+        for group in GROUPS {
+            let consumer = self.consumer("source", group);
+            let mut list = TopicPartitionList::new();
+            for (topic, partition) in partitions() {
+                let offsets = self.offsets("source", topic, partition);
+                let at = dice.between(0, offsets.unsigned_abs() + 1);
+                let offset = Offset::Offset(i64::try_from(at).expect("few records"));
+                list.add_partition_offset(topic, partition, offset)
+                    .expect("it is an offset");
+            }
+            wait::until("positions are taken", LIMIT, || {
+                consumer.commit(&list, CommitMode::Sync).is_ok()
+            });
         }
-        wait::until("positions are taken", LIMIT, || {
-            consumer.commit(&list, CommitMode::Sync).is_ok()
-        });
     }
 
-    fn consumer(&self, side: &str) -> BaseConsumer {
+    fn consumer(&self, side: &str, group: &str) -> BaseConsumer {
         let mut config = self.config(side);
         config
-            .set("group.id", GROUP)
+            .set("group.id", group)
             .set("enable.auto.commit", "false");
         config.create().expect("a consumer can be made")
     }
 
-    /// What a side holds as the group's position.
-    pub fn position(&self, side: &str, partition: i32) -> i64 {
+    /// What a side holds as a group's positions, in the order of `partitions`.
+    pub fn positions(&self, side: &str, group: &str) -> Vec<Offset> {
         let mut list = TopicPartitionList::new();
-        list.add_partition(TOPICS[0].0, partition);
-        let found = self.consumer(side).committed_offsets(list, LIMIT);
+        for (topic, partition) in partitions() {
+            list.add_partition(topic, partition);
+        }
+        let found = self.consumer(side, group).committed_offsets(list, LIMIT);
         let found = found.expect("it can be asked");
-        match found.elements()[0].offset() {
-            Offset::Offset(offset) => offset,
-            other => panic!(
-                "seed {}: {side}, partition {partition}: {other:?}\n{}",
-                self.seed,
-                self.told()
-            ),
+        let offset = |(topic, partition): (&str, i32)| {
+            let one = found.find_partition(topic, partition);
+            one.expect("it was asked for").offset()
+        };
+        partitions().map(offset).collect()
+    }
+
+    /// Left alone it ends well, and with everything at its end.
+    ///
+    /// `--until caught-up` does not wait for the way back of partitions that were met in that very run: the next one does.
+    #[track_caller]
+    pub fn catch_up(&self) {
+        self.catch_up_once();
+        if self.is_two_way && !self.is_even() {
+            self.catch_up_once();
         }
     }
 
-    /// Left alone it ends well.
     #[track_caller]
-    pub fn catch_up(&self) {
+    fn catch_up_once(&self) {
         let finished = self.migration.run(&["replicate", "--until", "caught-up"]);
         assert_eq!(
             finished.code(),
@@ -283,4 +304,18 @@ impl Scene {
             .map(|side| self.cluster(side).faults().fired().len())
             .sum()
     }
+}
+
+/// Every partition that is copied.
+pub fn partitions() -> impl Iterator<Item = (&'static str, i32)> {
+    let each = TOPICS.into_iter();
+    each.flat_map(|(topic, partitions)| (0..partitions).map(move |partition| (topic, partition)))
+}
+
+/// The machine's time in milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    let now = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .expect("it is later");
+    i64::try_from(now.as_millis()).expect("it fits")
 }

@@ -165,12 +165,15 @@ impl Migration {
     }
 }
 
-/// The program, as Cargo built it for the tests or beside the examples.
+/// The program, as Cargo built it for the tests or beside the examples; or another build of it, which `KAFKA_MIGRATE_PROGRAM` names.
 pub fn program() -> Command {
-    let path = option_env!("CARGO_BIN_EXE_kafka-migrate").map_or_else(
-        || super::build_directory().join("debug").join("kafka-migrate"),
-        PathBuf::from,
-    );
+    let built = || {
+        option_env!("CARGO_BIN_EXE_kafka-migrate").map_or_else(
+            || super::build_directory().join("debug").join("kafka-migrate"),
+            PathBuf::from,
+        )
+    };
+    let path = std::env::var_os("KAFKA_MIGRATE_PROGRAM").map_or_else(built, PathBuf::from);
     let mut command = Command::new(path);
     // Nothing of the caller's settings, and no colours.
     for (name, _) in std::env::vars_os() {
