@@ -243,6 +243,12 @@ impl Acl {
         }
     }
 
+    /// Is it no rule but a filter? `AclBinding` cannot be made of it, and the whole request fails.
+    pub fn is_any(&self) -> bool {
+        [self.resource, self.pattern, self.operation, self.permission].contains(&ANY)
+            || self.pattern == MATCH
+    }
+
     /// What is refused by `AclApis.handleCreateAcls` and `AclControlManager.validateNewAcl`.
     fn check(&self) -> Result<(), String> {
         if self.resource == resource::CLUSTER && self.name != CLUSTER_NAME {
@@ -265,12 +271,14 @@ impl Acl {
         if ![DENY, ALLOW].contains(&self.permission) {
             return Err(format!("Invalid permissionType {}", self.permission));
         }
-        match self.principal.split_once(':') {
-            Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok(()),
-            _ => Err(format!(
+        // Nothing before or behind the colon is as good (`SecurityUtils.parseKafkaPrincipal`).
+        if self.principal.contains(':') {
+            Ok(())
+        } else {
+            Err(format!(
                 "Could not parse principal from `{}` (expected a string in format principalType:principalName)",
                 self.principal
-            )),
+            ))
         }
     }
 }
@@ -344,7 +352,7 @@ impl Filter {
 //   ListTransactions              those with transactional id DESCRIBE
 //   CreateTopics                  cluster CREATE or topic CREATE; settings are shown with topic DESCRIBE_CONFIGS
 //   CreatePartitions              topic ALTER
-//   DeleteTopics                  topic DELETE; by id without topic DESCRIBE: the id is unknown
+//   DeleteTopics                  topic DELETE; who may DESCRIBE is told that there is none
 //   DeleteRecords                 topic DELETE
 //   DescribeConfigs               topic, or cluster for brokers, DESCRIBE_CONFIGS
 //   AlterConfigs, Incremental...  topic, or cluster for brokers, ALTER_CONFIGS

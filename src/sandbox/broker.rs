@@ -19,9 +19,10 @@ use tokio::{
 use super::{
     api::{self, Outcome},
     cluster::Cluster,
+    errors,
     faults::{Action, Follow},
     held::Held,
-    login::{self, Login},
+    login::{self, Hearing, Login},
     state::{Call, Listener},
 };
 
@@ -112,6 +113,8 @@ pub struct Connection {
     pub login: Login,
     /// Is it to be closed after the answer?
     pub closing: bool,
+    /// Is it to be closed without one?
+    pub cut: bool,
 }
 
 impl Connection {
@@ -126,6 +129,7 @@ impl Connection {
                 Login::default()
             },
             closing: false,
+            cut: false,
         }
     }
 }
@@ -181,15 +185,11 @@ async fn answer(
     };
     let header = RequestHeader::decode(&mut frame, header_version)
         .map_err(|_| broken("a header that cannot be read"))?;
-    let login = matches!(
-        api,
-        ApiKey::ApiVersions | ApiKey::SaslHandshake | ApiKey::SaslAuthenticate
-    );
-    let principal = match &connection.principal {
-        Some(principal) => principal.clone(),
-        None if login => String::new(),
-        None => return Err(broken("a request before the login")),
-    };
+    let hearing = connection.login.hears(api);
+    if hearing == Hearing::Cut {
+        return Err(broken("a request before the login"));
+    }
+    let principal = connection.principal.clone().unwrap_or_default();
     let call = Call {
         broker,
         principal,
@@ -224,6 +224,10 @@ async fn answer(
         Some(Action::CutAfter | Action::SilentAfter | Action::Kill { .. } | Action::Follow(_))
         | None => {}
     }
+    if hearing == Hearing::Refused {
+        connection.closing = true;
+        error = api::Error::Before(errors::ILLEGAL_SASL_STATE);
+    }
     let outcome = api::dispatch(cluster, connection, &call, api, frame, error).await;
     match fault {
         Some(Action::CutAfter) => return Err(broken("cut, as planned")),
@@ -251,6 +255,9 @@ async fn answer(
             }
         }
         _ => {}
+    }
+    if connection.cut {
+        return Err(broken("a login that has no answer"));
     }
     let Outcome {
         header_version,

@@ -9,6 +9,7 @@ use super::{
     super::{
         acls::{operation::DESCRIBE, resource::GROUP},
         errors,
+        plan::Release,
         state::{Call, State, text},
     },
     refuse::Refuse,
@@ -20,6 +21,10 @@ pub fn handle(
     call: &Call,
     request: ConsumerGroupDescribeRequest,
 ) -> ConsumerGroupDescribeResponse {
+    // Unless its settings say otherwise, 3.9 offers the request and does nothing with it.
+    if state.release < Release::V4_1 {
+        return request.refuse(call.version, errors::UNSUPPORTED_VERSION);
+    }
     let now = state.now_ms();
     let groups = request.group_ids.iter().map(|name| {
         let answer = DescribedGroup::default().with_group_id(name.clone());

@@ -25,23 +25,27 @@ pub fn handle(state: &mut State, call: &Call, request: CreateAclsRequest) -> Cre
             Some("No Authorizer is configured."),
         );
     }
-    let results = request.creations.into_iter().map(|creation| {
-        let created = state.acls.create(Acl {
-            resource: creation.resource_type,
-            name: creation.resource_name.to_string(),
-            pattern: creation.resource_pattern_type,
-            principal: creation.principal.to_string(),
-            host: creation.host.to_string(),
-            operation: creation.operation,
-            permission: creation.permission_type,
-        });
-        match created {
+    let creations = request.creations.iter().map(|creation| Acl {
+        resource: creation.resource_type,
+        name: creation.resource_name.to_string(),
+        pattern: creation.resource_pattern_type,
+        principal: creation.principal.to_string(),
+        host: creation.host.to_string(),
+        operation: creation.operation,
+        permission: creation.permission_type,
+    });
+    let creations: Vec<Acl> = creations.collect();
+    if creations.iter().any(Acl::is_any) {
+        return request.refuse(call.version, errors::UNKNOWN_SERVER_ERROR);
+    }
+    let results = creations
+        .into_iter()
+        .map(|acl| match state.acls.create(acl) {
             Ok(()) => AclCreationResult::default(),
             Err((error, why)) => AclCreationResult::default()
                 .with_error_code(error)
                 .with_error_message(Some(text(&why))),
-        }
-    });
+        });
     CreateAclsResponse::default().with_results(results.collect())
 }
 

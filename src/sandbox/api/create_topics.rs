@@ -11,7 +11,7 @@ use kafka_protocol::messages::{
 use super::super::{
     acls::{
         CLUSTER_NAME,
-        operation::CREATE,
+        operation::{CREATE, DESCRIBE_CONFIGS},
         resource::{CLUSTER, TOPIC},
     },
     configs, errors,
@@ -48,7 +48,7 @@ pub fn handle(
             create(state, call, topic, request.validate_only)
         };
         match made {
-            Ok((partitions, factor)) => described(state, answer, topic, partitions, factor),
+            Ok((partitions, factor)) => described(state, call, answer, topic, (partitions, factor)),
             Err((code, message)) => answer
                 .with_error_code(code)
                 .with_error_message(Some(text(&message))),
@@ -151,15 +151,20 @@ fn replicas(state: &State, topic: &CreatableTopic) -> Result<Vec<Vec<i32>>, Refu
     Ok(by_index.into_values().collect())
 }
 
-/// From version 5 on the answer says what was made (KIP-525).
+/// From version 5 on the answer says what was made (KIP-525), to those who may see a topic's settings.
 fn described(
     state: &State,
+    call: &Call,
     answer: CreatableTopicResult,
     topic: &CreatableTopic,
-    partitions: i32,
-    factor: i16,
+    (partitions, factor): (i32, i16),
 ) -> CreatableTopicResult {
     let made = state.topics.get(&*topic.name as &str);
+    if !state.allows(call, DESCRIBE_CONFIGS, TOPIC, &topic.name) {
+        return answer
+            .with_topic_id(made.map(|made| made.id).unwrap_or_default())
+            .with_topic_config_error_code(errors::TOPIC_AUTHORIZATION_FAILED);
+    }
     let each = configs::topics(state.release).map(|known| {
         let (value, source) = configs::of_topic(state, made, known.name);
         CreatableTopicConfigs::default()

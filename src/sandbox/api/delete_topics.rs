@@ -52,13 +52,18 @@ pub fn handle(
             Some(name) => Some(name.to_string()),
             None => state.topic_by_id(id).map(str::to_owned),
         };
+        // An id must not tell the name of a topic that may not be seen.
+        let shown = known
+            .as_deref()
+            .filter(|name| state.allows(call, DESCRIBE, TOPIC, name))
+            .map(|name| TopicName(text(name)));
         let code = delete(state, call, known.as_deref(), name.is_some());
         let id = match code {
             Ok(id) => id,
             Err(_) => id,
         };
         DeletableTopicResult::default()
-            .with_name(name.or_else(|| known.as_deref().map(|name| TopicName(text(name)))))
+            .with_name(name.or(shown))
             .with_topic_id(id)
             .with_error_code(code.err().unwrap_or(errors::NONE))
     });
@@ -73,14 +78,12 @@ fn delete(state: &mut State, call: &Call, name: Option<&str>, named: bool) -> Re
         errors::UNKNOWN_TOPIC_ID
     };
     let name = name.ok_or(unknown)?;
+    // Who may describe a topic is told that there is none.
+    if !state.topics.contains_key(name) && state.allows(call, DESCRIBE, TOPIC, name) {
+        return Err(unknown);
+    }
     if !state.allows(call, DELETE, TOPIC, name) {
-        // An id must not tell the name of a topic that may not be seen.
-        let hidden = !named && !state.allows(call, DESCRIBE, TOPIC, name);
-        return Err(if hidden {
-            unknown
-        } else {
-            errors::TOPIC_AUTHORIZATION_FAILED
-        });
+        return Err(errors::TOPIC_AUTHORIZATION_FAILED);
     }
     let topic = state.topics.remove(name).ok_or(unknown)?;
     state.groups.delete_topic(name);

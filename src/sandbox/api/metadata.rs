@@ -92,7 +92,9 @@ fn by_name(state: &mut State, call: &Call, name: &str, create: bool) -> Metadata
 fn by_id(state: &State, call: &Call, id: Uuid) -> MetadataResponseTopic {
     match state.topic_by_id(id) {
         Some(name) if state.allows(call, DESCRIBE, TOPIC, name) => describe(state, call, name),
-        _ => failed(None, id, errors::UNKNOWN_TOPIC_ID),
+        // An id must not tell the name of a topic that may not be seen.
+        Some(_) => failed(None, id, errors::TOPIC_AUTHORIZATION_FAILED),
+        None => failed(None, id, errors::UNKNOWN_TOPIC_ID),
     }
 }
 

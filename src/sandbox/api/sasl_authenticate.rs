@@ -23,6 +23,7 @@ pub fn handle(
         Ok(token) => answer.with_auth_bytes(token.into()),
         Err(refused) => {
             connection.closing |= !connection.login.is_done();
+            connection.cut |= refused.cut;
             answer
                 .with_error_code(refused.code)
                 .with_error_message(Some(text(&refused.text)))

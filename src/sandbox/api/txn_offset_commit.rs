@@ -5,14 +5,17 @@ use kafka_protocol::messages::{
     txn_offset_commit_response::{TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic},
 };
 
-use super::super::{
-    acls::{
-        operation::{READ, WRITE},
-        resource::{GROUP, TOPIC, TRANSACTIONAL_ID},
+use super::{
+    super::{
+        acls::{
+            operation::{READ, WRITE},
+            resource::{GROUP, TOPIC, TRANSACTIONAL_ID},
+        },
+        errors,
+        groups::{Position, Who},
+        state::{Call, State},
     },
-    errors,
-    groups::{Position, Who},
-    state::{Call, State},
+    refuse::Refuse,
 };
 
 /// One answer per partition.
@@ -21,6 +24,9 @@ pub fn handle(
     call: &Call,
     request: TxnOffsetCommitRequest,
 ) -> TxnOffsetCommitResponse {
+    if let Err(code) = rights(state, call, &request) {
+        return request.refuse(call.version, code);
+    }
     let each = request.topics.iter().flat_map(|topic| {
         topic.partitions.iter().map(|one| Position {
             topic: topic.name.to_string(),
@@ -39,14 +45,15 @@ pub fn handle(
         .into_iter()
         .zip(&codes)
         .filter(|(_, code)| **code == errors::NONE);
-    let staged = stage(state, call, &request, good.map(|(one, _)| one).collect());
-    match staged {
-        Err(whole) => codes.fill(whole),
-        Ok(done) => {
-            let open = codes.iter_mut().filter(|code| **code == errors::NONE);
-            for (code, own) in open.zip(done) {
-                *code = own;
-            }
+    let good: Vec<Position> = good.map(|(one, _)| one).collect();
+    let count = good.len();
+    // What is refused for itself stays so, whatever the coordinator says to the others.
+    if count > 0 {
+        let staged = stage(state, call, &request, good);
+        let done = staged.unwrap_or_else(|code| vec![code; count]);
+        let open = codes.iter_mut().filter(|code| **code == errors::NONE);
+        for (code, own) in open.zip(done) {
+            *code = own;
         }
     }
     let mut codes = codes.into_iter();
@@ -74,6 +81,17 @@ fn check(state: &State, call: &Call, one: &Position) -> i16 {
     }
 }
 
+/// Of the whole request.
+fn rights(state: &State, call: &Call, request: &TxnOffsetCommitRequest) -> Result<(), i16> {
+    if !state.allows(call, WRITE, TRANSACTIONAL_ID, &request.transactional_id) {
+        return Err(errors::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+    }
+    if !state.allows(call, READ, GROUP, &request.group_id) {
+        return Err(errors::GROUP_AUTHORIZATION_FAILED);
+    }
+    Ok(())
+}
+
 fn stage(
     state: &mut State,
     call: &Call,
@@ -82,12 +100,6 @@ fn stage(
 ) -> Result<Vec<i16>, i16> {
     let id: &str = &request.transactional_id;
     let group: &str = &request.group_id;
-    if !state.allows(call, WRITE, TRANSACTIONAL_ID, id) {
-        return Err(errors::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
-    }
-    if !state.allows(call, READ, GROUP, group) {
-        return Err(errors::GROUP_AUTHORIZATION_FAILED);
-    }
     if !state.coordinates(call, group) {
         return Err(errors::NOT_COORDINATOR);
     }

@@ -4,9 +4,10 @@ mod plain;
 mod scram;
 mod users;
 
-use self::scram::Challenge;
+use self::scram::{Challenge, Wrong};
 pub use self::users::{Credential, Mechanism, Users};
 use super::errors;
+use kafka_protocol::messages::ApiKey;
 
 /// A principal's type and name, for who logged in.
 pub fn principal_of(user: &str) -> String {
@@ -22,6 +23,19 @@ pub struct Login {
     stage: Stage,
     /// After SaslHandshake v0 tokens come as frames of their own, without a request around them.
     raw: bool,
+    /// ApiVersions is heard once before a login.
+    versions_told: bool,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hearing {
+    /// It is answered.
+    Heard,
+    /// It is answered with ILLEGAL_SASL_STATE, and the connection is closed.
+    Refused,
+    /// The connection is closed.
+    Cut,
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +70,8 @@ pub enum Step {
 /// A login refused; the connection is closed after the answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refused {
+    /// Is it closed without one?
+    pub cut: bool,
     /// ILLEGAL_SASL_STATE or SASL_AUTHENTICATION_FAILED.
     pub code: i16,
     /// Kafka's text. Except for PLAIN it does not tell whether the user exists.
@@ -68,7 +84,25 @@ impl Login {
         Self {
             stage: Stage::Done,
             raw: false,
+            versions_told: false,
         }
+    }
+
+    /// What becomes of a request of this API now.
+    pub fn hears(&self, api: ApiKey) -> Hearing {
+        match (&self.stage, api) {
+            (Stage::Done, _)
+            | (Stage::Start, ApiKey::SaslHandshake)
+            | (Stage::Agreed(_) | Stage::Challenged(_), ApiKey::SaslAuthenticate) => Hearing::Heard,
+            (Stage::Start, ApiKey::ApiVersions) if !self.versions_told => Hearing::Heard,
+            (Stage::Agreed(_) | Stage::Challenged(_), _) => Hearing::Refused,
+            (Stage::Start | Stage::Failed, _) => Hearing::Cut,
+        }
+    }
+
+    /// ApiVersions was answered.
+    pub fn versions_are_told(&mut self) {
+        self.versions_told = true;
     }
 
     /// Is it over, one way or the other?
@@ -119,12 +153,20 @@ impl Login {
             Stage::Challenged(challenge) => {
                 let mechanism = challenge.mechanism();
                 let end = challenge.end(token);
+                if end.as_ref().is_err_and(|wrong| *wrong == Wrong::Cut) {
+                    return Err(Refused {
+                        cut: true,
+                        code: errors::NONE,
+                        text: String::new(),
+                    });
+                }
                 end.map(|(user, token)| Step::Done { user, token })
-                    .ok_or_else(|| invalid(mechanism))
+                    .map_err(|_| invalid(mechanism))
             }
             Stage::Done => {
                 self.stage = Stage::Done;
                 return Err(Refused {
+                    cut: false,
                     code: errors::ILLEGAL_SASL_STATE,
                     text: "SaslAuthenticate request received after successful authentication"
                         .to_owned(),
@@ -132,6 +174,7 @@ impl Login {
             }
             Stage::Start | Stage::Failed => {
                 return Err(Refused {
+                    cut: false,
                     code: errors::ILLEGAL_SASL_STATE,
                     text:
                         "Unexpected Kafka request of type SASL_AUTHENTICATE during SASL handshake."
@@ -145,6 +188,7 @@ impl Login {
                 Ok(step)
             }
             Err(text) => Err(Refused {
+                cut: false,
                 code: errors::SASL_AUTHENTICATION_FAILED,
                 text,
             }),
@@ -326,9 +370,16 @@ mod tests {
                 Ok(Step::Challenge(_))
             ));
             let refused = login
+                .token(&users(), b"c=biws,r=xz,p=AAAA", "")
+                .expect_err("a wrong nonce");
+            assert_eq!((refused.text, refused.cut), (text, false));
+            let mut login = Login::default();
+            assert_eq!(login.handshake(1, mechanism), errors::NONE);
+            assert!(login.token(&users(), b"n,,n=alice,r=x", "y").is_ok());
+            let refused = login
                 .token(&users(), b"c=biws,r=xy,p=AAAA", "")
-                .expect_err("a wrong proof");
-            assert_eq!(refused.text, text);
+                .expect_err("a short proof");
+            assert!(refused.cut);
         }
     }
 }

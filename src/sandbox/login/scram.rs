@@ -53,28 +53,23 @@ impl Challenge {
         Ok((challenge, answer))
     }
 
-    /// Checks the proof: who it is, and the server's own proof. Nothing if anything is wrong.
-    pub fn end(self, token: &[u8]) -> Option<(String, Vec<u8>)> {
-        let last = std::str::from_utf8(token).ok()?;
-        let (without_proof, proof) = last.rsplit_once(",p=")?;
-        let mut fields = without_proof.split(',');
-        STANDARD.decode(fields.next()?.strip_prefix("c=")?).ok()?;
-        let nonce = fields.next()?.strip_prefix("r=")?;
+    /// Checks the proof: who it is, and the server's own proof.
+    pub fn end(self, token: &[u8]) -> Result<(String, Vec<u8>), Wrong> {
+        let (without_proof, nonce, proof) = last(token).ok_or(Wrong::Told)?;
         if nonce != self.nonce {
-            return None;
+            return Err(Wrong::Told);
         }
         let message = format!(
             "{},{},{without_proof}",
             self.client_first, self.server_first
         );
-        let proof = STANDARD.decode(proof).ok()?;
         let signature = keyed(
             self.mechanism,
             &self.credential.stored_key,
             message.as_bytes(),
         );
         if proof.len() != signature.len() {
-            return None;
+            return Err(Wrong::Cut);
         }
         let client_key: Vec<u8> = proof
             .iter()
@@ -82,14 +77,14 @@ impl Challenge {
             .map(|(proof, signature)| proof ^ signature)
             .collect();
         if hashed(self.mechanism, &client_key) != self.credential.stored_key {
-            return None;
+            return Err(Wrong::Told);
         }
         let own = keyed(
             self.mechanism,
             &self.credential.server_key,
             message.as_bytes(),
         );
-        Some((
+        Ok((
             self.user,
             format!("v={}", STANDARD.encode(own)).into_bytes(),
         ))
@@ -99,6 +94,25 @@ impl Challenge {
     pub fn mechanism(&self) -> Mechanism {
         self.mechanism
     }
+}
+
+/// What is wrong with a client's last message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// The client is told that it is.
+    Told,
+    /// A proof of another length: `ScramSaslServer` has no answer to it, and the connection is closed.
+    Cut,
+}
+
+/// The client's last message: what stands before the proof, the nonce, and the proof.
+fn last(token: &[u8]) -> Option<(&str, &str, Vec<u8>)> {
+    let last = std::str::from_utf8(token).ok()?;
+    let (without_proof, proof) = last.rsplit_once(",p=")?;
+    let mut fields = without_proof.split(',');
+    STANDARD.decode(fields.next()?.strip_prefix("c=")?).ok()?;
+    let nonce = fields.next()?.strip_prefix("r=")?;
+    Some((without_proof, nonce, STANDARD.decode(proof).ok()?))
 }
 
 /// The client's first message.
@@ -258,8 +272,8 @@ mod tests {
                         .expect("a good message");
                 let (sent, last) = client.answer(&answer).expect("a good challenge");
                 let end = challenge.end(last.as_bytes());
-                assert_eq!(end.is_some(), right, "{name} {password}");
-                if let Some((user, proof)) = end {
+                assert_eq!(end.is_ok(), right, "{name} {password}");
+                if let Ok((user, proof)) = end {
                     assert_eq!(user, name);
                     assert_eq!(sent.check(&proof), Ok(()));
                 }
@@ -280,11 +294,11 @@ mod tests {
             ("c=", "x="),
         ] {
             assert!(
-                begun().end(last.replace(from, to).as_bytes()).is_none(),
+                begun().end(last.replace(from, to).as_bytes()).is_err(),
                 "{from} {to}"
             );
         }
-        assert!(begun().end(LAST).is_some());
+        assert!(begun().end(LAST).is_ok());
     }
 
     #[test]

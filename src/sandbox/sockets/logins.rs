@@ -28,7 +28,10 @@ async fn is_heard(client: &mut Client) -> bool {
 async fn plain() {
     let sandbox = with_alice().await;
     let mut client = Client::new(only(&sandbox)).await;
-    let offered = client.ask(3, &ApiVersionsRequest::default()).await;
+    let named = ApiVersionsRequest::default()
+        .with_client_software_name(text("app"))
+        .with_client_software_version(text("1"));
+    let offered = client.ask(3, &named).await;
     assert!(
         offered
             .api_keys
@@ -102,7 +105,9 @@ async fn nothing_is_heard_before_the_login() {
     assert!(!is_heard(&mut client).await);
     let mut client = Client::new(only(&sandbox)).await;
     client.ask(1, &handshake("PLAIN")).await;
-    assert!(!is_heard(&mut client).await, "half way");
+    let answer = client.ask(5, &ListGroupsRequest::default()).await;
+    assert_eq!(answer.error_code, errors::ILLEGAL_SASL_STATE, "half way");
+    assert_eq!(client.frame().await, None);
 }
 
 #[tokio::test]

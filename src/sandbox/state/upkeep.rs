@@ -3,7 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::{partition::Partition, transactions},
+    super::{
+        acls::{
+            operation::{ALTER_CONFIGS, DESCRIBE_CONFIGS},
+            resource::GROUP,
+        },
+        partition::Partition,
+        plan::Release,
+        transactions,
+    },
     Call, State, Topic,
 };
 
@@ -15,7 +23,15 @@ impl State {
 
     /// What the principal may do, as bits by `AclOperation`'s number (KIP-430).
     pub fn operations(&self, call: &Call, resource: i8, name: &str) -> i32 {
-        self.acls.operations(&call.principal, resource, name)
+        let bits = self.acls.operations(&call.principal, resource, name);
+        if resource != GROUP || self.release < Release::V4_1 {
+            return bits;
+        }
+        // Groups have settings of their own since 4.1.
+        let settings = [DESCRIBE_CONFIGS, ALTER_CONFIGS].into_iter();
+        settings
+            .filter(|one| self.allows(call, *one, GROUP, name))
+            .fold(bits, |bits, one| bits | 1 << one)
     }
 
     /// Does what is due by the cluster's clock.

@@ -150,7 +150,10 @@ async fn releases_differ() {
     assert_eq!(after.expect("known").0, i64::MAX.to_string());
     let ahead = cluster.clock() + 7_200_000;
     assert_eq!(client.produce(batch_at((5, 0), 0, 1, ahead)).await.0, 0);
-    let answer = client.ask(ApiVersionsRequest::default(), 3).await;
+    let named = ApiVersionsRequest::default()
+        .with_client_software_name(text("app"))
+        .with_client_software_version(text("1"));
+    let answer = client.ask(named, 3).await;
     let metadata = answer
         .api_keys
         .iter()
