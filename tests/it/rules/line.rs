@@ -19,7 +19,7 @@ use kafka_protocol::{
     protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes},
 };
 
-use super::{World, codes::*};
+use super::{ADMIN, World, codes::*, password};
 
 pub struct Line {
     stream: TcpStream,
@@ -73,7 +73,24 @@ pub fn settled<T>(mut look: impl FnMut() -> T, wanted: impl Fn(&T) -> bool) -> T
 }
 
 impl Line {
+    /// A connection that may do everything.
     pub fn to(world: &World) -> Self {
+        let mut line = Self::silent(world);
+        if world.guarded {
+            line.log_in(ADMIN);
+        }
+        line
+    }
+
+    /// A connection of somebody who logged in.
+    pub fn of(world: &World, user: &str) -> Self {
+        let mut line = Self::silent(world);
+        line.log_in(user);
+        line
+    }
+
+    /// A connection on which nothing was said.
+    pub fn silent(world: &World) -> Self {
         let stream = TcpStream::connect(&world.bootstrap).expect("a broker that listens");
         let limit = Some(Duration::from_secs(30));
         stream.set_read_timeout(limit).expect("a timeout");
@@ -82,6 +99,15 @@ impl Line {
             stream,
             correlation: 0,
         }
+    }
+
+    fn log_in(&mut self, user: &str) {
+        let mechanism = SaslHandshakeRequest::default().with_mechanism(text("PLAIN"));
+        assert_eq!(self.ask(1, &mechanism).error_code, NONE, "PLAIN is offered");
+        let token = format!("\0{user}\0{}", password(user));
+        let request = SaslAuthenticateRequest::default().with_auth_bytes(token.into_bytes().into());
+        let answer = self.ask(2, &request);
+        assert_eq!(answer.error_code, NONE, "{user} is let in");
     }
 
     /// A connection, and a topic of its own with so many partitions.
@@ -125,12 +151,23 @@ impl Line {
         self.stream.write_all(&out)
     }
 
-    pub fn receive<R: Request>(&mut self, version: i16) -> io::Result<R::Response> {
+    /// Sends bytes behind their length, and no request around them.
+    pub fn send_frame(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let length = (bytes.len() as u32).to_be_bytes();
+        self.stream.write_all(&[&length[..], bytes].concat())
+    }
+
+    /// What comes next, without its length.
+    pub fn receive_frame(&mut self) -> io::Result<Bytes> {
         let mut length = [0; 4];
         self.stream.read_exact(&mut length)?;
         let mut frame = vec![0; u32::from_be_bytes(length) as usize];
         self.stream.read_exact(&mut frame)?;
-        let mut frame = Bytes::from(frame);
+        Ok(frame.into())
+    }
+
+    pub fn receive<R: Request>(&mut self, version: i16) -> io::Result<R::Response> {
+        let mut frame = self.receive_frame()?;
         let header = R::Response::header_version(version);
         ResponseHeader::decode(&mut frame, header).expect("a header");
         let answer = R::Response::decode(&mut frame, version).expect("an answer");

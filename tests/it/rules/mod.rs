@@ -7,6 +7,9 @@ mod batches;
 mod codes;
 mod commits;
 mod committed;
+mod coordinated;
+mod deciding;
+mod each;
 mod fences;
 mod fetching;
 mod groups;
@@ -14,12 +17,17 @@ mod idempotence;
 mod instances;
 mod limits;
 mod line;
+mod logins;
 mod odd;
 mod offsets;
 mod produce;
 mod rebalances;
+mod refusals;
+mod rights;
+mod scram;
 mod sessions;
 mod settings;
+mod shown;
 mod slow;
 mod staged;
 mod stored;
@@ -65,6 +73,17 @@ pub const RULES: &[&[Rule]] = &[
     slow::RULES,
 ];
 
+/// Those that only a world with access rules and users can be asked.
+pub const GUARDED: &[&[Rule]] = &[
+    rights::RULES,
+    deciding::RULES,
+    refusals::RULES,
+    coordinated::RULES,
+    shown::RULES,
+    logins::RULES,
+    scram::RULES,
+];
+
 /// So many rules of one world are asked at the same time.
 const AT_ONCE: usize = 6;
 
@@ -75,11 +94,33 @@ pub enum Release {
     V4_1,
 }
 
+/// Who may do everything in a guarded world.
+pub const ADMIN: &str = "admin";
+
+/// Everyone who may log in to a guarded world: some with one right each, of topics and of the cluster, and some for rules of their own.
+pub fn users() -> Vec<String> {
+    let one_right = (2..=12).flat_map(|number| [format!("may{number}"), format!("over{number}")]);
+    let own = (0..USERS).map(|number| format!("user{number}"));
+    one_right.chain(own).chain([ADMIN.to_owned()]).collect()
+}
+
+/// How many users rules may take for themselves.
+const USERS: u32 = 20;
+
+/// What somebody logs in with.
+pub fn password(user: &str) -> String {
+    format!("{user}-secret")
+}
+
 /// One broker to be asked: simulated or real.
 pub struct World {
     name: String,
     bootstrap: String,
     release: Release,
+    /// Does it have access rules, and ask for a login?
+    guarded: bool,
+    /// How many of [`users`] are taken.
+    taken: AtomicU32,
     /// Parts names of one run from those of another.
     run: u128,
     names: AtomicU32,
@@ -100,9 +141,26 @@ impl World {
             name: name.to_owned(),
             bootstrap: bootstrap.to_owned(),
             release,
+            guarded: false,
+            taken: AtomicU32::new(0),
             run: since.expect("it is after 1970").as_millis(),
             names: AtomicU32::new(0),
         }
+    }
+
+    /// The same, with an authorizer and a listener that asks for a login.
+    pub fn guarded(self) -> Self {
+        Self {
+            guarded: true,
+            ..self
+        }
+    }
+
+    /// Somebody who may log in, and whom no other rule knows.
+    fn user(&self) -> String {
+        let number = self.taken.fetch_add(1, Ordering::Relaxed);
+        assert!(number < USERS, "more users are wanted than there are");
+        format!("user{number}")
     }
 
     /// A name nobody else has, for a topic, a group or a transactional id.
@@ -197,11 +255,11 @@ fn column(rules: &[Rule], world: &World) -> Vec<Ending> {
     all.into_iter().map(|(_, ending)| ending).collect()
 }
 
-/// Asks every rule in every world, the worlds side by side. Answers with the table; panics with it if a rule was broken in any.
+/// Asks every one of these rules in every world, the worlds side by side. Answers with the table; panics with it if a rule was broken in any.
 /// Where `RULES_ONLY` is set, only rules whose text has it.
-pub fn run_all(worlds: &[World]) -> String {
+pub fn run_all(rules: &[&[Rule]], worlds: &[World]) -> String {
     let wanted = std::env::var("RULES_ONLY").unwrap_or_default();
-    let rules: Vec<Rule> = RULES.concat();
+    let rules: Vec<Rule> = rules.concat();
     let all = rules.len();
     let rules: Vec<Rule> = rules
         .into_iter()
