@@ -3,8 +3,10 @@
 mod broker;
 mod clean;
 mod downtime;
+mod engine_gone;
 mod frozen;
 mod killed;
+mod simulated;
 mod story;
 mod stranded;
 mod ways;
