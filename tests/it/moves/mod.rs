@@ -1,5 +1,6 @@
 //! Applications that move with our own engine, as the commands move them: over, back, and all of them, under load.
 
+mod asked;
 mod broker;
 mod clean;
 mod downtime;
