@@ -246,7 +246,7 @@ impl Simulated {
         }
     }
 
-    /// Nothing holds back readers of committed records on the target: no transaction of ours is open.
+    /// Nothing holds back readers of committed records on the target.
     pub fn is_all_committed(&self) -> bool {
         let mut wire = self.wire("target");
         [(AGED, 0), (AGED, 1), (FRESH, 0)]
