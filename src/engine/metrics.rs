@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,6 +21,10 @@ const WINDOW: Duration = Duration::from_secs(5);
 pub struct Numbers {
     shards: Arc<Mutex<Vec<Shard>>>,
     detailed: bool,
+    /// How often partitions were handed to shards that are at work.
+    handed: Arc<AtomicU64>,
+    /// When the last look for more partitions began that came to its end.
+    looked: Arc<Mutex<Option<Instant>>>,
 }
 
 /// The numbers of one shard.
@@ -45,8 +52,10 @@ pub struct Shard {
     pub in_flight: u64,
     /// The partition furthest behind.
     pub slowest: Option<(String, u64)>,
-    /// Everything that was wanted when the command began is durable.
+    /// Everything that was wanted when the command began is durable, and no first contact waits to be written down.
     pub caught_up: bool,
+    /// How often partitions that were handed over later were taken on.
+    pub heard: u64,
     /// Fences of this run.
     pub fences: u32,
     /// Of each partition; empty unless somebody wants to know.
@@ -59,6 +68,8 @@ impl Numbers {
         Self {
             shards: Arc::new(Mutex::new(vec![Shard::default(); shards])),
             detailed,
+            handed: Arc::default(),
+            looked: Arc::default(),
         }
     }
 
@@ -84,9 +95,28 @@ impl Numbers {
         }
     }
 
-    /// Has every shard reached what it wanted?
+    /// Partitions are being handed to a shard at work.
+    pub fn hand(&self) {
+        self.handed.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A look for more partitions came to its end; what it found was handed over.
+    pub fn looked(&self, began: Instant) {
+        *self.looked.lock().expect("nothing panics while holding it") = Some(began);
+    }
+
+    /// Has a look for more partitions begun since then, and come to its end?
+    pub fn has_looked_since(&self, then: Instant) -> bool {
+        let looked = self.looked.lock().expect("nothing panics while holding it");
+        looked.is_some_and(|began| began >= then)
+    }
+
+    /// Has every shard reached what it wanted, all that was handed to it included?
     pub fn caught_up(&self) -> bool {
-        self.lock().iter().all(|shard| shard.caught_up)
+        let handed = self.handed.load(Ordering::Acquire);
+        let shards = self.lock();
+        let heard: u64 = shards.iter().map(|shard| shard.heard).sum();
+        heard >= handed && shards.iter().all(|shard| shard.caught_up)
     }
 
     /// All shards together; rates are left at zero.

@@ -1,8 +1,11 @@
 //! What is in scope as time goes on, and which shard has it.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use uuid::Uuid;
 
 use super::{
@@ -49,6 +52,13 @@ impl Scope {
             lost_ledger,
             back: HashSet::new(),
         }
+    }
+
+    /// How long to wait between two looks: `soon` where a run waits for what they find.
+    pub fn pause_of(&self, usual: Duration, soon: Duration) -> Duration {
+        let waits =
+            self.shared.direction == Direction::Reverse && self.settings.until == Until::CaughtUp;
+        if waits { soon } else { usual }
     }
 
     /// How many topics were handed out.
@@ -250,9 +260,11 @@ impl Scope {
 
     /// Looks for new topics and partitions, and hands them to their shards.
     pub async fn follow(&mut self) {
+        let began = Instant::now();
         let looked = async {
             if self.shared.direction == Direction::Reverse {
-                return self.take_back(Until::Stopped).await;
+                // What the direction there meets in this run belongs to what the run waits for.
+                return self.take_back(self.settings.until).await;
             }
             let found = topics::found(&self.shared.source, &self.settings.scope).await?;
             let mut sorted = self.made_anew(&found);
@@ -269,10 +281,12 @@ impl Scope {
                 self.trouble = None;
                 for (sender, assigned) in self.senders.iter().zip(sorted) {
                     if !assigned.is_empty() {
+                        self.shared.numbers.hand();
                         // A shard that has ended needs none.
                         drop(sender.send(assigned));
                     }
                 }
+                self.shared.numbers.looked(began);
             }
             Err(failure) => {
                 let text = format!("new topics cannot be looked for: {failure}");

@@ -51,6 +51,8 @@ use crate::{
 
 /// How often the source is asked for new topics and partitions.
 const DISCOVER_EVERY: Duration = Duration::from_secs(2);
+/// The same on the way back of a run that waits for it, which looks into a ledger and asks no broker for topics.
+const DISCOVER_SOON: Duration = Duration::from_millis(250);
 /// How often the numbers are told.
 const BEAT: Duration = Duration::from_secs(1);
 /// How long a run that is to end waits for positions of groups that cannot be carried for the moment.
@@ -398,9 +400,10 @@ async fn supervise(
     let mut manners = Manners::default();
     // Beside everything else: a source that does not answer must not keep anybody waiting.
     let steering = shared.steering.clone();
+    let pause = scope.pause_of(DISCOVER_EVERY, DISCOVER_SOON);
     let following = tokio::spawn(async move {
         loop {
-            sleep(DISCOVER_EVERY).await;
+            sleep(pause).await;
             scope.follow().await;
             if steering.pace() == Pace::Auto {
                 scope.look_at_replicas().await;
@@ -412,7 +415,7 @@ async fn supervise(
         .as_ref()
         .map(|follower| follower.looked.subscribe());
     let following_too = follower.map(|follower| tokio::spawn(follower.run()));
-    let mut caught_up = None;
+    let (mut met, mut caught_up) = (None, None);
     let (mut beat, mut look) = (interval(BEAT), interval(LOOK));
     for ticks in [&mut beat, &mut look] {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -490,7 +493,15 @@ async fn supervise(
                 if until != Until::CaughtUp {
                     continue;
                 }
-                if Way::caught_up(&shared) && beside.as_ref().is_none_or(Way::caught_up) {
+                if !Way::caught_up(&shared) {
+                    continue;
+                }
+                // All that this direction meets stands in its ledger by then, so one more look shows it to the way back.
+                let met: Instant = *met.get_or_insert_with(Instant::now);
+                let has_come_back = beside
+                    .as_ref()
+                    .is_none_or(|back| back.numbers.has_looked_since(met) && Way::caught_up(back));
+                if has_come_back {
                     // Positions too, if they can be had.
                     let since: Instant = *caught_up.get_or_insert_with(Instant::now);
                     let settled = |shared: &Shared| shared.desk.is_settled(since);

@@ -206,6 +206,13 @@ impl Session {
         }
     }
 
+    /// Is a first contact on its way into the ledger? Until it stands there the other direction does not know of the partition.
+    fn writes_seams(&self) -> bool {
+        let mut entries = self.entries.iter();
+        let waits = entries.any(|entry| matches!(entry, Entry::Seam { .. }));
+        waits || self.appending.as_ref().is_some_and(|one| one.has_seams)
+    }
+
     /// Puts this shard's numbers where the rest of the program reads them.
     pub(super) fn publish(&mut self) {
         let now = Instant::now();
@@ -220,7 +227,8 @@ impl Session {
             records: self.count.records,
             bytes: self.count.bytes,
             fences: self.count.fences,
-            caught_up: true,
+            heard: self.count.heard,
+            caught_up: !self.writes_seams(),
             ..metrics::Shard::default()
         };
         for partition in &mut self.partitions {

@@ -470,6 +470,7 @@ impl Session {
                     }
                 },
                 Some(more) = incoming.recv() => {
+                    self.count.heard += 1;
                     self.assign(&more);
                     all.extend(more);
                     None

@@ -75,24 +75,6 @@ impl Scene {
         last.map_or(0, |batch| batch.last_offset + 1)
     }
 
-    /// Do both sides hold as many of the target's own records, and has every position a place?
-    pub fn is_even(&self) -> bool {
-        let of = |side, topic, partition| {
-            let records = self.records(side, topic, partition);
-            count(records.iter())[1]
-        };
-        let mut all = partitions().chain([(LOST, 0)]);
-        let came_back = all.all(|(topic, partition)| {
-            of("source", topic, partition) == of("target", topic, partition)
-        });
-        let mut groups = GROUPS.into_iter();
-        came_back
-            && groups.all(|group| {
-                let mut positions = self.positions("target", group).into_iter();
-                positions.all(|position| matches!(position, Offset::Offset(_)))
-            })
-    }
-
     /// Compares everything; answers the number of records.
     #[track_caller]
     pub fn judge(&self) -> usize {

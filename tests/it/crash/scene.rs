@@ -270,18 +270,8 @@ impl Scene {
     }
 
     /// Left alone it ends well, and with everything at its end.
-    ///
-    /// `--until caught-up` does not wait for the way back of partitions that were met in that very run: the next one does.
     #[track_caller]
     pub fn catch_up(&self) {
-        self.catch_up_once();
-        if self.is_two_way && !self.is_even() {
-            self.catch_up_once();
-        }
-    }
-
-    #[track_caller]
-    fn catch_up_once(&self) {
         let finished = self.migration.run(&["replicate", "--until", "caught-up"]);
         assert_eq!(
             finished.code(),

@@ -1,10 +1,13 @@
 //! Applications that move with our own engine, as the commands move them: over, back, and all of them, under load.
 
+mod asked;
 mod broker;
 mod clean;
 mod downtime;
+mod engine_gone;
 mod frozen;
 mod killed;
+mod simulated;
 mod story;
 mod stranded;
 mod ways;

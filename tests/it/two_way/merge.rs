@@ -63,3 +63,23 @@ fn what_the_target_held_before_goes_back_too_whatever_is_killed() {
     tool.wait(PATIENCE).assert_exit(130);
     migration.run(&["verify"]).assert_exit(0);
 }
+
+#[test]
+fn the_first_run_until_all_has_caught_up_waits_for_what_the_target_held() {
+    let (source, target) = shared_pair();
+    let topic = unique("merged-at-once");
+    for kafka in [source, target] {
+        kafka.create_topic(&topic, 2, &[]);
+        kafka.wait_for_partitions(&topic, 2);
+    }
+    // The source holds nothing: there is nothing to wait for in the direction there.
+    Load::to(&[(&topic, 2)])
+        .marked(ON_TARGET)
+        .fill(target, 2_000);
+    let migration = merging(source, target, &topic);
+    // So slow that whoever does not wait for it is seen.
+    let line = ["replicate", "--until", "caught-up", "--rate", "20KB"];
+    migration.run(&line).assert_exit(0);
+    let (there, back) = assert_both_have_all(source, target, &topic);
+    assert!(there == 0 && back >= 2_000, "{there}, {back}");
+}
