@@ -57,7 +57,7 @@ pub fn on_a_line(document: &impl Serialize) -> String {
 /// Watches our own engine until a signal comes.
 pub async fn run(settings: &Settings, global: &Global, screen: &Screen) -> Result<Exit, Failure> {
     let looking = async |source: &Source, target: &Target| {
-        let looked = look(settings, global, source, target).await?;
+        let looked = Box::pin(look(settings, global, source, target)).await?;
         Ok(Shown {
             at_ms: looked.at_ms,
             picture: super::picture(&looked, 0, global),
@@ -66,7 +66,7 @@ pub async fn run(settings: &Settings, global: &Global, screen: &Screen) -> Resul
             document: on_a_line(&Document::of(&looked)),
         })
     };
-    again_and_again(settings, PAUSE, looking, screen).await
+    Box::pin(again_and_again(settings, PAUSE, looking, screen)).await
 }
 
 /// Looks until a signal comes, with a pause between the end of one look and the next.

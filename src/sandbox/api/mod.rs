@@ -205,7 +205,13 @@ fn is_unreadable<R: std::any::Any>(request: &R) -> bool {
         let mut each = create.creations.iter();
         return each.any(|one| {
             let pattern = one.resource_pattern_type;
-            [one.resource_type, pattern, one.operation, one.permission_type].contains(&0)
+            [
+                one.resource_type,
+                pattern,
+                one.operation,
+                one.permission_type,
+            ]
+            .contains(&0)
         });
     }
     if let Some(delete) = request.downcast_ref::<DeleteAclsRequest>() {
