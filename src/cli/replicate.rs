@@ -47,7 +47,8 @@ const CUT_OFF: Duration = Duration::from_secs(2);
 /// too; the next start then takes some seconds longer.
 ///
 /// With backend = "msk" it makes the secrets and both replicators, follows them until they run (half an hour is usual), and ends;
-/// they copy by themselves from then on; with --until caught-up it waits until copies of all last records are found on MSK. The same command changes what the file has otherwise by now.
+/// they copy by themselves from then on; with --until caught-up it waits until copies of all last records are found on MSK. The
+/// same command changes what the file has otherwise by now.
 #[derive(Debug, Args)]
 pub struct Replicate {
     /// When to end by itself [default: stopped; where MSK Replicator copies: running]

@@ -30,6 +30,14 @@ pub struct TopicInfo {
     pub partitions: Vec<PartitionInfo>,
 }
 
+impl TopicInfo {
+    /// Its partitions by their names.
+    pub fn named_partitions(&self) -> impl Iterator<Item = TopicPartition> {
+        let at = |number| TopicPartition::new(self.name.clone(), number);
+        self.partitions.iter().map(move |one| at(one.partition))
+    }
+}
+
 /// One partition.
 #[derive(Debug, Clone)]
 pub struct PartitionInfo {

@@ -168,3 +168,36 @@ impl Rates {
         (rate(records, records_then), rate(bytes, bytes_then))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_handed_over_and_is_not_taken_on_yet_has_not_caught_up() {
+        let numbers = Numbers::new(2, false);
+        assert!(!numbers.caught_up(), "no shard has counted yet");
+        let says = |heard| Shard {
+            caught_up: true,
+            heard,
+            ..Shard::default()
+        };
+        numbers.set(0, says(0));
+        numbers.set(1, says(0));
+        assert!(numbers.caught_up());
+        numbers.hand();
+        assert!(!numbers.caught_up());
+        numbers.set(1, says(1));
+        assert!(numbers.caught_up());
+    }
+
+    #[test]
+    fn a_look_that_began_before_does_not_count() {
+        let numbers = Numbers::new(1, false);
+        let then = Instant::now();
+        assert!(!numbers.has_looked_since(then));
+        numbers.looked(then);
+        assert!(numbers.has_looked_since(then));
+        assert!(!numbers.has_looked_since(then + Duration::from_millis(1)));
+    }
+}

@@ -65,7 +65,7 @@ pub(super) async fn seen(
     closely: std::result::Result<&Closely, &str>,
 ) -> Found {
     let names: Vec<TopicName> = here.iter().map(|topic| topic.name.clone()).collect();
-    let at: Vec<TopicPartition> = here.iter().flat_map(partitions).collect();
+    let at: Vec<TopicPartition> = here.iter().flat_map(TopicInfo::named_partitions).collect();
     let (configs, stable, high, starts, there) = tokio::join!(
         source.topic_configs_each(&names),
         offsets(source, &at, OffsetSpec::Stable),
@@ -109,9 +109,11 @@ pub(super) async fn seen(
             }
         };
         let met = match closely {
-            Ok(closely) => {
-                Known::seen(partitions(topic).any(|at| closely.partitions.contains_key(&at)))
-            }
+            Ok(closely) => Known::seen(
+                topic
+                    .named_partitions()
+                    .any(|at| closely.partitions.contains_key(&at)),
+            ),
             Err(reason) => Known::unknown(reason),
         };
         found.topics.push(TopicSeen {
@@ -153,11 +155,6 @@ pub(super) async fn seen(
         foreign_writes(target, &mut found.topics, closely).await;
     }
     found
-}
-
-fn partitions(topic: &TopicInfo) -> impl Iterator<Item = TopicPartition> {
-    let at = |number| TopicPartition::new(topic.name.clone(), number);
-    topic.partitions.iter().map(move |one| at(one.partition))
 }
 
 fn side(topic: &TopicInfo) -> TopicSide {
@@ -204,7 +201,11 @@ async fn on_target(target: Option<&Target>, names: &[TopicName]) -> There {
         .await
         .map_err(|error| error.to_string());
     let shown: Vec<&TopicInfo> = topics.iter().flat_map(HashMap::values).flatten().collect();
-    let at: Vec<TopicPartition> = shown.iter().copied().flat_map(partitions).collect();
+    let at: Vec<TopicPartition> = shown
+        .iter()
+        .copied()
+        .flat_map(TopicInfo::named_partitions)
+        .collect();
     let present: Vec<TopicName> = shown.iter().map(|topic| topic.name.clone()).collect();
     let (configs, brokers, starts, ends) = tokio::join!(
         target.topic_configs_each(&present),

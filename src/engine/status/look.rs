@@ -147,7 +147,10 @@ async fn look_at(
             (met.collect(), Vec::new())
         }
     };
-    let partitions = sums::partitions(&here);
+    let partitions = here
+        .iter()
+        .flat_map(TopicInfo::named_partitions)
+        .collect::<Vec<_>>();
     // Taken together, so that a living source and a living engine are compared as they are at one moment.
     let (ends, highest, starts, there, readers) = tokio::join!(
         offsets(source, &partitions, OffsetSpec::Stable),

@@ -243,15 +243,6 @@ pub(super) fn held(states: &[State]) -> Vec<HeldStatus> {
     all
 }
 
-/// The partitions of these topics.
-pub(super) fn partitions(of: &[TopicInfo]) -> Vec<TopicPartition> {
-    let of = of.iter().flat_map(|topic| {
-        let at = |number| TopicPartition::new(topic.name.clone(), number);
-        topic.partitions.iter().map(move |one| at(one.partition))
-    });
-    of.collect()
-}
-
 /// One line a topic, and the lag of all. The lag is unknown as soon as one partition's end is.
 ///
 /// `gone` are topics of the ledger that the source does not show.

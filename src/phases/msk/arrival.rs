@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::deeds::Deeds;
 use crate::{
     clock::BootInstant,
-    cluster::{Cluster, OffsetSpec},
+    cluster::{Cluster, OffsetSpec, TopicInfo},
     error::Failure,
     model::{
         names::{Side, TopicName, TopicPartition},
@@ -100,7 +100,9 @@ impl Deeds {
             let Some(first) = behind.first() else {
                 return Ok(());
             };
-            self.wait(STEP, &words(&behind, first), begun).await?;
+            let waited = self.wait(STEP, &words(&behind, first), begun).await;
+            // Without the flag the next one would not wait for this.
+            waited.map_err(|failure| failure.next("kafka-migrate replicate --until caught-up"))?;
         }
     }
 }
@@ -122,11 +124,6 @@ async fn partitions(
     }
     let topics = cluster.topics(Some(names)).await;
     let topics = topics.map_err(|error| error.failure())?;
-    let each = topics.iter().flat_map(|topic| {
-        topic.partitions.iter().map(|one| TopicPartition {
-            topic: topic.name.clone(),
-            partition: one.partition,
-        })
-    });
+    let each = topics.iter().flat_map(TopicInfo::named_partitions);
     Ok(each.collect())
 }

@@ -68,11 +68,15 @@ pub fn commit(kafka: &Kafka, group: &str, topic: &str, offset: i64, metadata: &s
 /// Where a group stands, and what it keeps beside that.
 pub fn committed(kafka: &Kafka, group: &str, topic: &str) -> Option<(i64, String)> {
     let consumer = consumer(kafka, group);
-    let mut list = TopicPartitionList::new();
-    list.add_partition(topic, 0);
-    let list = consumer
-        .committed_offsets(list, PATIENCE)
-        .expect("the coordinator answers");
+    // It may be on its way to another broker, or just have been made: then nobody is it for a moment.
+    let mut answer = None;
+    wait::until("the coordinator answers", PATIENCE, || {
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition(topic, 0);
+        answer = consumer.committed_offsets(asked, PATIENCE).ok();
+        answer.is_some()
+    });
+    let list = answer.expect("it was waited for");
     let found = list.elements_for_topic(topic);
     match found[0].offset() {
         Offset::Offset(offset) => Some((offset, found[0].metadata().to_owned())),

@@ -69,6 +69,8 @@ fn it_waits_for_the_copies_of_what_was_there_and_for_nothing_that_fails() {
     let left = waits.wait(LIMIT);
     left.assert_exit(9);
     assert!(left.stderr.contains("K329"), "{left}");
+    // What is told to be typed next waits for the same.
+    assert!(left.stderr.contains("--until caught-up"), "{left}");
     // A replicator that fails is not waited for.
     let mut waits = scene.command(&UNTIL).start();
     waits.wait_for("not on MSK yet", LIMIT);

@@ -102,13 +102,22 @@ fn assert_both_have_all(source: &Kafka, target: &Kafka, topic: &str) -> (usize, 
 }
 
 /// Committed records of a topic on one side.
-fn count(kafka: &Kafka, topic: &str) -> usize {
-    (0..kafka.partitions(topic))
-        .map(|partition| read::partition(kafka, topic, partition, View::Committed).len())
-        .sum()
+/// How many records there are of each side's, and in all.
+fn count(kafka: &Kafka, topic: &str) -> [usize; 3] {
+    let mut counts = [0; 3];
+    for partition in 0..kafka.partitions(topic) {
+        for record in read::partition(kafka, topic, partition, View::Committed) {
+            let says = record.key.as_ref().or(record.value.as_ref());
+            for (count, mark) in counts.iter_mut().zip([ON_SOURCE, ON_TARGET, ""]) {
+                let is_of = says.is_none_or(|says| says.starts_with(mark.as_bytes()));
+                *count += usize::from(is_of);
+            }
+        }
+    }
+    counts
 }
 
-/// Waits until both sides hold as many records, and then nothing more comes for a moment.
+/// Waits until both sides hold as many records of either side's: as many in all they also hold while as many are missing here as there.
 #[track_caller]
 fn wait_until_even(source: &Kafka, target: &Kafka, topics: &[&str], said: &dyn Fn() -> String) {
     let even = || {
