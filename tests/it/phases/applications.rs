@@ -192,18 +192,20 @@ impl Drop for Applications {
     }
 }
 
-/// Hooks that stop and start through files. Held, a hook ends when whoever called it has died: before or after it did what it is for.
+/// Hooks that stop and start through files. Held, a hook ends when whoever called it has died: before or after it did what it is for. That is told by the caller's
+/// name: one that died before the shell began leaves it to process 1, which lives for ever.
 pub fn write_hooks(directory: &Path) {
     let shown = directory.display();
     let told = "$KAFKA_MIGRATE_APPLICATION-$KAFKA_MIGRATE_SIDE";
     for (name, act, until) in [("stop", "rm -f", "-e"), ("start", "touch", "! -e")] {
         let text = format!(
             "#!/bin/sh\n\
+             lives() {{ read -r caller < /proc/$PPID/comm && [ \"$caller\" = kafka-migrate ]; }} 2>/dev/null\n\
              hold() {{\n\
              [ -e \"{shown}/hold-$1\" ] || return 0\n\
              touch '{shown}/held'\n\
              while [ -e \"{shown}/hold-$1\" ]; do\n\
-             kill -0 $PPID 2>/dev/null || {{ rm -f '{shown}/held'; exit 1; }}\n\
+             lives || {{ rm -f '{shown}/held'; exit 1; }}\n\
              sleep 0.05\n\
              done\n\
              rm -f '{shown}/held'\n\
