@@ -213,7 +213,7 @@ pub fn write_hooks(directory: &Path) {
              echo \"$KAFKA_MIGRATE_APPLICATION {name} $KAFKA_MIGRATE_SIDE $KAFKA_MIGRATE_ATTEMPT\" >> '{shown}/calls'\n\
              hold before\n\
              {act} \"{shown}/want-{told}\"\n\
-             while [ {until} \"{shown}/runs-{told}\" ]; do sleep 0.05; done\n\
+             while [ {until} \"{shown}/runs-{told}\" ]; do [ -d '{shown}' ] || exit 1; sleep 0.05; done\n\
              hold after\n"
         );
         let path = directory.join(format!("{name}.sh"));
