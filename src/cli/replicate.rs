@@ -212,21 +212,24 @@ impl Replicate {
             ("--metrics", self.metrics.is_some()),
             ("--until stopped", self.until == Some(Until::Stopped)),
         ];
+        let copies_all =
+            start == crate::model::msk::Start::Earliest && self.direction != Some(Way::Reverse);
+        let never_ends = self.until == Some(Until::CaughtUp) && !copies_all;
+        let (flag, why) = (
+            "--until caught-up",
+            "what was there when it began is never copied",
+        );
+        let hint = "`ready` says how far it is";
         refused(
             &given,
             "MSK Replicator copies by itself, as long as it is there",
-            "`ready` says how far it is",
-        )?;
-        let copies_all =
-            start == crate::model::msk::Start::Earliest && self.direction != Some(Way::Reverse);
-        refused(
-            &[(
-                "--until caught-up",
-                self.until == Some(Until::CaughtUp) && !copies_all,
-            )],
-            "what was there when it began is never copied",
-            "`ready` says how far it is",
+            hint,
         )
+        .map_err(|failure| match never_ends {
+            true => failure.cause(format!("{flag} neither: {why}")),
+            false => failure,
+        })?;
+        refused(&[(flag, never_ends)], why, hint)
     }
 
     /// And the other way round.

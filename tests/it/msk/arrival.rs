@@ -87,6 +87,13 @@ fn what_never_comes_is_not_waited_for() {
     let refused = scene.run(&[UNTIL.as_slice(), &["--direction", "reverse"]].concat());
     refused.assert_exit(2);
     assert!(refused.stderr.contains("never copied"), "{refused}");
+    // All that does not fit is told at once.
+    let both = ["--direction", "reverse", "--rate", "5MB"];
+    let refused = scene.run(&[UNTIL.as_slice(), &both].concat());
+    refused.assert_exit(2);
+    for told in ["--rate cannot", "--until caught-up neither"] {
+        assert!(refused.stderr.contains(told), "{refused}");
+    }
     let migration = &scene.migration;
     migration.edit("[ready]", "[replication]\nstart = \"latest\"\n\n[ready]");
     scene.run(&UNTIL).assert_exit(2);
