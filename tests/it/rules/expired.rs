@@ -5,8 +5,14 @@ use std::{thread::sleep, time::Duration};
 use super::{Rule, World, batches::*, code, codes::*, is, line::*};
 
 pub const RULES: &[Rule] = &[
-    ("S6: producers of old records are forgotten at the next tick, others not", tick),
-    ("S6: an open transaction and a seal keep a producer of old records", kept),
+    (
+        "S6: producers of old records are forgotten at the next tick, others not",
+        tick,
+    ),
+    (
+        "S6: an open transaction and a seal keep a producer of old records",
+        kept,
+    ),
     ("X4 N11: a transactional id that rests is forgotten", idle),
     ("N12: an id that is sealed now and then is not", sealed),
 ];
@@ -20,13 +26,25 @@ fn tick(world: &World) {
     let then = now() - TWO_DAYS;
     code("fresh", line.produce(&t, batch(fresh, 0, 1)).0, NONE);
     code("old", line.produce(&t, batch_at(old, 0, 1, then)).0, NONE);
-    code("without a time", line.produce(&t, batch_at(timeless, 0, 1, -1)).0, NONE);
+    code(
+        "without a time",
+        line.produce(&t, batch_at(timeless, 0, 1, -1)).0,
+        NONE,
+    );
     for who in [old, timeless] {
         let gone = settled(|| line.remembered(&t, who.0).is_none(), |gone| *gone);
         is("forgotten", gone, true);
     }
-    is("fresh is known", line.remembered(&t, fresh.0).is_some(), true);
-    is("a retry", line.produce(&t, batch_at(old, 0, 1, then)), (NONE, 3));
+    is(
+        "fresh is known",
+        line.remembered(&t, fresh.0).is_some(),
+        true,
+    );
+    is(
+        "a retry",
+        line.produce(&t, batch_at(old, 0, 1, then)),
+        (NONE, 3),
+    );
     is("of fresh", line.produce(&t, batch(fresh, 0, 1)), (NONE, 0));
 }
 
@@ -34,11 +52,13 @@ fn kept(world: &World) {
     let t = Line::create_on(world, &[1], &[]);
     let mut line = Line::at(world, 1);
     let then = now() - TWO_DAYS;
-    let (x, y) = (world.unique("txn"), world.unique("txn"));
-    let mut of_x = Line::to_coordinator(world, 1, &x);
-    let mut of_y = Line::to_coordinator(world, 1, &y);
+    let ((mut of_x, x), (mut of_y, y)) = (Line::to_first(world), Line::to_first(world));
     let (open, closed) = (of_x.begin(&x), of_y.begin(&y));
-    code("sent", line.produce(&t, batch_at(closed, 0, 1, then)).0, NONE);
+    code(
+        "sent",
+        line.produce(&t, batch_at(closed, 0, 1, then)).0,
+        NONE,
+    );
     code("added", of_y.add(&y, closed, &t, &[0]), NONE);
     of_y.end(&y, closed, true);
     code("added", of_x.add(&x, open, &t, &[0]), NONE);
@@ -49,7 +69,11 @@ fn kept(world: &World) {
     code("sent", line.put_in(&t, &x, sent).0, NONE);
     // A witness that the tick has come.
     let witness = line.producer();
-    code("sent", line.produce(&t, batch_at(witness, 0, 1, then)).0, NONE);
+    code(
+        "sent",
+        line.produce(&t, batch_at(witness, 0, 1, then)).0,
+        NONE,
+    );
     let gone = settled(|| line.remembered(&t, witness.0).is_none(), |gone| *gone);
     is("the witness", gone, true);
     is("open", line.remembered(&t, open.0).is_some(), true);
@@ -60,8 +84,7 @@ fn kept(world: &World) {
 fn idle(world: &World) {
     let t = Line::create_on(world, &[1], &[]);
     let mut line = Line::at(world, 1);
-    let x = world.unique("txn");
-    let mut coordinator = Line::to_coordinator(world, 1, &x);
+    let (mut coordinator, x) = Line::to_first(world);
     let old = coordinator.begin(&x);
     code("sent", line.produce(&t, batch(old, 0, 1)).0, NONE);
     // Time itself is what is waited for; plain batches are no use of the id.
@@ -79,8 +102,7 @@ fn idle(world: &World) {
 
 fn sealed(world: &World) {
     let t = Line::create_on(world, &[1], &[]);
-    let x = world.unique("txn");
-    let mut coordinator = Line::to_coordinator(world, 1, &x);
+    let (mut coordinator, x) = Line::to_first(world);
     let me = coordinator.begin(&x);
     for _ in 0..9 {
         sleep(Duration::from_millis(900));

@@ -10,9 +10,7 @@ use std::{
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
-        create_topics_request::{
-            CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
-        },
+        create_topics_request::{CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig},
         delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic},
         metadata_request::MetadataRequestTopic,
         metadata_response::MetadataResponseTopic,
@@ -109,6 +107,18 @@ impl Line {
             .with_key(text(key));
         let found = patiently(|| line.ask(3, &request), |answer| answer.error_code);
         Self::connected(&format!("{}:{}", &*found.host, found.port))
+    }
+
+    /// A transactional id that broker 1 coordinates, which is never stopped; and a connection to it.
+    pub fn to_first(world: &World) -> (Self, String) {
+        let first = (0..200).find_map(|_| {
+            let id = world.unique("txn");
+            let line = Self::to_coordinator(world, 1, &id);
+            let port = line.stream.peer_addr().expect("it is connected").port();
+            let wanted = world.brokers[0].ends_with(&format!(":{port}"));
+            wanted.then_some((line, id))
+        });
+        first.expect("broker 1 coordinates some of the ids")
     }
 
     fn connected(address: &str) -> Self {
@@ -265,7 +275,9 @@ impl Line {
         let mut line = Self::at(world, broker);
         let request = super::moved::end_of(name, -1, 0);
         let look = || line.ask(4, &request).topics[0].partitions[0].error_code;
-        let seen = settled(look, |seen| *seen != NOT_LEADER_OR_FOLLOWER && *seen != UNKNOWN_TOPIC_OR_PARTITION);
+        let seen = settled(look, |seen| {
+            *seen != NOT_LEADER_OR_FOLLOWER && *seen != UNKNOWN_TOPIC_OR_PARTITION
+        });
         assert_eq!(seen, NONE, "{broker} does not lead {name}");
         line
     }

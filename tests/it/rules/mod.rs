@@ -53,11 +53,11 @@ use std::{
     time::{Instant, SystemTime},
 };
 
+use self::stage::{Operator, Stage};
 pub use self::{
     operators::{Brokers, SETTINGS as OPERATED_SETTINGS, Simulated},
     stage::Event,
 };
-use self::stage::{Operator, Stage};
 
 /// A rule's ids and sentence, and how to ask.
 pub type Rule = (&'static str, fn(&World));

@@ -9,16 +9,34 @@ use kafka_protocol::messages::{
 use super::{Rule, World, batches::*, code, codes::*, is, line::*};
 
 pub const RULES: &[Rule] = &[
-    ("D5: after a leader moved all five batches are known", window),
-    ("the old leader: NOT_LEADER_OR_FOLLOWER, but for a fetch (F8)", old_leader),
+    (
+        "D5: after a leader moved all five batches are known",
+        window,
+    ),
+    (
+        "the old leader: NOT_LEADER_OR_FOLLOWER, but for a fetch (F8)",
+        old_leader,
+    ),
     (
         "F4 F5: leader epochs: fenced, unknown, and where logs part",
         epochs,
     ),
-    ("F5: an epoch in which nothing was written leaves no trace", no_trace),
-    ("Metadata: the new leader, its epoch, and who is in sync", shown),
-    ("a transaction goes on and ends at another leader", transaction),
-    ("D7: the trap stays with the leader that it was set at", trap_stays),
+    (
+        "F5: an epoch in which nothing was written leaves no trace",
+        no_trace,
+    ),
+    (
+        "Metadata: the new leader, its epoch, and who is in sync",
+        shown,
+    ),
+    (
+        "a transaction goes on and ends at another leader",
+        transaction,
+    ),
+    (
+        "D7: the trap stays with the leader that it was set at",
+        trap_stays,
+    ),
     ("S4: epochs and fences are known to the next leader", fences),
 ];
 
@@ -65,7 +83,13 @@ impl Line {
     }
 
     /// A fetch by somebody who knows this leader epoch and read a record of the other: code, and where the logs part.
-    pub fn fetch_knowing(&mut self, t: &str, offset: i64, current: i32, last: i32) -> (i16, i32, i64) {
+    pub fn fetch_knowing(
+        &mut self,
+        t: &str,
+        offset: i64,
+        current: i32,
+        last: i32,
+    ) -> (i16, i32, i64) {
         let mut request = fetch(t, &[(0, offset)], false);
         let one = &mut request.topics[0].partitions[0];
         (one.current_leader_epoch, one.last_fetched_epoch) = (current, last);
@@ -125,7 +149,11 @@ fn old_leader(world: &World) {
     code("Fetch before version 11", seen, NOT_LEADER_OR_FOLLOWER);
     code("Fetch", old.fetch(&t, 0, false).error_code, NONE);
     is("what it has", old.stored(&t, 0).len(), 1);
-    is("at the new one", new.produce(&t, batch(me, 1, 1)), (NONE, 1));
+    is(
+        "at the new one",
+        new.produce(&t, batch(me, 1, 1)),
+        (NONE, 1),
+    );
     let seen = settled(|| old.stored(&t, 0).len(), |seen| *seen == 2);
     is("soon all of it", seen, 2);
     let past = old.fetch(&t, 5, false).error_code;
@@ -143,16 +171,43 @@ fn epochs(world: &World) {
     is("sent", line.produce(&t, batch(NOBODY, -1, 3)), (NONE, 2));
     let second = line.last(&t).header.leader_epoch;
     is("one more", second, first + 1);
-    is("where it ended", line.epoch_end(&t, -1, first), (NONE, first, 2));
-    is("the present", line.epoch_end(&t, second, second), (NONE, second, 5));
-    is("one to come", line.epoch_end(&t, -1, second + 1), (NONE, -1, -1));
-    for (known, expected) in [(first, FENCED_LEADER_EPOCH), (second + 1, UNKNOWN_LEADER_EPOCH)] {
-        code("OffsetForLeaderEpoch", line.epoch_end(&t, known, first).0, expected);
+    is(
+        "where it ended",
+        line.epoch_end(&t, -1, first),
+        (NONE, first, 2),
+    );
+    is(
+        "the present",
+        line.epoch_end(&t, second, second),
+        (NONE, second, 5),
+    );
+    is(
+        "one to come",
+        line.epoch_end(&t, -1, second + 1),
+        (NONE, -1, -1),
+    );
+    for (known, expected) in [
+        (first, FENCED_LEADER_EPOCH),
+        (second + 1, UNKNOWN_LEADER_EPOCH),
+    ] {
+        code(
+            "OffsetForLeaderEpoch",
+            line.epoch_end(&t, known, first).0,
+            expected,
+        );
         code("ListOffsets", line.latest(&t, known).0, expected);
         code("Fetch", line.fetch_knowing(&t, 0, known, -1).0, expected);
     }
-    is("in step", line.fetch_knowing(&t, 2, second, first), (NONE, -1, -1));
-    is("parted", line.fetch_knowing(&t, 4, second, first), (NONE, first, 2));
+    is(
+        "in step",
+        line.fetch_knowing(&t, 2, second, first),
+        (NONE, -1, -1),
+    );
+    is(
+        "parted",
+        line.fetch_knowing(&t, 4, second, first),
+        (NONE, first, 2),
+    );
     is("at the end", line.latest(&t, second), (NONE, 5));
 }
 
@@ -190,15 +245,31 @@ fn transaction(world: &World) {
     let mut coordinator = Line::to_coordinator(world, 1, &x);
     let me = coordinator.begin(&x);
     code("added", coordinator.add(&x, me, &t, &[0]), NONE);
-    is("sent", line.put_in(&t, &x, transactional(me, 0, 1)), (NONE, 0));
+    is(
+        "sent",
+        line.put_in(&t, &x, transactional(me, 0, 1)),
+        (NONE, 0),
+    );
     let mut line = moved(world, &t, 2);
     is("held", line.fetch(&t, 0, true).last_stable_offset, 0);
-    is("a plain one", line.produce(&t, batch(me, 1, 1)).0, INVALID_TXN_STATE);
-    is("goes on", line.put_in(&t, &x, transactional(me, 1, 1)), (NONE, 1));
+    is(
+        "a plain one",
+        line.produce(&t, batch(me, 1, 1)).0,
+        INVALID_TXN_STATE,
+    );
+    is(
+        "goes on",
+        line.put_in(&t, &x, transactional(me, 1, 1)),
+        (NONE, 1),
+    );
     coordinator.end(&x, me, false);
     let data = line.fetch(&t, 0, true);
     is("ended", data.last_stable_offset, 3);
-    is("aborted", data.aborted_transactions.map_or(0, |all| all.len()), 1);
+    is(
+        "aborted",
+        data.aborted_transactions.map_or(0, |all| all.len()),
+        1,
+    );
     is("its marker", line.last(&t).header.leader_epoch, 1);
 }
 

@@ -3,21 +3,48 @@
 use super::{Rule, World, batches::*, code, codes::*, is, line::*};
 
 pub const CLEAN: &[Rule] = &[
-    ("D5 S7: a clean restart leaves one batch of each producer", window),
-    ("S6 probe 19: a clean restart forgets producers of old records", cold),
-    ("S7 S8: a replica back from a stop knows one batch and what it missed", replica),
-    ("a clean restart: the leader epoch rises, the old one is fenced", epoch),
+    (
+        "D5 S7: a clean restart leaves one batch of each producer",
+        window,
+    ),
+    (
+        "S6 probe 19: a clean restart forgets producers of old records",
+        cold,
+    ),
+    (
+        "S7 S8: a replica back from a stop knows one batch and what it missed",
+        replica,
+    ),
+    (
+        "a clean restart: the leader epoch rises, the old one is fenced",
+        epoch,
+    ),
     ("F7: a clean restart ends fetch sessions", session),
-    ("a clean restart keeps ids, settings, and where a log starts", kept),
+    (
+        "a clean restart keeps ids, settings, and where a log starts",
+        kept,
+    ),
 ];
 
 pub const KILLED: &[Rule] = &[
     ("D5 S7: kill -9 leaves one batch of each producer", window),
-    ("S6 probe 19: kill -9 forgets producers of old records", cold),
-    ("S7 S8: a replica back from kill -9 knows one batch and what it missed", replica),
-    ("kill -9: the leader epoch rises, the old one is fenced", epoch),
+    (
+        "S6 probe 19: kill -9 forgets producers of old records",
+        cold,
+    ),
+    (
+        "S7 S8: a replica back from kill -9 knows one batch and what it missed",
+        replica,
+    ),
+    (
+        "kill -9: the leader epoch rises, the old one is fenced",
+        epoch,
+    ),
     ("F7: kill -9 ends fetch sessions", session),
-    ("S8 probe 12: a log that lost acknowledged records shows it", lost),
+    (
+        "S8 probe 12: a log that lost acknowledged records shows it",
+        lost,
+    ),
 ];
 
 /// Lets broker 2 go and come back; a connection to it, once it leads the topic again.
@@ -38,7 +65,11 @@ fn window(world: &World) {
     }
     let mut line = restart(world, &t);
     is("all is there", line.fetch(&t, 0, false).high_watermark, 14);
-    is("the last again", line.produce(&t, sent[6].clone()), (NONE, 12));
+    is(
+        "the last again",
+        line.produce(&t, sent[6].clone()),
+        (NONE, 12),
+    );
     for older in &sent[..6] {
         let again = line.produce(&t, older.clone());
         code("an older one", again.0, OUT_OF_ORDER_SEQUENCE_NUMBER);
@@ -74,7 +105,11 @@ fn replica(world: &World) {
     }
     world.next();
     let mut other = Line::leading(world, &t, 1);
-    is("all known there", other.produce(&t, sent[0].clone()), (NONE, 0));
+    is(
+        "all known there",
+        other.produce(&t, sent[0].clone()),
+        (NONE, 0),
+    );
     for (at, one) in (0..).zip(&sent).skip(3) {
         is("sent", other.produce(&t, one.clone()), (NONE, at));
     }
@@ -94,7 +129,11 @@ fn replica(world: &World) {
     world.operator().lead(&t, 2);
     let mut line = Line::leading(world, &t, 2);
     for at in [4, 3, 2] {
-        is("known", line.produce(&t, sent[at].clone()), (NONE, at as i64));
+        is(
+            "known",
+            line.produce(&t, sent[at].clone()),
+            (NONE, at as i64),
+        );
     }
     for at in [1, 0] {
         let again = line.produce(&t, sent[at].clone()).0;
@@ -113,10 +152,18 @@ fn epoch(world: &World) {
     let after = line.last(&t).header.leader_epoch;
     is("it rises", after > before, true);
     is("one for the end, one for the beginning", after - before, 2);
-    is("where it ended", line.epoch_end(&t, -1, before), (NONE, before, 1));
+    is(
+        "where it ended",
+        line.epoch_end(&t, -1, before),
+        (NONE, before, 1),
+    );
     let known = line.fetch_knowing(&t, 0, before, -1).0;
     code("the old one", known, FENCED_LEADER_EPOCH);
-    is("in step", line.fetch_knowing(&t, 1, after, before), (NONE, -1, -1));
+    is(
+        "in step",
+        line.fetch_knowing(&t, 1, after, before),
+        (NONE, -1, -1),
+    );
 }
 
 fn session(world: &World) {
@@ -139,7 +186,11 @@ fn kept(world: &World) {
     let id = line.describe(&t).topic_id;
     let me = line.producer();
     for at in 0..4 {
-        is("sent", line.produce(&t, batch(me, at, 1)), (NONE, at.into()));
+        is(
+            "sent",
+            line.produce(&t, batch(me, at, 1)),
+            (NONE, at.into()),
+        );
     }
     is("deleted", line.delete_records(&t, 2), (NONE, 2));
     let mut line = restart(world, &t);
@@ -147,7 +198,11 @@ fn kept(world: &World) {
     let setting = line.setting(&t, "retention.ms").map(|one| one.0);
     is("a setting", setting.as_deref(), Some("86400001"));
     let data = line.fetch(&t, 2, false);
-    is("the log", (data.log_start_offset, data.high_watermark), (2, 4));
+    is(
+        "the log",
+        (data.log_start_offset, data.high_watermark),
+        (2, 4),
+    );
     is("another id", line.producer().0 > me.0, true);
     is("the next", line.produce(&t, batch(me, 4, 1)), (NONE, 4));
 }
@@ -157,7 +212,11 @@ fn lost(world: &World) {
     let mut line = Line::at(world, 2);
     let me = line.producer();
     for at in 0..5 {
-        is("sent", line.produce(&t, batch(me, at, 1)), (NONE, at.into()));
+        is(
+            "sent",
+            line.produce(&t, batch(me, at, 1)),
+            (NONE, at.into()),
+        );
     }
     let before = line.last(&t).header.leader_epoch;
     world.next();
@@ -171,7 +230,11 @@ fn lost(world: &World) {
     code("a reader", without, OFFSET_OUT_OF_RANGE);
     let with = line.fetch_knowing(&t, 5, -1, before);
     is("one that knows what it read", with, (NONE, before, 2));
-    is("the last known", line.produce(&t, batch(me, 2, 1)), (NONE, 2));
+    is(
+        "the last known",
+        line.produce(&t, batch(me, 2, 1)),
+        (NONE, 2),
+    );
     for at in 3..7 {
         code("sent", line.produce(&t, batch(me, at, 1)).0, NONE);
     }

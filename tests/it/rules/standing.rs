@@ -1,6 +1,13 @@
 //! A follower that follows no more: what is appended is not seen, and nobody knows what became of it. Rules P18, F3.
 
-use super::{Rule, World, batches::*, code, codes::*, is, line::*};
+use super::{
+    Rule, World,
+    batches::*,
+    code,
+    codes::{self, *},
+    is,
+    line::*,
+};
 
 pub const RULES: &[Rule] = &[(
     "P18: what no follower has is not seen, and acks=all ends in a time-out",
@@ -16,8 +23,9 @@ fn unknown(world: &World) {
     let sent = batch(me, 1, 1);
     let request = produce(&t, &[(0, sent.clone())], None);
     let answer = line.ask(9, &request.clone().with_timeout_ms(300));
-    let seen = answer.responses[0].partition_responses[0].error_code;
-    code("acks=all", seen, REQUEST_TIMED_OUT);
+    let one = &answer.responses[0].partition_responses[0];
+    code("acks=all", one.error_code, REQUEST_TIMED_OUT);
+    is("where it lies", one.base_offset, 1);
     let later = produce(&t, &[(0, batch(me, 2, 1))], None).with_acks(1);
     let answer = line.ask(9, &later);
     let one = &answer.responses[0].partition_responses[0];
@@ -33,8 +41,13 @@ fn unknown(world: &World) {
     is("S12: known all the same", known, Some(2));
     let again = line.ask(9, &request.with_timeout_ms(300));
     let seen = again.responses[0].partition_responses[0].error_code;
-    // A duplicate waits for nothing that it could wait for.
-    is("again", (seen, again.responses[0].partition_responses[0].base_offset), (NONE, 1));
+    // A duplicate waits as the first did, and is told where that one lies.
+    let at = again.responses[0].partition_responses[0].base_offset;
+    is(
+        "again",
+        (codes::name(seen), at),
+        (codes::name(REQUEST_TIMED_OUT), 1),
+    );
     world.next();
     let look = || line.fetch(&t, 0, false).high_watermark;
     is("all is seen", settled(look, |seen| *seen == 3), 3);

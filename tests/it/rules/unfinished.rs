@@ -3,15 +3,27 @@
 use super::{Rule, World, batches::*, code, codes::*, is, line::*, restarted::restart};
 
 pub const CLEAN: &[Rule] = &[
-    ("probe 13: an open transaction survives a clean restart, old as it is", open),
-    ("F2: what was aborted is known after a clean restart", aborted),
+    (
+        "probe 13: an open transaction survives a clean restart, old as it is",
+        open,
+    ),
+    (
+        "F2: what was aborted is known after a clean restart",
+        aborted,
+    ),
     ("D7: the trap is gone with a clean restart", trap),
-    ("N9: a seal carries old records over a clean restart", sealed),
+    (
+        "N9: a seal carries old records over a clean restart",
+        sealed,
+    ),
     ("S4: a fence holds over a clean restart", fence),
 ];
 
 pub const KILLED: &[Rule] = &[
-    ("probe 13: an open transaction survives kill -9, old as it is", open),
+    (
+        "probe 13: an open transaction survives kill -9, old as it is",
+        open,
+    ),
     ("F2: what was aborted is known after kill -9", aborted),
     ("D7: the trap is gone with kill -9", trap),
     ("N9: a seal carries old records over kill -9", sealed),
@@ -73,7 +85,10 @@ fn aborted(world: &World) {
     let mut line = restart(world, &t);
     let data = line.fetch(&t, 0, true);
     let all = data.aborted_transactions.unwrap_or_default();
-    let all: Vec<_> = all.iter().map(|one| (*one.producer_id, one.first_offset)).collect();
+    let all: Vec<_> = all
+        .iter()
+        .map(|one| (*one.producer_id, one.first_offset))
+        .collect();
     is("aborted", all, vec![(me.0, 2)]);
     is("nothing is open", data.last_stable_offset, 4);
 }

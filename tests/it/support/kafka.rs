@@ -860,8 +860,7 @@ fn forget_derived(data: &Path, directory: &Path) {
     {
         let path = entry.path();
         let derived = path.extension().is_some_and(|extension| {
-            ["index", "timeindex", "txnindex", "snapshot"]
-                .contains(&&*extension.to_string_lossy())
+            ["index", "timeindex", "txnindex", "snapshot"].contains(&&*extension.to_string_lossy())
         });
         if derived {
             fs::remove_file(path).expect("the scratch directory is writable");
