@@ -11,6 +11,7 @@ use super::{
     producers::Producers,
     records,
 };
+use crate::wire::batch::BatchHeader;
 
 /// One partition. All replicas in sync share one log; what they remember of producers can differ (S7, D5).
 #[derive(Debug)]
@@ -88,10 +89,12 @@ impl Partition {
         let header = &batch.header;
         if header.producer_id >= 0 {
             if let Some(first) = self.producers().duplicate(header) {
+                // It waits for replicas as the first one did.
+                let length = i64::from(header.last_offset_delta) + 1;
                 return Ok(Appended {
                     base_offset: first.base_offset,
                     append_time: first.timestamp,
-                    needs: 0,
+                    needs: first.base_offset + length,
                 });
             }
             self.producers().check(header)?;
@@ -143,11 +146,11 @@ impl Partition {
     /// Cleans the log. The last batch of a producer that is not forgotten stays, if only as a header (C2).
     pub fn compact(&mut self, now: i64, delete_retention_ms: i64) {
         let producers = self.producers().clone();
-        let stays = |id: i64, last_sequence: i32| {
+        let is_last = |header: &BatchHeader| {
             let mut all = producers.all();
-            all.any(|(own, entry)| own == id && entry.last_sequence() == last_sequence)
+            all.any(|(id, entry)| id == header.producer_id && entry.is_told_by(header))
         };
-        self.log.compact(now, delete_retention_ms, stays);
+        self.log.compact(now, delete_retention_ms, is_last);
     }
 
     /// Forgets producers whose last batch is too old (S6).

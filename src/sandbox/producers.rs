@@ -40,6 +40,14 @@ pub struct Kept {
 }
 
 impl Entry {
+    /// Is this the last that the log tells of it: its last data, or without any a marker of its epoch (`LastRecord`)?
+    pub fn is_told_by(&self, header: &BatchHeader) -> bool {
+        match self.batches.back() {
+            Some(last) => last.base_offset == header.base_offset,
+            None => header.is_control() && header.producer_epoch == self.epoch,
+        }
+    }
+
     /// Sequence of the last record, -1 without one.
     pub fn last_sequence(&self) -> i32 {
         self.batches.back().map_or(-1, |last| last.last_sequence)

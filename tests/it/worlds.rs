@@ -4,7 +4,7 @@ use kafka_migrate::sandbox::{ClusterPlan, Plan, Release, Sandbox};
 use tokio::runtime::Runtime;
 
 use crate::{
-    rules::{self, ADMIN, Release as As, World, password},
+    rules::{self, ADMIN, Brokers, OPERATED_SETTINGS, Release as As, Simulated, World, password},
     support::{
         kafka::{Kafka, Version},
         shared_older, shared_pair,
@@ -80,6 +80,50 @@ fn every_rule_of_rights_and_logins_holds_in_both_worlds() {
         real(&older, As::V3_9),
     ];
     eprintln!("{}", rules::run_all(rules::GUARDED, &worlds));
+}
+
+#[test]
+fn every_rule_of_restarts_leaders_and_cleaners_holds_in_both_worlds() {
+    let runtime = Runtime::new().expect("threads can be had");
+    let cluster = |name: &str, release| {
+        let plan = ClusterPlan {
+            release,
+            ..ClusterPlan::new(name).with_brokers(2)
+        };
+        let settings = OPERATED_SETTINGS.iter();
+        settings.fold(plan, |plan, (name, value)| plan.with_setting(name, value))
+    };
+    let plan = Plan {
+        clusters: vec![
+            cluster("newest", Release::V4_1),
+            cluster("older", Release::V3_9),
+        ],
+        seed: 1,
+    };
+    let (newest, older) = std::thread::scope(|scope| {
+        let older = scope.spawn(|| Brokers::start(Version::V3_9));
+        let newest = Brokers::start(Version::V4_1);
+        (newest, older.join().expect("it starts"))
+    });
+    let sandbox = runtime.block_on(Sandbox::start(plan)).expect("it starts");
+    let simulated = |name: &str, cluster: &str, release| {
+        let operator = Simulated {
+            cluster: sandbox.cluster(cluster).expect("it runs").clone(),
+            runtime: runtime.handle().clone(),
+        };
+        World::new(name, &operator.cluster.bootstrap(), release).operated(operator)
+    };
+    let real = |brokers: Brokers, version: Version, release| {
+        let name = format!("Apache Kafka {}", version.number());
+        World::new(&name, &brokers.bootstrap(), release).operated(brokers)
+    };
+    let worlds = [
+        simulated("sandbox 4.1", "newest", As::V4_1),
+        real(newest, Version::V4_1, As::V4_1),
+        simulated("sandbox 3.9", "older", As::V3_9),
+        real(older, Version::V3_9, As::V3_9),
+    ];
+    eprintln!("{}", rules::run_operated(&worlds));
 }
 
 /// A broker that enforces access rules and asks for a login in plain text, with the rules' users. It is of this test alone: the rules change

@@ -71,8 +71,14 @@ fn time_out(state: &State, each: &mut Each) {
     for ((topic, partition), done) in each {
         let found = state.partition(topic, *partition);
         let high_watermark = found.map_or(i64::MAX, |found| found.log.high_watermark());
-        if done.as_ref().is_ok_and(|done| high_watermark < done.needs) {
-            *done = Err(errors::REQUEST_TIMED_OUT.into());
+        if let Ok(appended) = done
+            && high_watermark < appended.needs
+        {
+            *done = Err(Refused {
+                code: errors::REQUEST_TIMED_OUT,
+                appended: Some(*appended),
+                ..Refused::default()
+            });
         }
     }
 }
@@ -211,9 +217,10 @@ fn answer(state: &State, call: &Call, each: &Each) -> ProduceResponse {
                 one.log_start_offset = start;
             }
             Err(refused) => {
-                one.base_offset = -1;
-                one.log_append_time_ms = -1;
-                one.log_start_offset = -1;
+                let appended = refused.appended;
+                one.base_offset = appended.map_or(-1, |done| done.base_offset);
+                one.log_append_time_ms = appended.map_or(-1, |done| done.append_time);
+                one.log_start_offset = appended.map_or(-1, |_| start);
                 one.error_code = refused.code;
                 one.error_message = refused.message.map(text);
                 one.record_errors.clone_from(&refused.records);

@@ -1,6 +1,6 @@
 //! What the log cleaner does: the latest record of each key stays, batches keep their headers (rules C1 to C5, probe 22).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -9,79 +9,140 @@ use super::{
     Log, Stored,
     validate::rebuild,
 };
-use crate::wire::{batch::BatchHeader, codec::Codec};
+use crate::wire::{
+    batch::{Batch, BatchHeader, Marker},
+    codec::Codec,
+};
+
+/// What a round has seen of transactions so far (`CleanedTransactionMetadata`): whose data lies before the marker that is to come.
+#[derive(Debug, Default)]
+struct Seen {
+    committed: BTreeSet<i64>,
+    aborted: BTreeSet<i64>,
+    /// Abort markers with data before them.
+    needed: BTreeSet<i64>,
+}
+
+impl Seen {
+    /// May what this batch holds go, as far as transactions are concerned: aborted data, and markers without data?
+    fn may_go(&mut self, header: &BatchHeader, stored: &Stored, is_aborted: bool) -> bool {
+        let id = header.producer_id;
+        if header.is_control() {
+            let batch = Batch {
+                header: *header,
+                bytes: stored.bytes.clone(),
+            };
+            return match batch.marker() {
+                Ok(Some(Marker::Commit)) => !self.committed.remove(&id),
+                Ok(Some(Marker::Abort)) => {
+                    let needed = self.aborted.remove(&id);
+                    if needed {
+                        self.needed.insert(header.base_offset);
+                    }
+                    !needed
+                }
+                // Nothing but its header is left.
+                _ => true,
+            };
+        }
+        if header.is_transactional() && header.producer_id >= 0 {
+            let seen = if is_aborted {
+                &mut self.aborted
+            } else {
+                &mut self.committed
+            };
+            seen.insert(id);
+        }
+        is_aborted
+    }
+}
 
 impl Log {
     /// Cleans everything before the last stable offset but the last batch, which stands for the active segment (C3).
     ///
-    /// `stays` says whether this is the last sequence of a producer that is not forgotten: such a batch keeps its header without
-    /// records (C2). Markers stay, aborted data goes (C4). A tombstone gets a horizon at first and goes once it has passed (C5).
+    /// `is_last` says whether this is the last that is known of a producer that is not forgotten: such a batch keeps its header without
+    /// records (C2), as does the last one of a round. Aborted data goes; a marker goes once no data of its transaction is left (C4).
+    /// A tombstone and a marker get a horizon at first and go once it has passed (C5). `Cleaner.cleanInto`, `MemoryRecords.filterTo`.
     pub fn compact(
         &mut self,
         now: i64,
         delete_retention_ms: i64,
-        stays: impl Fn(i64, i32) -> bool,
+        is_last: impl Fn(&BatchHeader) -> bool,
     ) {
-        let bound = self.last_stable();
-        let last = self
-            .batches
-            .last()
-            .map_or(0, |last| last.header.base_offset);
-        let bound = bound.min(last);
+        let last = self.batches.last().map(|last| last.header.base_offset);
+        let bound = self.last_stable().min(last.unwrap_or(0));
         let latest = self.latest_offsets(bound);
+        let before = self.batches.iter().map(|one| one.header);
+        let before = before.filter(|header| header.base_offset < bound);
+        let round_end = before.last().map_or(-1, |header| header.next_offset());
+        let mut seen = Seen::default();
         let mut cleaned = Vec::with_capacity(self.batches.len());
         for stored in std::mem::take(&mut self.batches) {
             let header = stored.header;
-            if header.base_offset >= bound || header.is_control() {
+            if header.base_offset >= bound {
                 cleaned.push(stored);
                 continue;
             }
+            let may_go = seen.may_go(&header, &stored, self.is_aborted(&header));
+            let horizon =
+                (header.attributes & DELETE_HORIZON != 0).then_some(header.base_timestamp);
+            let has_passed = horizon.is_some_and(|horizon| horizon <= now);
             let Some(inside) = records::read(&header, &stored.bytes) else {
                 cleaned.push(stored);
                 continue;
             };
-            let dropped = self.aborted.iter().any(|one| {
-                one.producer_id == header.producer_id
-                    && header.is_transactional()
-                    && (one.first..one.last).contains(&header.base_offset)
-            });
-            let horizon =
-                (header.attributes & DELETE_HORIZON != 0).then_some(header.base_timestamp);
+            let all_go = may_go && (has_passed || !header.is_control());
             let count = inside.len();
-            let kept: Vec<Rec> = inside
+            let is_kept = |record: &Rec| {
+                let offset = header.base_offset + record.offset_delta;
+                let newest = record
+                    .key
+                    .as_ref()
+                    .is_some_and(|key| latest.get(key) == Some(&offset));
+                let expired = record.value.is_none() && has_passed;
+                header.is_control() || newest && !expired
+            };
+            let mut kept: Vec<Rec> = inside
                 .into_iter()
-                .filter(|record| {
-                    let offset = header.base_offset + record.offset_delta;
-                    let newest = record
-                        .key
-                        .as_ref()
-                        .is_none_or(|key| latest.get(key) == Some(&offset));
-                    let expired =
-                        record.value.is_none() && horizon.is_some_and(|horizon| horizon < now);
-                    newest && !expired && !dropped
-                })
+                .filter(|record| !all_go && is_kept(record))
                 .collect();
-            let tombstones = kept.iter().any(|record| record.value.is_none());
             if kept.is_empty() {
-                if header.producer_id >= 0 && stays(header.producer_id, header.last_sequence()) {
-                    cleaned.push(sealed(header, Vec::new(), stored.bytes.clone()));
+                if header.producer_id >= 0 && is_last(&header) || header.next_offset() == round_end
+                {
+                    cleaned.push(emptied(header, stored.bytes));
                 }
-            } else if kept.len() < count || tombstones && horizon.is_none() {
-                let mut header = header;
-                let mut kept = kept;
-                if tombstones && horizon.is_none() {
-                    set_horizon(
-                        &mut header,
-                        &mut kept,
-                        now.saturating_add(delete_retention_ms),
-                    );
-                }
-                cleaned.push(sealed(header, kept, stored.bytes.clone()));
-            } else {
-                cleaned.push(stored);
+                continue;
             }
+            let goes_later = if header.is_control() {
+                may_go
+            } else {
+                kept.iter().any(|record| record.value.is_none())
+            };
+            let first_time = goes_later && horizon.is_none();
+            if kept.len() == count && !first_time {
+                cleaned.push(stored);
+                continue;
+            }
+            let mut header = header;
+            if first_time {
+                let horizon = now.saturating_add(delete_retention_ms);
+                set_horizon(&mut header, &mut kept, horizon);
+            }
+            cleaned.push(sealed(header, &kept, stored.bytes));
         }
         self.batches = cleaned;
+        self.aborted
+            .retain(|one| one.last >= bound || seen.needed.contains(&one.last));
+    }
+
+    /// Is this a batch of a transaction that was aborted?
+    fn is_aborted(&self, header: &BatchHeader) -> bool {
+        header.is_transactional()
+            && !header.is_control()
+            && self.aborted.iter().any(|one| {
+                one.producer_id == header.producer_id
+                    && (one.first..one.last).contains(&header.base_offset)
+            })
     }
 
     /// The last offset of each key before the bound: what is not cleaned yet does not count (`LogCleaner.buildOffsetMap`).
@@ -92,12 +153,7 @@ impl Log {
                 continue;
             }
             let header = &stored.header;
-            let aborted = self.aborted.iter().any(|one| {
-                one.producer_id == header.producer_id
-                    && header.is_transactional()
-                    && (one.first..one.last).contains(&header.base_offset)
-            });
-            if aborted {
+            if self.is_aborted(header) {
                 continue;
             }
             for record in records::read(header, &stored.bytes).unwrap_or_default() {
@@ -121,7 +177,7 @@ fn set_horizon(header: &mut BatchHeader, kept: &mut [Rec], horizon: i64) {
 }
 
 /// The batch with these records only: producer, sequences, first and last offset stay (C1).
-fn sealed(mut header: BatchHeader, kept: Vec<Rec>, before: Bytes) -> Stored {
+fn sealed(mut header: BatchHeader, kept: &[Rec], before: Bytes) -> Stored {
     header.record_count = kept.len() as i32;
     let stamps = kept
         .iter()
@@ -129,19 +185,20 @@ fn sealed(mut header: BatchHeader, kept: Vec<Rec>, before: Bytes) -> Stored {
     if !header.is_log_append_time() {
         header.max_timestamp = stamps.max().unwrap_or(-1);
     }
-    // An empty batch keeps no codec's frame, only its header (`DefaultRecordBatch.writeEmptyHeader`).
-    let codec = if kept.is_empty() {
-        Codec::None
-    } else {
-        Codec::of(header.attributes).unwrap_or(Codec::None)
-    };
-    let codec_bits = if kept.is_empty() {
-        0
-    } else {
-        header.attributes & 0x07
-    };
-    header.attributes = header.attributes & !0x07 | codec_bits;
-    match rebuild(header, &kept, codec) {
+    let codec = Codec::of(header.attributes).unwrap_or(Codec::None);
+    stored(header, kept, codec, before)
+}
+
+/// The batch without records: a header that tells of its producer and keeps its largest time (`DefaultRecordBatch.writeEmptyHeader`).
+fn emptied(mut header: BatchHeader, before: Bytes) -> Stored {
+    header.record_count = 0;
+    header.base_timestamp = -1;
+    header.attributes &= !(0x07 | DELETE_HORIZON);
+    stored(header, &[], Codec::None, before)
+}
+
+fn stored(header: BatchHeader, kept: &[Rec], codec: Codec, before: Bytes) -> Stored {
+    match rebuild(header, kept, codec) {
         Ok(done) => Stored {
             header: done.header,
             bytes: done.bytes,

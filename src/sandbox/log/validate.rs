@@ -53,6 +53,8 @@ pub struct Refused {
     pub message: Option<&'static str>,
     /// Which records are to blame.
     pub records: Vec<BatchIndexAndErrorMessage>,
+    /// Where it lies all the same, if it does: nobody knows whether it will stay.
+    pub appended: Option<super::super::partition::Appended>,
 }
 
 impl From<i16> for Refused {
@@ -68,7 +70,7 @@ fn invalid(message: &'static str) -> Refused {
     Refused {
         code: errors::INVALID_RECORD,
         message: Some(message),
-        records: Vec::new(),
+        ..Refused::default()
     }
 }
 

@@ -25,7 +25,8 @@ use crate::support::{Dice, seed};
 const SECONDS: u64 = 60;
 /// Even on a slow machine: every plot has its turn.
 const LEAST: usize = plots::TURNS;
-const AT_ONCE: usize = 9;
+/// A seed waits most of its time, for engines to come to a step or to a moment; so many keep two processors busy.
+const AT_ONCE: usize = 18;
 
 /// What happened, all seeds together.
 #[derive(Debug, Default)]

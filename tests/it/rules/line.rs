@@ -10,7 +10,7 @@ use std::{
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
-        create_topics_request::{CreatableTopic, CreatableTopicConfig},
+        create_topics_request::{CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig},
         delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic},
         metadata_request::MetadataRequestTopic,
         metadata_response::MetadataResponseTopic,
@@ -89,9 +89,40 @@ impl Line {
         line
     }
 
+    /// A connection to the broker of this id.
+    pub fn at(world: &World, broker: i32) -> Self {
+        Self::connected(&world.brokers[broker as usize - 1])
+    }
+
     /// A connection on which nothing was said.
     pub fn silent(world: &World) -> Self {
-        let stream = TcpStream::connect(&world.bootstrap).expect("a broker that listens");
+        Self::connected(&world.brokers[0])
+    }
+
+    /// A connection to whoever coordinates this group (0) or transactional id (1), once somebody does.
+    pub fn to_coordinator(world: &World, kind: i8, key: &str) -> Self {
+        let mut line = Self::to(world);
+        let request = FindCoordinatorRequest::default()
+            .with_key_type(kind)
+            .with_key(text(key));
+        let found = patiently(|| line.ask(3, &request), |answer| answer.error_code);
+        Self::connected(&format!("{}:{}", &*found.host, found.port))
+    }
+
+    /// A transactional id that broker 1 coordinates, which is never stopped; and a connection to it.
+    pub fn to_first(world: &World) -> (Self, String) {
+        let first = (0..200).find_map(|_| {
+            let id = world.unique("txn");
+            let line = Self::to_coordinator(world, 1, &id);
+            let port = line.stream.peer_addr().expect("it is connected").port();
+            let wanted = world.brokers[0].ends_with(&format!(":{port}"));
+            wanted.then_some((line, id))
+        });
+        first.expect("broker 1 coordinates some of the ids")
+    }
+
+    fn connected(address: &str) -> Self {
+        let stream = TcpStream::connect(address).expect("a broker that listens");
         let limit = Some(Duration::from_secs(30));
         stream.set_read_timeout(limit).expect("a timeout");
         stream.set_nodelay(true).expect("an option");
@@ -212,6 +243,45 @@ impl Line {
         }
     }
 
+    /// A topic of its own with one partition on these brokers, the first of which leads it.
+    pub fn create_on(world: &World, replicas: &[i32], configs: &[(&str, &str)]) -> String {
+        let name = world.unique("rule");
+        let configs = configs.iter().map(|(name, value)| {
+            CreatableTopicConfig::default()
+                .with_name(text(name))
+                .with_value(Some(text(value)))
+        });
+        let ids = replicas.iter().map(|id| BrokerId(*id));
+        let assigned = CreatableReplicaAssignment::default()
+            .with_partition_index(0)
+            .with_broker_ids(ids.collect());
+        let one = CreatableTopic::default()
+            .with_name(topic(&name))
+            .with_num_partitions(-1)
+            .with_replication_factor(-1)
+            .with_assignments(vec![assigned])
+            .with_configs(configs.collect());
+        let request = CreateTopicsRequest::default()
+            .with_timeout_ms(10_000)
+            .with_topics(vec![one]);
+        let made = Self::to(world).ask(7, &request);
+        assert_eq!(made.topics[0].error_code, NONE, "topic {name} is not made");
+        drop(Self::leading(world, &name, replicas[0]));
+        name
+    }
+
+    /// A connection to this broker, once it leads the topic.
+    pub fn leading(world: &World, name: &str, broker: i32) -> Self {
+        let mut line = Self::at(world, broker);
+        let request = super::moved::end_of(name, -1, 0);
+        let look = || line.ask(4, &request).topics[0].partitions[0].error_code;
+        let seen = settled(look, |seen| {
+            *seen != NOT_LEADER_OR_FOLLOWER && *seen != UNKNOWN_TOPIC_OR_PARTITION
+        });
+        assert_eq!(seen, NONE, "{broker} does not lead {name}");
+        line
+    }
+
     /// Deletes what lies before this offset of partition 0: the code and the new start.
     pub fn delete_records(&mut self, name: &str, before: i64) -> (i16, i64) {
         let one = DeleteRecordsPartition::default()
@@ -247,7 +317,10 @@ pub fn wait_until_ready(world: &World) {
             .with_key(text(&world.unique("first")));
         patiently(|| line.ask(3, &request), |answer| answer.error_code);
     }
-    let group = GroupId(text(&world.unique("first")));
-    let request = HeartbeatRequest::default().with_group_id(group);
+    let name = world.unique("first");
+    if world.brokers.len() > 1 {
+        line = Line::to_coordinator(world, 0, &name);
+    }
+    let request = HeartbeatRequest::default().with_group_id(GroupId(text(&name)));
     patiently(|| line.ask(3, &request), |answer| answer.error_code);
 }

@@ -4,12 +4,14 @@
 //! text is noted, and the rule goes on; a rule that cannot be asked in some world says so with a reason.
 
 mod batches;
+mod cleaned;
 mod codes;
 mod commits;
 mod committed;
 mod coordinated;
 mod deciding;
 mod each;
+mod expired;
 mod fences;
 mod fetching;
 mod groups;
@@ -18,22 +20,28 @@ mod instances;
 mod limits;
 mod line;
 mod logins;
+mod moved;
 mod odd;
 mod offsets;
+mod operators;
 mod produce;
 mod rebalances;
 mod refusals;
+mod restarted;
 mod rights;
 mod scram;
 mod sessions;
 mod settings;
 mod shown;
 mod slow;
+mod stage;
 mod staged;
+mod standing;
 mod stored;
 mod topics;
 mod transactions;
 mod traps;
+mod unfinished;
 mod versions;
 
 use std::{
@@ -43,6 +51,12 @@ use std::{
     panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind},
     sync::atomic::{AtomicU32, AtomicUsize, Ordering},
     time::{Instant, SystemTime},
+};
+
+use self::stage::{Operator, Stage};
+pub use self::{
+    operators::{Brokers, SETTINGS as OPERATED_SETTINGS, Simulated},
+    stage::Event,
 };
 
 /// A rule's ids and sentence, and how to ask.
@@ -84,6 +98,23 @@ pub const GUARDED: &[&[Rule]] = &[
     scram::RULES,
 ];
 
+/// Those that need two brokers and what only their operator can do: what happens, and what is asked meanwhile.
+pub const OPERATED: &[(&[Event], &[&[Rule]])] = &[
+    (&[], &[moved::RULES]),
+    (
+        &[Event::Stopped, Event::Started],
+        &[restarted::CLEAN, unfinished::CLEAN],
+    ),
+    (
+        &[Event::Killed, Event::Started],
+        &[restarted::KILLED, unfinished::KILLED],
+    ),
+    (&[Event::Stands, Event::Goes], &[standing::RULES]),
+];
+
+/// Those that wait for a broker's own clock or cleaner. They are asked beside the others, of topics that only broker 1 has.
+pub const IN_TIME: &[&[Rule]] = &[cleaned::RULES, expired::RULES];
+
 /// So many rules of one world are asked at the same time.
 const AT_ONCE: usize = 6;
 
@@ -112,10 +143,11 @@ pub fn password(user: &str) -> String {
     format!("{user}-secret")
 }
 
-/// One broker to be asked: simulated or real.
+/// Brokers to be asked: simulated or real.
 pub struct World {
     name: String,
-    bootstrap: String,
+    /// Where its brokers listen, by their ids.
+    brokers: Vec<String>,
     release: Release,
     /// Does it have access rules, and ask for a login?
     guarded: bool,
@@ -124,6 +156,9 @@ pub struct World {
     /// Parts names of one run from those of another.
     run: u128,
     names: AtomicU32,
+    /// Where brokers can be stopped.
+    operator: Option<Box<dyn Operator>>,
+    stage: Stage,
 }
 
 /// Why a rule was left out; carried by a panic that no hook sees.
@@ -139,13 +174,32 @@ impl World {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Self {
             name: name.to_owned(),
-            bootstrap: bootstrap.to_owned(),
+            brokers: bootstrap.split(',').map(str::to_owned).collect(),
             release,
             guarded: false,
             taken: AtomicU32::new(0),
             run: since.expect("it is after 1970").as_millis(),
             names: AtomicU32::new(0),
+            operator: None,
+            stage: Stage::default(),
         }
+    }
+
+    /// The same, with somebody who may stop brokers.
+    pub fn operated(self, operator: impl Operator + 'static) -> Self {
+        Self {
+            operator: Some(Box::new(operator)),
+            ..self
+        }
+    }
+
+    fn operator(&self) -> &dyn Operator {
+        self.operator.as_deref().expect("the world has an operator")
+    }
+
+    /// Waits until the next event has happened to broker 2.
+    fn next(&self) {
+        self.stage.wait();
     }
 
     /// The same, with an authorizer and a listener that asks for a login.
@@ -266,18 +320,66 @@ pub fn run_all(rules: &[&[Rule]], worlds: &[World]) -> String {
         .filter(|rule| rule.0.contains(&wanted))
         .collect();
     let began = Instant::now();
-    let columns: Vec<Vec<Ending>> = std::thread::scope(|scope| {
+    let columns = columns(worlds, |world| column(&rules, world));
+    told(&rules, all, worlds, &columns, began)
+}
+
+/// Asks whatever needs an operator, in every world that has one, the worlds side by side. Answers as [`run_all`] does.
+pub fn run_operated(worlds: &[World]) -> String {
+    let wanted = std::env::var("RULES_ONLY").unwrap_or_default();
+    let chosen = |rules: &[&[Rule]]| -> Vec<Rule> {
+        let all = rules.concat().into_iter();
+        all.filter(|rule| rule.0.contains(&wanted)).collect()
+    };
+    let acts: Vec<_> = OPERATED
+        .iter()
+        .map(|(events, rules)| (*events, chosen(rules)))
+        .filter(|(_, rules)| !rules.is_empty())
+        .collect();
+    let in_time = chosen(IN_TIME);
+    let all = OPERATED.iter().map(|(_, rules)| rules.concat().len());
+    let all = all.sum::<usize>() + IN_TIME.concat().len();
+    let began = Instant::now();
+    let columns = columns(worlds, |world| {
+        line::wait_until_ready(world);
+        std::thread::scope(|scope| {
+            let beside = scope.spawn(|| column(&in_time, world));
+            let acts = acts.iter();
+            let mut ended: Vec<_> = acts
+                .flat_map(|(events, rules)| stage::play(world, events, rules))
+                .collect();
+            ended.extend(beside.join().expect("a world that answers"));
+            ended
+        })
+    });
+    let mut rules: Vec<Rule> = acts.into_iter().flat_map(|(_, rules)| rules).collect();
+    rules.extend(in_time);
+    told(&rules, all, worlds, &columns, began)
+}
+
+fn columns(worlds: &[World], ask: impl Fn(&World) -> Vec<Ending> + Sync) -> Vec<Vec<Ending>> {
+    std::thread::scope(|scope| {
         let each: Vec<_> = worlds
             .iter()
             .map(|world| {
-                let rules = &rules;
-                scope.spawn(move || column(rules, world))
+                let ask = &ask;
+                scope.spawn(move || ask(world))
             })
             .collect();
         each.into_iter()
             .map(|thread| thread.join().expect("a world that answers"))
             .collect()
-    });
+    })
+}
+
+/// The table; panics with it if a rule was broken in any world.
+fn told(
+    rules: &[Rule],
+    all: usize,
+    worlds: &[World],
+    columns: &[Vec<Ending>],
+    began: Instant,
+) -> String {
     let mut table = String::from("| rule |");
     let mut notes = String::new();
     for world in worlds {
@@ -286,7 +388,7 @@ pub fn run_all(rules: &[&[Rule]], worlds: &[World]) -> String {
     let _ = writeln!(table, "\n|---|{}", "---|".repeat(worlds.len()));
     for (at, (text, _)) in rules.iter().enumerate() {
         let _ = write!(table, "| {text} |");
-        for (world, column) in worlds.iter().zip(&columns) {
+        for (world, column) in worlds.iter().zip(columns) {
             match &column[at] {
                 Ending::Kept => table.push_str(" ok |"),
                 Ending::LeftOut(why) => {

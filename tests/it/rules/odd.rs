@@ -133,7 +133,7 @@ fn cluster(world: &World) {
         (NONE, 1),
     );
     let here = format!("{}:{}", &*answer.brokers[0].host, answer.brokers[0].port);
-    is("where", here.as_str(), &*world.bootstrap);
+    is("where", here.as_str(), &*world.brokers[0]);
     let metadata = line.ask(9, &MetadataRequest::default().with_topics(Some(vec![])));
     is(
         "its id",

@@ -39,7 +39,7 @@ impl Line {
     }
 
     /// Changes settings of a topic at once: name, operation, value.
-    fn alter(&mut self, t: &str, changes: &[(&str, i8, Option<&str>)]) -> i16 {
+    pub fn alter(&mut self, t: &str, changes: &[(&str, i8, Option<&str>)]) -> i16 {
         let each = changes.iter().map(|(name, operation, value)| {
             AlterableConfig::default()
                 .with_name(text(name))

@@ -220,7 +220,7 @@ fn find_versions(world: &World) {
         code(&format!("version {version}"), seen, NONE);
         is(
             "where",
-            world.bootstrap.ends_with(&format!(":{port}")),
+            world.brokers[0].ends_with(&format!(":{port}")),
             true,
         );
     }

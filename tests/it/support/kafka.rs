@@ -59,6 +59,7 @@ pub struct Spec {
     name: String,
     version: Version,
     brokers: usize,
+    one_controller: bool,
     secure: bool,
     proxied: bool,
     properties: Vec<(String, String)>,
@@ -76,6 +77,13 @@ impl Spec {
     #[must_use]
     pub fn brokers(mut self, brokers: usize) -> Self {
         self.brokers = brokers;
+        self
+    }
+
+    /// Only broker 0 is a controller, so that all others can be stopped while the cluster goes on deciding.
+    #[must_use]
+    pub fn one_controller(mut self) -> Self {
+        self.one_controller = true;
         self
     }
 
@@ -147,6 +155,7 @@ impl Kafka {
             name: name.to_owned(),
             version: Version::V4_1,
             brokers: 1,
+            one_controller: false,
             secure: false,
             proxied: false,
             properties: Vec::new(),
@@ -272,7 +281,7 @@ impl Kafka {
         let replicas = self.brokers.len().min(3);
         let quorum = (replicas / 2 + 1).min(replicas);
         let mut listeners = format!("PLAINTEXT://127.0.0.1:{}", broker.ports.plain.number());
-        if self.zookeeper.is_none() {
+        if self.zookeeper.is_none() && self.is_controller(index) {
             let controller = broker.ports.controller.number();
             write!(listeners, ",CONTROLLER://127.0.0.1:{controller}").expect("writing to a string");
         }
@@ -377,15 +386,25 @@ impl Kafka {
         }
         let voters: Vec<String> = (1..)
             .zip(&self.brokers)
+            .filter(|(id, _)| self.is_controller(id - 1))
             .map(|(id, broker)| format!("{id}@127.0.0.1:{}", broker.ports.controller.number()))
             .collect();
+        let roles = if self.is_controller(index) {
+            "broker,controller"
+        } else {
+            "broker"
+        };
         format!(
-            "process.roles=broker,controller\n\
+            "process.roles={roles}\n\
              node.id={id}\n\
              controller.quorum.voters={}\n\
              controller.listener.names=CONTROLLER\n",
             voters.join(",")
         )
+    }
+
+    fn is_controller(&self, index: usize) -> bool {
+        index == 0 || !self.spec.one_controller
     }
 
     fn spawn(&self, index: usize) {
@@ -757,21 +776,15 @@ impl Kafka {
     /// Cuts the log of a partition off at a batch that begins at `at`, as a disk does that loses what it acknowledged; broker 0 is
     /// stopped for it and started again. The log must be one segment.
     pub fn cut_off(&self, topic: &str, partition: i32, at: i64) {
-        self.change_log(topic, partition, |directory| {
-            let segment = directory.join("00000000000000000000.log");
-            let bytes = fs::read(&segment).expect("the broker holds the partition");
-            let mut length = 0;
-            while let Some(rest) = bytes.get(length..).filter(|rest| rest.len() > 12) {
-                let base = i64::from_be_bytes(rest[..8].try_into().expect("eight bytes"));
-                if base >= at {
-                    break;
-                }
-                let size = i32::from_be_bytes(rest[8..12].try_into().expect("four bytes"));
-                length += 12 + usize::try_from(size).expect("a length");
-            }
-            assert!(length < bytes.len(), "nothing stands at or behind {at}");
-            fs::write(&segment, &bytes[..length]).expect("the scratch directory is writable");
-        });
+        self.change_log(topic, partition, |directory| cut_segment(directory, at));
+    }
+
+    /// The same on a broker that does not run, for when it is started again.
+    pub fn cut_off_while_down(&self, index: usize, topic: &str, partition: i32, at: i64) {
+        let data = self.brokers[index].home.join("data");
+        let directory = data.join(format!("{topic}-{partition}"));
+        cut_segment(&directory, at);
+        forget_derived(&data, &directory);
     }
 
     /// Lets a partition's log on broker 0 be changed, given its directory, while the broker is stopped; what the broker derived from it is
@@ -781,26 +794,7 @@ impl Kafka {
         let data = self.brokers[0].home.join("data");
         let directory = data.join(format!("{topic}-{partition}"));
         change(&directory);
-        for entry in fs::read_dir(&directory)
-            .expect("it is a directory")
-            .flatten()
-        {
-            let path = entry.path();
-            let derived = path.extension().is_some_and(|extension| {
-                ["index", "timeindex", "txnindex", "snapshot"]
-                    .contains(&&*extension.to_string_lossy())
-            });
-            if derived {
-                fs::remove_file(path).expect("the scratch directory is writable");
-            }
-        }
-        for name in [
-            ".kafka_cleanshutdown",
-            "recovery-point-offset-checkpoint",
-            "replication-offset-checkpoint",
-        ] {
-            drop(fs::remove_file(data.join(name)));
-        }
+        forget_derived(&data, &directory);
         self.start_again(0);
         self.wait_for_partitions(topic, partition + 1);
     }
@@ -838,6 +832,46 @@ impl Kafka {
         self.metadata().topics.get(topic).map_or(0, |leaders| {
             i32::try_from(leaders.len()).expect("few partitions")
         })
+    }
+}
+
+/// Cuts a partition's one segment off at a batch that begins at `at`.
+fn cut_segment(directory: &Path, at: i64) {
+    let segment = directory.join("00000000000000000000.log");
+    let bytes = fs::read(&segment).expect("the broker holds the partition");
+    let mut length = 0;
+    while let Some(rest) = bytes.get(length..).filter(|rest| rest.len() > 12) {
+        let base = i64::from_be_bytes(rest[..8].try_into().expect("eight bytes"));
+        if base >= at {
+            break;
+        }
+        let size = i32::from_be_bytes(rest[8..12].try_into().expect("four bytes"));
+        length += 12 + usize::try_from(size).expect("a length");
+    }
+    assert!(length < bytes.len(), "nothing stands at or behind {at}");
+    fs::write(&segment, &bytes[..length]).expect("the scratch directory is writable");
+}
+
+/// Takes away what a broker derived from a partition's log, so that it looks at the log itself when it starts.
+fn forget_derived(data: &Path, directory: &Path) {
+    for entry in fs::read_dir(directory)
+        .expect("it is a directory")
+        .flatten()
+    {
+        let path = entry.path();
+        let derived = path.extension().is_some_and(|extension| {
+            ["index", "timeindex", "txnindex", "snapshot"].contains(&&*extension.to_string_lossy())
+        });
+        if derived {
+            fs::remove_file(path).expect("the scratch directory is writable");
+        }
+    }
+    for name in [
+        ".kafka_cleanshutdown",
+        "recovery-point-offset-checkpoint",
+        "replication-offset-checkpoint",
+    ] {
+        drop(fs::remove_file(data.join(name)));
     }
 }
 

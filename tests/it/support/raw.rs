@@ -373,8 +373,26 @@ impl Wire {
 
     /// ElectLeaders v1: lets a replica lead that may lack records, because no other is there.
     pub fn elect_unclean(&mut self, topic: &str, partition: i32) -> io::Result<Result<(), Code>> {
-        let body = Body::default().i8(1).i32(1).text(topic);
-        let mut answer = self.call(43, 1, body.i32(1).i32(partition).i32(30_000))?;
+        self.elect(1, topic, partition)
+    }
+
+    /// ElectLeaders v1: lets the first of a partition's replicas lead.
+    pub fn elect_preferred(&mut self, topic: &str, partition: i32) -> io::Result<Result<(), Code>> {
+        self.elect(0, topic, partition)
+    }
+
+    fn elect(&mut self, kind: i8, topic: &str, partition: i32) -> io::Result<Result<(), Code>> {
+        let mut answer = self.call(
+            43,
+            1,
+            Body::default()
+                .i8(kind)
+                .i32(1)
+                .text(topic)
+                .i32(1)
+                .i32(partition)
+                .i32(30_000),
+        )?;
         answer.i32();
         answer.i16();
         let codes = answer.array(|a| {
@@ -387,6 +405,26 @@ impl Wire {
             })
         });
         Ok(check(codes.concat()[0]))
+    }
+
+    /// AlterPartitionReassignments v0: gives a partition these replicas in this order. It has no version without tagged fields; here they
+    /// are empty, and the answer is read no further than to the code of the whole.
+    pub fn reassign(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        replicas: &[i32],
+    ) -> io::Result<Result<(), Code>> {
+        let compact = |body: Body, length: usize| body.i8(i8::try_from(length + 1).expect("short"));
+        let mut body = Body::default().i8(0).i32(30_000).i8(2);
+        body = compact(body, topic.len());
+        body.0.extend(topic.as_bytes());
+        body = compact(body.i8(2).i32(partition), replicas.len());
+        body = replicas.iter().fold(body, |body, id| body.i32(*id));
+        let mut answer = self.call(45, 0, body.i8(0).i8(0).i8(0))?;
+        answer.i8();
+        answer.i32();
+        Ok(check(answer.i16()))
     }
 
     /// InitProducerId v1: the producer id and epoch of a transactional id, the next epoch each time.
