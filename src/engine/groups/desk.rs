@@ -205,3 +205,45 @@ impl Desk {
         self.0.wake.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::ledger::positions::Authority;
+
+    fn moved(group: &str, side: Holder) -> Entry {
+        Entry::Authority(Authority {
+            group: group.to_owned(),
+            side,
+            by: "ann".to_owned(),
+            at_ms: 1,
+        })
+    }
+
+    #[tokio::test]
+    async fn who_has_authority_is_known_from_when_the_ledger_was_read_and_moves_once_that_stands_there()
+     {
+        let desk = Desk::default();
+        assert_eq!(desk.holder("sums"), None);
+        let mut book = Book::default();
+        book.take(&moved("sums", Holder::Target));
+        desk.open(book, Synced::default(), Lease::default());
+        assert_eq!(desk.holder("sums"), Some(Holder::Target));
+        assert_eq!(desk.holder("others"), Some(Holder::Source));
+
+        let recording = desk.record(vec![moved("sums", Holder::Source)]);
+        let keeper = async {
+            let posted = desk.take().pop();
+            assert_eq!(desk.holder("sums"), Some(Holder::Target), "not yet");
+            posted.map(|one| one.done.send(()))
+        };
+        let (stands, _) = tokio::join!(recording, keeper);
+        assert!(stands);
+        assert_eq!(desk.holder("sums"), Some(Holder::Source));
+        // What may not stand there changes nothing until it is read.
+        let recording = desk.record(vec![moved("sums", Holder::Target)]);
+        let (stands, ()) = tokio::join!(recording, async { drop(desk.take()) });
+        assert!(!stands);
+        assert_eq!(desk.holder("sums"), Some(Holder::Source));
+    }
+}
