@@ -91,6 +91,21 @@ fn of_the_way_back(event: Event) -> Option<Event> {
             code,
             decision: back(decision),
         }),
+        Event::Trimmed {
+            topic,
+            partition,
+            group,
+            from,
+            to,
+            reason,
+        } => Some(Event::Trimmed {
+            topic,
+            partition,
+            group,
+            from,
+            to,
+            reason: back(reason),
+        }),
         // The direction there says the same.
         _ => None,
     }
@@ -176,6 +191,21 @@ pub enum Event {
         code: String,
         /// What was decided, with exact offsets.
         decision: String,
+    },
+    /// A partition goes on behind what the owner of a repartition topic had read and deleted before it was copied: no gap.
+    Trimmed {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The owner: a group of Kafka Streams.
+        group: String,
+        /// The first source offset that was passed over.
+        from: i64,
+        /// The source offset at which the partition goes on.
+        to: i64,
+        /// What happened, with exact offsets.
+        reason: String,
     },
     /// A topic on the target keeps what arrives, whatever it kept before, until nothing old is left to come.
     RetentionHeld {

@@ -13,7 +13,7 @@ use crate::{
         self,
         status::{
             Batches, Decided, EngineState, HeldStatus, OpenTransaction, SeamStatus, Status as Seen,
-            WayBack,
+            TrimmedStatus, WayBack,
         },
     },
     error::Failure,
@@ -60,6 +60,8 @@ const TRANSACTIONS_SHOWN: usize = 10;
 
 /// Kept partitions shown to a person.
 const SEAMS_SHOWN: usize = 10;
+/// Partitions shown of which something was deleted by its owner.
+const TRIMMED_SHOWN: usize = 10;
 /// Held settings shown to a person.
 const HELD_SHOWN: usize = 10;
 
@@ -193,6 +195,15 @@ fn way_back(back: &WayBack) -> String {
             numbers::exact(jumps)
         );
     }
+    for one in back.trimmed.iter().take(TRIMMED_SHOWN) {
+        text += &format!(
+            "\n           {}-{}: its owner, group {}, had read {} there and deleted them before they came back, and that is no gap",
+            one.topic,
+            one.partition,
+            one.group,
+            numbers::of(one.offsets, "offset")
+        );
+    }
     for one in &back.stopped {
         text += &format!(
             "\n           {}-{} stopped at target offset {}: {}  {}",
@@ -319,6 +330,10 @@ fn text(status: &Seen, now: i64) -> String {
         }
         None => text += "\ntransactions are open on the source, and it does not say whose\n",
     }
+    if !status.trimmed.is_empty() {
+        text += "\nread and deleted by its owner before it was copied, and no gap\n";
+        text += &trimmed(&status.trimmed);
+    }
     if !status.decided.is_empty() {
         text += "\nwhat a person decided\n";
         text += &decided(&status.decided);
@@ -403,6 +418,31 @@ fn held(all: &[HeldStatus]) -> String {
     let mut text = tables::grid(&["topic", "setting", "now", "before", "since"], &rows);
     if all.len() > HELD_SHOWN {
         text += &format!("and {} more (--json for all)\n", all.len() - HELD_SHOWN);
+    }
+    text
+}
+
+/// What owners of repartition topics had read and deleted.
+fn trimmed(all: &[TrimmedStatus]) -> String {
+    let rows: Vec<[String; 6]> = all
+        .iter()
+        .take(TRIMMED_SHOWN)
+        .map(|one| {
+            [
+                format!("{}-{}", one.topic, one.partition),
+                one.group.clone(),
+                numbers::exact(one.offsets),
+                numbers::exact(one.times),
+                format!("{} to {}", one.from, one.to - 1),
+                numbers::stamp(one.at_ms),
+            ]
+        })
+        .collect();
+    let heads = ["partition", "owner", "offsets", "times", "last", "when"];
+    let mut text = tables::grid(&heads, &rows);
+    if all.len() > TRIMMED_SHOWN {
+        let more = all.len() - TRIMMED_SHOWN;
+        text += &format!("and {more} more (--json for all)\n");
     }
     text
 }
@@ -554,6 +594,16 @@ mod tests {
                 from: 3,
                 to: Some(8),
                 by: "ann on ferry".into(),
+                at_ms: 1_769_868_000_000,
+            }],
+            trimmed: vec![TrimmedStatus {
+                topic: "sums-by-city-repartition".into(),
+                partition: 4,
+                group: "sums".into(),
+                offsets: 2_340,
+                times: 2,
+                from: 1_200,
+                to: 2_400,
                 at_ms: 1_769_868_000_000,
             }],
             seams: vec![SeamStatus {

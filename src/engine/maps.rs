@@ -56,6 +56,7 @@ pub fn touched(record: &Record) -> Vec<At> {
         | Entry::Checkpoint { at, .. }
         | Entry::Echo { at, .. }
         | Entry::Gap { at, .. }
+        | Entry::Trimmed { at, .. }
         | Entry::Recopy { at, .. }
         | Entry::Recopied { at, .. }
         | Entry::Mapped { at, .. } => Some(*at),

@@ -17,6 +17,7 @@ pub mod owner;
 pub mod pipeline;
 pub mod recopy;
 pub mod recover;
+mod repartition;
 pub mod scope;
 pub mod seam;
 pub mod settings;

@@ -176,6 +176,12 @@ impl News {
                 code,
                 decision,
             } => Line::new("decided", format!("{topic}-{partition}: {decision}  {code}")),
+            Event::Trimmed {
+                topic,
+                partition,
+                reason,
+                ..
+            } => Line::new("trimmed", format!("{topic}-{partition}: {reason}")),
             Event::RetentionHeld { topic, settings } => Line::new(
                 "held",
                 format!("{topic} on the target, while old records arrive: {}", settings.join(", ")),

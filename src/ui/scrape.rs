@@ -79,6 +79,12 @@ const NUMBERS: &[(&str, Kind, Unit, &str)] = &[
         "bytes that the target acknowledged to this run, as stored",
     ),
     (
+        "kafka_migrate_trimmed_offsets_total",
+        Kind::Counter,
+        Unit::Count,
+        "offsets of repartition topics that their owner had read and deleted before they were copied, both directions together",
+    ),
+    (
         "kafka_migrate_records_per_second",
         Kind::Gauge,
         Unit::CountPerSecond,
@@ -187,6 +193,7 @@ struct Now {
     up: bool,
     progress: Option<(BootInstant, Progress)>,
     partitions: Vec<PartitionProgress>,
+    trimmed: u64,
 }
 
 impl Scrape {
@@ -223,6 +230,7 @@ impl Scrape {
             up: false,
             progress: None,
             partitions: Vec::new(),
+            trimmed: 0,
         }));
         let listening = tokio::spawn(serve(listener, Arc::clone(&now)));
         Ok(Self {
@@ -242,6 +250,9 @@ impl Scrape {
         match event {
             Event::Started { .. } => lock(&self.now).up = true,
             Event::Stopped { .. } => lock(&self.now).up = false,
+            Event::Trimmed { from, to, .. } => {
+                lock(&self.now).trimmed += u64::try_from(to - from).unwrap_or(0);
+            }
             Event::Progress(progress) => {
                 let partitions = partitions();
                 let mut now = lock(&self.now);
@@ -336,6 +347,7 @@ fn text(now: &Now) -> String {
         if let Some((at, progress)) = &now.progress {
             gauge!("kafka_migrate_numbers_age_seconds").set(at.elapsed().as_secs_f64());
             note(progress);
+            counter!("kafka_migrate_trimmed_offsets_total").absolute(now.trimmed);
             if let Some(groups) = &progress.groups {
                 note_groups(groups);
             }
@@ -435,6 +447,7 @@ mod tests {
                     ..Progress::default()
                 },
             )),
+            trimmed: 38,
             partitions: vec![
                 partition(0, Some(40), None),
                 partition(1, Some(7), Some("K501")),

@@ -1,8 +1,11 @@
 //! Between whoever carries positions and the shard that writes the ledger: what is to be recorded goes one way, what stands there the other.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::{
@@ -13,7 +16,7 @@ use tokio::{
 use crate::engine::{
     lease::Lease,
     ledger::{
-        positions::{Book, GroupBeat},
+        positions::{Book, GroupBeat, Holder},
         record::{Entry, Request},
         synced::Synced,
     },
@@ -34,6 +37,8 @@ struct Inner {
     asked: watch::Sender<Vec<Request>>,
     attended: AtomicBool,
     settled: watch::Sender<Option<Instant>>,
+    /// Groups of which somebody has said who has authority over them.
+    holders: Mutex<Option<HashMap<String, Holder>>>,
     numbers: Mutex<Option<GroupBeat>>,
 }
 
@@ -66,6 +71,7 @@ impl Default for Desk {
             asked: watch::Sender::new(Vec::new()),
             attended: AtomicBool::new(false),
             settled: watch::Sender::new(None),
+            holders: Mutex::default(),
             numbers: Mutex::default(),
         }))
     }
@@ -82,9 +88,33 @@ impl Desk {
     /// Records entries. Answers whether they stand in the ledger for certain; if not, they may.
     pub async fn record(&self, entries: Vec<Entry>) -> bool {
         let (done, stands) = oneshot::channel();
+        let authorities = entries.iter().filter_map(|entry| match entry {
+            Entry::Authority(authority) => Some((authority.group.clone(), authority.side)),
+            _ => None,
+        });
+        let authorities: Vec<_> = authorities.collect();
         self.posted().push(Posted { entries, done });
         self.0.wake.notify_one();
-        stands.await.is_ok()
+        let stands = stands.await.is_ok();
+        // If it may stand there all the same, the next session reads it.
+        if let (true, Some(holders)) = (stands, &mut *self.holders()) {
+            holders.extend(authorities);
+        }
+        stands
+    }
+
+    fn holders(&self) -> MutexGuard<'_, Option<HashMap<String, Holder>>> {
+        self.0
+            .holders
+            .lock()
+            .expect("nothing panics while holding it")
+    }
+
+    /// Which cluster's commits count for a group; `None` until the keeper has read its ledger.
+    pub fn holder(&self, group: &str) -> Option<Holder> {
+        let holders = self.holders();
+        let known = holders.as_ref()?.get(group);
+        Some(known.copied().unwrap_or(Holder::Source))
     }
 
     /// Records entries that nobody waits for.
@@ -146,6 +176,9 @@ impl Desk {
     pub fn open(&self, book: Book, synced: Synced, lease: Lease) {
         // What was posted to an earlier session is posted anew by whoever waits for it.
         self.posted().clear();
+        let holders = book.groups.iter();
+        let holders = holders.map(|(group, kept)| (group.clone(), kept.holder()));
+        *self.holders() = Some(holders.collect());
         self.0.opened.send_replace(Some(Opened {
             book,
             synced,
@@ -170,5 +203,47 @@ impl Desk {
     /// For the keeper: waits until something is.
     pub async fn wait(&self) {
         self.0.wake.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::ledger::positions::Authority;
+
+    fn moved(group: &str, side: Holder) -> Entry {
+        Entry::Authority(Authority {
+            group: group.to_owned(),
+            side,
+            by: "ann".to_owned(),
+            at_ms: 1,
+        })
+    }
+
+    #[tokio::test]
+    async fn who_has_authority_is_known_from_when_the_ledger_was_read_and_moves_once_that_stands_there()
+     {
+        let desk = Desk::default();
+        assert_eq!(desk.holder("sums"), None);
+        let mut book = Book::default();
+        book.take(&moved("sums", Holder::Target));
+        desk.open(book, Synced::default(), Lease::default());
+        assert_eq!(desk.holder("sums"), Some(Holder::Target));
+        assert_eq!(desk.holder("others"), Some(Holder::Source));
+
+        let recording = desk.record(vec![moved("sums", Holder::Source)]);
+        let keeper = async {
+            let posted = desk.take().pop();
+            assert_eq!(desk.holder("sums"), Some(Holder::Target), "not yet");
+            posted.map(|one| one.done.send(()))
+        };
+        let (stands, _) = tokio::join!(recording, keeper);
+        assert!(stands);
+        assert_eq!(desk.holder("sums"), Some(Holder::Source));
+        // What may not stand there changes nothing until it is read.
+        let recording = desk.record(vec![moved("sums", Holder::Target)]);
+        let (stands, ()) = tokio::join!(recording, async { drop(desk.take()) });
+        assert!(!stands);
+        assert_eq!(desk.holder("sums"), Some(Holder::Source));
     }
 }

@@ -270,6 +270,13 @@ pub enum Entry {
         /// Up to where.
         stranded: Stranded,
     },
+    /// The owner of a repartition topic had read what it deleted; the partition goes on behind it. Stands before the first batch behind it.
+    Trimmed {
+        /// The partition.
+        at: At,
+        /// What was passed over, and how much in all.
+        trimmed: Trimmed,
+    },
 }
 
 /// The last copy of the other direction that was passed over. Goes with the checkpoint before which it stands.
@@ -582,6 +589,25 @@ pub struct Stranded {
     pub until: i64,
     /// Who said so, for people.
     pub by: String,
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// What the owner of a repartition topic had read and deleted before it was copied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trimmed {
+    /// The owner: a group of Kafka Streams.
+    pub group: String,
+    /// The offset that it had committed by then, at or behind `to`.
+    pub committed: i64,
+    /// The first source offset that was passed over.
+    pub from: i64,
+    /// Where the partition goes on: the first offset that the source still had.
+    pub to: i64,
+    /// Offsets that were passed over so in this partition, ever, these included.
+    pub offsets: u64,
+    /// How often.
+    pub times: u64,
     /// Milliseconds since 1970.
     pub at_ms: i64,
 }

@@ -4,7 +4,8 @@
 //! 2. A claim counts if its generation is above that of the last one, or if it repeats the last one (a snapshot does): an engine that was
 //!    taken over cannot take the ledger back by what it writes late.
 //! 3. An identity is open from its record until it is sealed or fenced; a sealed one is opened again by `Continued`.
-//! 4. A gap that a person gave up moves the checkpoint that stands at its beginning, once; a snapshot that repeats it moves nothing.
+//! 4. A gap that a person gave up, or that is none because the owner had read what it deleted, moves the checkpoint that stands at its
+//!    beginning, once; a snapshot that repeats it moves nothing.
 //! 5. A request counts whoever wrote it, in the ledger's order, and is nobody's sign of life: `apply` does not count it. Once appended twice it
 //!    is one.
 //! 6. Runs are kept from the one that holds the checkpoint's sequence on; older ones only up to a bound. What they said of positions
@@ -19,8 +20,8 @@ use super::{
     mapped::Mapped,
     positions::Book,
     record::{
-        Answer, At, Checkpoint, Echo, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy, Record,
-        Request, Retired, Run, Seam, Steer, Stopped, Stranded,
+        Answer, At, Beyond, Checkpoint, Echo, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy,
+        Record, Request, Retired, Run, Seam, Steer, Stopped, Stranded, Trimmed,
     },
     synced::Synced,
 };
@@ -161,6 +162,8 @@ pub struct Partition {
     pub current: Option<i64>,
     /// The other direction's last copy that was passed over.
     pub echo: Option<Echo>,
+    /// What the owner of a repartition topic had read and deleted, last and in all.
+    pub trimmed: Option<Trimmed>,
 }
 
 impl Partition {
@@ -209,16 +212,34 @@ impl Partition {
         if self.gaps.contains(&gap) {
             return;
         }
-        if let Some(checkpoint) = &mut self.checkpoint
-            && checkpoint.source == gap.from
-        {
-            checkpoint.source = gap.to.source;
-            checkpoint.source_epoch = gap.to.epoch;
-            self.epochs.cut_off(gap.to.source);
-            self.map.cut_off(gap.to.source);
-        }
+        self.go_on(gap.from, gap.to);
         self.stopped = None;
         self.gaps.push(gap);
+    }
+
+    fn pass_trimmed(&mut self, trimmed: Trimmed) {
+        if self.trimmed.as_ref() == Some(&trimmed) {
+            return;
+        }
+        // The records below are gone, and with them the leader epoch under which they stood.
+        let to = Beyond {
+            source: trimmed.to,
+            epoch: -1,
+        };
+        self.go_on(trimmed.from, to);
+        self.trimmed = Some(trimmed);
+    }
+
+    /// Moves the checkpoint, if it stands there.
+    fn go_on(&mut self, from: i64, to: Beyond) {
+        if let Some(checkpoint) = &mut self.checkpoint
+            && checkpoint.source == from
+        {
+            checkpoint.source = to.source;
+            checkpoint.source_epoch = to.epoch;
+            self.epochs.cut_off(to.source);
+            self.map.cut_off(to.source);
+        }
     }
 
     fn copy_again(&mut self, recopy: Recopy) {
@@ -399,6 +420,9 @@ impl State {
             Entry::Stopped { at, stopped } => self.at(at).stopped = Some(stopped),
             Entry::Resumed { at } => self.at(at).stopped = None,
             Entry::Gap { at, gap } => self.map_of(at, |partition| partition.give_up(gap)),
+            Entry::Trimmed { at, trimmed } => {
+                self.map_of(at, |partition| partition.pass_trimmed(trimmed));
+            }
             Entry::NotOurs { at, batch } => self.at(at).take_for_an_applications(batch),
             Entry::Stranded { at, stranded } => self.at(at).stranded = Some(stranded),
             Entry::Recopy { at, recopy } => self.at(at).copy_again(recopy),
@@ -617,6 +641,7 @@ impl State {
                 recopying,
                 current,
                 echo,
+                trimmed,
             } = partition;
             let batches = not_ours.iter().cloned();
             entries.extend(batches.map(|batch| Entry::NotOurs { at, batch }));
@@ -624,6 +649,8 @@ impl State {
             entries.extend(stranded.map(|stranded| Entry::Stranded { at, stranded }));
             let gaps = gaps.iter().cloned();
             entries.extend(gaps.map(|gap| Entry::Gap { at, gap }));
+            let trimmed = trimmed.clone();
+            entries.extend(trimmed.map(|trimmed| Entry::Trimmed { at, trimmed }));
             let recopies = recopies.iter().cloned();
             entries.extend(recopies.map(|recopy| Entry::Recopy { at, recopy }));
             if let (false, Some(seam), Some(checkpoint)) = (recopying, *seam, *checkpoint)

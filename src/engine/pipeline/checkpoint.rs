@@ -71,21 +71,11 @@ impl Session {
             {
                 entries.extend(current.tell(partition.at, false));
             }
-            let Some(checkpoint) = partition.new_checkpoint(self.writer.number) else {
-                continue;
-            };
-            let at = partition.at;
-            entries.extend(
-                partition
-                    .new_target_runs
-                    .drain(..)
-                    .map(|run| Entry::TargetRun { at, run }),
-            );
-            let echo = partition.echoes.tell(checkpoint.source, partition.copied);
-            entries.extend(echo.map(|echo| Entry::Echo { at, echo }));
-            entries.push(Entry::Checkpoint { at, checkpoint });
-            partition.checkpoint = Some(checkpoint);
-            told.push((index, checkpoint.source));
+            let stands = partition.where_it_stands(self.writer.number);
+            if let Some(Entry::Checkpoint { checkpoint, .. }) = stands.last() {
+                told.push((index, checkpoint.source));
+            }
+            entries.extend(stands);
         }
         told
     }
@@ -108,6 +98,12 @@ impl Session {
         let has_seams = entries
             .iter()
             .any(|entry| matches!(entry, Entry::Seam { .. }));
+        let has_trims = entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Trimmed { .. }));
+        if has_trims {
+            steps::reached("trim-appending");
+        }
         let data = ProducerIdentity {
             producer_id: self.writer.producer_id,
             producer_epoch: self.writer.producer_epoch,
@@ -128,6 +124,7 @@ impl Session {
             has_runs,
             has_fences,
             has_seams,
+            has_trims,
             checkpoints,
         });
     }
@@ -157,6 +154,9 @@ impl Session {
         }
         if appending.has_seams {
             steps::reached("seam-recorded");
+        }
+        if appending.has_trims {
+            steps::reached("trim-recorded");
         }
         if appending.has_runs {
             steps::reached("run-recorded");

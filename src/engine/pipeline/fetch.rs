@@ -88,7 +88,7 @@ impl Session {
             let (of_broker, wait) = wanted.entry(broker).or_insert((Vec::new(), LONG_POLL));
             let (lane, looked) = (partition.their_lane.as_ref(), partition.looked);
             let offset = partition.fetch_offset;
-            if partition.waits_to_hear {
+            if partition.waits_to_hear || self.trims.is_asking(index) {
                 *wait = SHORT_POLL;
             } else if partition.buffered >= ENOUGH {
                 if partition.blocked_since.is_none() {
@@ -243,6 +243,7 @@ impl Session {
             return self.fetch_refused(index, fetched.error);
         }
         self.fetches.odd_since.remove(&index);
+        self.trims.served(index);
         let partition = &mut self.partitions[index];
         if fetched.last_stable >= 0 {
             partition.last_stable = Some(fetched.last_stable);
@@ -348,12 +349,7 @@ impl Session {
         };
         let wanted = self.partitions[index].fetch_offset;
         if start > wanted {
-            let text = format!(
-                "source offsets {wanted} to {} were deleted before they were copied (retention, or DeleteRecords)",
-                start - 1
-            );
-            self.goes_on_at(index, start);
-            self.stop_partition(index, Reason { code: "K501", text });
+            self.begins_behind(index, start);
         } else if end < wanted {
             if self.reads_copies_again(index) {
                 return;
@@ -390,7 +386,7 @@ impl Session {
         true
     }
 
-    fn goes_on_at(&mut self, index: usize, source: i64) {
+    pub(super) fn goes_on_at(&mut self, index: usize, source: i64) {
         self.partitions[index].beyond = Some(Beyond { source, epoch: -1 });
     }
 

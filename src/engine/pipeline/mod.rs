@@ -30,6 +30,7 @@ mod still_there;
 mod stop;
 mod strand;
 mod told;
+mod trimmed;
 mod warmth;
 
 use std::{
@@ -56,6 +57,7 @@ use self::{
     retired::Retirees,
     rewrite::Writer,
     strand::Stranding,
+    trimmed::Trims,
 };
 pub use self::{
     partition::Reason,
@@ -81,6 +83,7 @@ use super::{
     other::Other,
     recopy::NotEmptied,
     recover::{Position, Unclear},
+    repartition::Stands,
     seam::Existing,
     settings::Stop,
     steer::Steering,
@@ -224,6 +227,11 @@ enum Done {
         index: usize,
         range: Result<(i64, i64), cluster::Error>,
     },
+    Owned {
+        index: usize,
+        start: i64,
+        seen: Vec<(String, Stands)>,
+    },
     Refreshed {
         source: bool,
     },
@@ -258,6 +266,7 @@ struct Appending {
     has_runs: bool,
     has_fences: bool,
     has_seams: bool,
+    has_trims: bool,
     checkpoints: Vec<(usize, i64)>,
 }
 
@@ -295,6 +304,7 @@ pub struct Session {
     last_heartbeat: Option<Instant>,
     last_published: Option<Instant>,
     fetches: Fetches,
+    trims: Trims,
     judge: Judge,
     hearing: Hearing,
     stranding: Stranding,
@@ -380,6 +390,7 @@ impl Session {
             last_heartbeat: None,
             last_published: None,
             fetches: Fetches::default(),
+            trims: Trims::default(),
             judge,
             hearing: Hearing::default(),
             stranding: Stranding::default(),
@@ -498,6 +509,7 @@ impl Session {
         }
         self.strand();
         self.stop_what_is_done();
+        self.pass_trimmed();
         self.resume_what_goes_on();
         self.relieve();
         self.send().await;
@@ -556,6 +568,7 @@ impl Session {
             Done::Emptied { index, seam } => self.emptied(index, seam),
             Done::Met { met } => self.met(met),
             Done::Ranged { index, range } => self.ranged(index, range),
+            Done::Owned { index, start, seen } => self.owned(index, start, &seen),
             Done::Heard { of, read } => self.heard(of, read),
             Done::Listened { end } => self.listened(&end),
             Done::Strands { request, ends } => self.stranded(request, ends),

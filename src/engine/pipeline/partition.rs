@@ -15,6 +15,7 @@ use super::{
     echo::Echoes,
     repack::Origin,
     rewrite::{self, Writer},
+    trimmed::Trim,
     warmth::Warmth,
 };
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
         lanes::{Lane, Range},
         ledger::{
             epochs::Epochs,
-            record::{At, Beyond, Checkpoint, Echo, Run, Stopped},
+            record::{At, Beyond, Checkpoint, Echo, Entry, Run, Stopped, Trimmed},
         },
         recover::Position,
         seam::Existing,
@@ -127,6 +128,8 @@ pub enum Phase {
     Recovering,
     /// It copies.
     Copying,
+    /// What was taken in is still being written; then it goes on behind what the owner of the topic had read and deleted.
+    Passing(Trim),
     /// What was taken in is still being written; then it stops.
     Stopping(Reason),
     /// It waits for a person.
@@ -247,6 +250,8 @@ pub struct Partition {
     pub wanted_end: Option<i64>,
     /// The stop that the ledger knows, until the partition has got past it.
     pub stopped_before: Option<Stopped>,
+    /// What the owner of the topic had read and deleted, last and in all.
+    pub trimmed: Option<Trimmed>,
     /// Source offsets at which a person has decided how it goes on.
     pub decided: Vec<i64>,
     /// Source offsets, from and to, of batches that a person took for an application's.
@@ -320,6 +325,7 @@ impl Partition {
             durable: -1,
             wanted_end: None,
             stopped_before: None,
+            trimmed: None,
             decided: Vec::new(),
             not_ours: Vec::new(),
             stranded: None,
@@ -480,7 +486,10 @@ impl Partition {
             return false;
         };
         if self.settling
-            || !matches!(self.phase, Phase::Copying | Phase::Stopping(_))
+            || !matches!(
+                self.phase,
+                Phase::Copying | Phase::Passing(_) | Phase::Stopping(_)
+            )
             || next.mark > recorded
             || self.hold_until.is_some_and(|until| now < until)
         {
@@ -784,6 +793,31 @@ impl Partition {
             since_ms: before.map_or_else(clock::unix_millis, |before| before.since_ms),
             beyond: self.beyond,
         }
+    }
+
+    /// Goes on behind what the owner of the topic had read and deleted. Everything that was taken in is on the target.
+    pub fn go_on_behind(&mut self, trimmed: Trimmed) {
+        // What stood below is gone, and with it the epoch under which it was read: there is nothing to go back to.
+        self.last_epoch = -1;
+        self.skip_to(trimmed.to);
+        self.copied = (trimmed.to, -1);
+        self.trimmed = Some(trimmed);
+        self.phase = Phase::Copying;
+    }
+
+    /// Where exactly it stands, for the ledger; nothing if that is on record.
+    pub fn where_it_stands(&mut self, identity: u32) -> Vec<Entry> {
+        let Some(checkpoint) = self.new_checkpoint(identity) else {
+            return Vec::new();
+        };
+        let at = self.at;
+        let runs = self.new_target_runs.drain(..);
+        let mut entries: Vec<Entry> = runs.map(|run| Entry::TargetRun { at, run }).collect();
+        let echo = self.echoes.tell(checkpoint.source, self.copied);
+        entries.extend(echo.map(|echo| Entry::Echo { at, echo }));
+        entries.push(Entry::Checkpoint { at, checkpoint });
+        self.checkpoint = Some(checkpoint);
+        entries
     }
 
     /// What to tell the ledger, if it does not know yet.

@@ -128,7 +128,10 @@ impl Session {
             }
             // Nothing is left to be sent by now, so nobody else would ask who leads it.
             if partition.blocked_since.is_some()
-                && matches!(partition.phase, Phase::Copying | Phase::Stopping(_))
+                && matches!(
+                    partition.phase,
+                    Phase::Copying | Phase::Passing(_) | Phase::Stopping(_)
+                )
                 && target.cached_leader(&partition.name).is_none()
             {
                 leaderless = true;

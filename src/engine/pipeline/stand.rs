@@ -29,17 +29,8 @@ impl Session {
             }
             let reason = reason.clone();
             // A person who gives something up does so from exactly here.
-            if let Some(checkpoint) = partition.new_checkpoint(self.writer.number) {
-                let at = partition.at;
-                let runs = partition.new_target_runs.drain(..);
-                self.entries
-                    .extend(runs.map(|run| Entry::TargetRun { at, run }));
-                let echo = partition.echoes.tell(checkpoint.source, partition.copied);
-                self.entries
-                    .extend(echo.map(|echo| Entry::Echo { at, echo }));
-                self.entries.push(Entry::Checkpoint { at, checkpoint });
-                partition.checkpoint = Some(checkpoint);
-            }
+            self.entries
+                .extend(partition.where_it_stands(self.writer.number));
             let stopped = partition.stopped(&reason);
             let here = |from: &&i64| **from == stopped.source;
             let before = ways::Before {

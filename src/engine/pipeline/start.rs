@@ -109,6 +109,7 @@ impl Session {
                     said.map(|one| (one.from, one.to.source)).collect()
                 };
                 (partition.not_ours, partition.brought) = (of(false), of(true));
+                partition.trimmed = known.trimmed.clone();
                 partition.stranded = known.stranded.as_ref().map(|one| one.until);
                 let not_ours = known.not_ours.iter().map(|one| one.from);
                 partition.decided = gaps.chain(recopies).chain(not_ours).collect();

@@ -79,6 +79,7 @@ async fn look_back(
         records_per_second: status.records_per_second,
         batches: status.batches,
         stopped: stopped.collect(),
+        trimmed: status.trimmed,
     };
     Ok(Some((back, status.groups)))
 }
@@ -165,6 +166,7 @@ async fn look_at(
     let (topics, message_lag) = sums::topics(&here, &gone, &known, &ends, &starts);
     let open_transactions = held_back(source, &ends, &highest).await;
     let decided = known.decided(|name| settings.scope.has_topic(name, false));
+    let trimmed = known.trimmed(|name| settings.scope.has_topic(name, false));
     let stopped = known.stopped(|name| settings.scope.has_topic(name, false));
     let held = sums::held(&states);
     let seams = known.seams(|name| settings.scope.has_topic(name, false));
@@ -196,6 +198,7 @@ async fn look_at(
         topics,
         stopped,
         decided,
+        trimmed,
         seams,
         held,
         open_transactions,

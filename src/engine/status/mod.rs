@@ -65,6 +65,8 @@ pub struct Status {
     pub stopped: Vec<StoppedPartition>,
     /// What a person gave up, or wanted copied again, ever since the migration began.
     pub decided: Vec<Decided>,
+    /// Partitions of repartition topics whose owner had read and deleted something before it was copied: no gaps.
+    pub trimmed: Vec<TrimmedStatus>,
     /// Where the target held records at first contact, which stay in front of ours.
     pub seams: Vec<SeamStatus>,
     /// Settings of topics on the target that are not as they were, until nothing old is left to come.
@@ -106,6 +108,8 @@ pub struct WayBack {
     pub batches: Batches,
     /// Partitions that wait for a person.
     pub stopped: Vec<StoppedBack>,
+    /// Partitions of repartition topics whose owner had read and deleted something there before it came back: no gaps.
+    pub trimmed: Vec<TrimmedStatus>,
 }
 
 /// A partition that waits for a person on the way back.
@@ -215,6 +219,27 @@ pub struct SteeredStatus {
     /// Who.
     pub by: String,
     /// Milliseconds since 1970, by their clock.
+    pub at_ms: i64,
+}
+
+/// What the owner of a repartition topic had read and deleted before it was copied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TrimmedStatus {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The owner: a group of Kafka Streams.
+    pub group: String,
+    /// Offsets that were passed over, ever.
+    pub offsets: u64,
+    /// How often.
+    pub times: u64,
+    /// The first offset that was passed over last.
+    pub from: i64,
+    /// The offset at which the partition went on then.
+    pub to: i64,
+    /// When that was, in milliseconds since 1970.
     pub at_ms: i64,
 }
 

@@ -7,12 +7,14 @@ use std::{
 
 use uuid::Uuid;
 
-use super::{Decided, HeldStatus, SeamStatus, Standing, StoppedPartition, TopicStatus};
+use super::{
+    Decided, HeldStatus, SeamStatus, Standing, StoppedPartition, TopicStatus, TrimmedStatus,
+};
 use crate::{
     cluster::TopicInfo,
     engine::{
         ledger::{
-            record::{Gap, Recopy, Seam, Stopped},
+            record::{Gap, Recopy, Seam, Stopped, Trimmed},
             state::{self, State},
         },
         ways,
@@ -41,6 +43,7 @@ struct Partition {
     gaps: Vec<Gap>,
     not_ours: Vec<Gap>,
     recopies: Vec<Recopy>,
+    trimmed: Option<Trimmed>,
     before: ways::Before,
 }
 
@@ -63,6 +66,7 @@ impl Known {
                         gaps,
                         not_ours,
                         recopies,
+                        trimmed,
                         ..
                     } = of;
                     let before = |stopped: &Stopped| ways::Before {
@@ -79,6 +83,7 @@ impl Known {
                         gaps: gaps.clone(),
                         not_ours: not_ours.clone(),
                         recopies: recopies.clone(),
+                        trimmed: trimmed.clone(),
                     };
                     known.partitions.insert(name, partition);
                 }
@@ -168,6 +173,25 @@ impl Known {
             (!ranges.is_empty()).then(|| (at.clone(), ranges))
         };
         self.partitions.iter().filter_map(taken).collect()
+    }
+
+    /// What owners of repartition topics had read and deleted, by partition.
+    pub(super) fn trimmed(&self, in_scope: impl Fn(&str) -> bool) -> Vec<TrimmedStatus> {
+        let here = self.partitions.iter().filter(|(at, _)| in_scope(&at.topic));
+        let trimmed = here.filter_map(|(at, partition)| {
+            let trimmed = partition.trimmed.clone()?;
+            Some(TrimmedStatus {
+                topic: at.topic.to_string(),
+                partition: at.partition,
+                group: trimmed.group,
+                offsets: trimmed.offsets,
+                times: trimmed.times,
+                from: trimmed.from,
+                to: trimmed.to,
+                at_ms: trimmed.at_ms,
+            })
+        });
+        trimmed.collect()
     }
 
     /// What a person decided, by partition and time.

@@ -28,6 +28,7 @@ mod stops_past;
 mod times;
 mod tiny;
 mod tombstones;
+mod trimmed;
 mod two_engines;
 mod typed;
 

@@ -12,7 +12,7 @@ use kafka_migrate::{
     engine::status::{
         Batches, Decided, EngineState, GroupStatus, GroupsStatus, HeldStatus, MapStatus,
         OpenTransaction, PartitionMap, PlaceStatus, SeamStatus, Status, SteeredStatus, StoppedBack,
-        StoppedPartition, SyncStatus, TopicStatus, WayBack,
+        StoppedPartition, SyncStatus, TopicStatus, TrimmedStatus, WayBack,
     },
     events::{Choice, Event, GroupsProgress, Progress},
     model::direction::Direction,
@@ -139,7 +139,15 @@ fn following(last: Option<&Event>) -> Option<Event> {
             code: text(),
             decision: text(),
         },
-        Some(Event::Decided { .. }) => Event::RetentionHeld {
+        Some(Event::Decided { .. }) => Event::Trimmed {
+            topic: text(),
+            partition: 7,
+            group: text(),
+            from: 12,
+            to: 40,
+            reason: text(),
+        },
+        Some(Event::Trimmed { .. }) => Event::RetentionHeld {
             topic: text(),
             settings: vec![text()],
         },
@@ -226,6 +234,19 @@ fn decided(to: Option<i64>) -> Decided {
     }
 }
 
+fn trimmed() -> TrimmedStatus {
+    TrimmedStatus {
+        topic: "orders-x-repartition".into(),
+        partition: 7,
+        group: "orders".into(),
+        offsets: 38,
+        times: 2,
+        from: 12,
+        to: 40,
+        at_ms: 1,
+    }
+}
+
 /// With everything that may be there, and with nothing of it.
 fn statuses() -> Vec<Value> {
     [true, false].map(status).into()
@@ -279,6 +300,7 @@ fn status(is_full: bool) -> Value {
             choices: choices(),
         }],
         decided: vec![decided(offset())],
+        trimmed: vec![trimmed()],
         seams: vec![SeamStatus {
             topic: topic.clone(),
             partition,
@@ -314,6 +336,7 @@ fn status(is_full: bool) -> Value {
                 target_offset: 12,
                 choices: choices(),
             }],
+            trimmed: vec![trimmed()],
         }),
         groups: is_full.then(|| GroupsStatus {
             synced_ms: 1,

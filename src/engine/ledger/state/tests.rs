@@ -76,6 +76,19 @@ fn given_up(from: i64, to: i64) -> Entry {
     Entry::Gap { at: AT, gap }
 }
 
+fn trimmed(from: i64, to: i64, times: u64) -> Entry {
+    let trimmed = Trimmed {
+        group: "sums".to_owned(),
+        committed: to,
+        from,
+        to,
+        offsets: times * 7,
+        times,
+        at_ms: 79,
+    };
+    Entry::Trimmed { at: AT, trimmed }
+}
+
 fn copied_again() -> Entry {
     let recopy = Recopy {
         code: "cut off".to_owned(),
@@ -304,6 +317,55 @@ fn a_snapshot_says_what_the_ledger_said() {
         assert_eq!(again.partitions, state.partitions);
         assert_eq!(again.claim.map(|claim| claim.run), Some(11));
     }
+}
+
+#[test]
+fn what_its_owner_had_read_moves_the_checkpoint_at_its_beginning_and_is_counted_once() {
+    let place = |state: &State| {
+        let checkpoint = state.partitions[&AT].checkpoint.unwrap();
+        (checkpoint.source, checkpoint.source_epoch)
+    };
+    let count = |state: &State| {
+        state.partitions[&AT]
+            .trimmed
+            .as_ref()
+            .map(|one| one.offsets)
+    };
+    let stopped = Entry::Stopped {
+        at: AT,
+        stopped: Stopped {
+            code: "overtaken".to_owned(),
+            reason: "whatever".to_owned(),
+            source: 13,
+            since_ms: 5,
+            beyond: None,
+        },
+    };
+    let all = vec![
+        identity(0),
+        run(0, 0, 0),
+        checkpoint(0, 13, 13),
+        stopped,
+        trimmed(13, 20, 1),
+    ];
+    let mut state = fold(vec![claim(1, 11), record(1, 11, all)]);
+    assert_eq!((place(&state), count(&state)), ((20, -1), Some(7)));
+    // A stop is over when the partition has got past it, which the engine says.
+    assert!(state.partitions[&AT].stopped.is_some());
+    state.take(trimmed(13, 20, 1));
+    assert_eq!((place(&state), count(&state)), ((20, -1), Some(7)));
+    state.take(checkpoint(0, 15, 22));
+    state.take(trimmed(22, 40, 2));
+    assert_eq!((place(&state), count(&state)), ((40, -1), Some(14)));
+    // From elsewhere nothing is passed over.
+    state.take(checkpoint(0, 16, 41));
+    state.take(trimmed(40, 50, 3));
+    assert_eq!(place(&state), (41, 4));
+    let mut alone = State::default();
+    for entry in state.entries() {
+        alone.take(entry);
+    }
+    assert_eq!(alone.partitions, state.partitions);
 }
 
 #[test]
