@@ -687,6 +687,10 @@ mod tests {
     partition   transactional id  producer  from offset  held back  open for
     payments-2  billing-1             4711            9        120  2m 2s
 
+    read and deleted by its owner before it was copied, and no gap
+    partition                   owner  offsets  times  last          when
+    sums-by-city-repartition-4  sums     2,340      2  1200 to 2399  2026-01-31T14:00:00.000Z
+
     what a person decided
     partition   past  when                      who           what
     payments-1  K501  2026-01-31T14:00:00.000Z  ann on ferry  source offsets 3 to 7 were given up
