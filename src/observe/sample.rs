@@ -2,7 +2,7 @@
 
 use super::{BatchSeen, PartitionSeen, Sample};
 use crate::{
-    cluster::{Cluster, Result},
+    cluster::{Cluster, OffsetSpec, Result},
     model::names::TopicPartition,
     wire::{batch::Batch, record::Records},
 };
@@ -11,6 +11,8 @@ use crate::{
 const PARTITIONS: usize = 4;
 /// Bytes per look; a batch larger than this comes whole.
 const BYTES: i32 = 128 << 10;
+/// OFFSET_OUT_OF_RANGE.
+const OUT_OF_RANGE: i16 = 1;
 /// What a batch may decompress to while a record without a key is looked for.
 const PLAIN: usize = 16 << 20;
 
@@ -36,17 +38,29 @@ pub(super) async fn of(
     held.sort_unstable_by(|a, b| b.cmp(a));
     for (_, partition, start, end) in held.into_iter().take(PARTITIONS) {
         let at = TopicPartition::new(topic, partition);
-        let (first, _) = source.read(&at, start, BYTES).await?;
+        let first = read(source, &at, start).await?;
         let seen_to = first
             .last()
             .map_or(start, |batch| batch.header.next_offset());
         add(&mut sample, partition, &first, keys);
         if seen_to < end {
-            let (last, _) = source.read(&at, seen_to.max(end - 1), BYTES).await?;
+            let last = read(source, &at, seen_to.max(end - 1)).await?;
             add(&mut sample, partition, &last, keys);
         }
     }
     Ok(sample)
+}
+
+/// Reads from there on, or from where the log begins by now: retention, and owners of repartition topics, delete between two looks.
+async fn read(source: &Cluster, at: &TopicPartition, from: i64) -> Result<Vec<Batch>> {
+    match source.read(at, from, BYTES).await {
+        Err(error) if error.code() == Some(OUT_OF_RANGE) => {
+            let starts = source.offsets(std::slice::from_ref(at), OffsetSpec::Earliest);
+            let start = starts.await.remove(at).ok_or(error)??;
+            Ok(source.read(at, start.max(from), BYTES).await?.0)
+        }
+        read => Ok(read?.0),
+    }
 }
 
 fn add(sample: &mut Sample, partition: i32, batches: &[Batch], keys: bool) {

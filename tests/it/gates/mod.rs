@@ -8,6 +8,7 @@ mod planted;
 mod ready;
 mod rewriting;
 mod rights;
+mod trimmed;
 
 use std::sync::OnceLock;
 
