@@ -1,5 +1,9 @@
 //! Repartition topics of Kafka Streams: what their owner had read and deleted before it was copied is no gap, and anything else is one.
 
+use std::time::Duration;
+
+use kafka_migrate::sandbox::{Action, Rule, When};
+use kafka_protocol::messages::ApiKey;
 use serde_json::{Value, json};
 
 use crate::{
@@ -9,8 +13,9 @@ use crate::{
         kafka::{Kafka, MIGRATOR},
         load::Load,
         shared_pair,
+        simulated::Pair,
         tool::{Access, Finished, Migration, PATIENCE},
-        unique,
+        unique, wait,
     },
 };
 
@@ -338,4 +343,38 @@ fn without_the_right_to_look_into_its_owner_it_is_a_gap_and_the_right_is_named()
     migration.catch_up();
     assert_eq!(status(&migration)["stopped"], json!([]));
     assert_eq!(status(&migration)["trimmed"][0]["to"], json!(to));
+}
+
+/// A batch is on its way to the target for long, and the source is asked meanwhile for what lies behind and is gone.
+#[test]
+fn what_is_still_being_written_is_none_of_what_is_passed_over() {
+    const WRITING: Duration = Duration::from_secs(8);
+    const ASKING: Duration = Duration::from_secs(3);
+    let topic = "shop-sums-repartition";
+    let pair = Pair::new("writing", topic);
+    pair.write(0..10);
+    let engine = pair.migration.command(&["--json", "replicate"]).start();
+    wait::until("they are copied", PATIENCE, || pair.copied().len() == 10);
+    let (source, target) = (pair.source().faults(), pair.target().faults());
+    let late = |api, by| Rule::new(api, When::Nth(1), Action::Delay(by));
+    let writing = target.add(late(ApiKey::Produce, WRITING).of_topic(topic));
+    pair.write([10]);
+    wait::until("it writes", PATIENCE, || target.count(writing) == 1);
+    let asking = source.add(late(ApiKey::Fetch, ASKING));
+    wait::until("it asks", PATIENCE, || source.count(asking) == 1);
+    pair.write(11..20);
+    pair.commit("shop", 15);
+    pair.delete(15);
+    assert_eq!(pair.copied().len(), 10, "all of this took too long");
+    wait::until("the rest is copied", PATIENCE, || {
+        pair.copied().last() == Some(&19)
+    });
+    let wanted: Vec<u32> = (0..=10).chain(15..20).collect();
+    assert_eq!(pair.copied(), wanted);
+    let status = status(&pair.migration);
+    assert_eq!(status["stopped"], json!([]), "{status:#}");
+    let passed = &status["trimmed"][0];
+    let ends = ["from", "to", "offsets", "times"].map(|of| passed[of].as_i64());
+    assert_eq!(ends, [11, 15, 4, 1].map(Some), "{status:#}");
+    engine.kill();
 }

@@ -21,6 +21,7 @@ pub mod proxy;
 pub mod raw;
 pub mod read;
 pub mod secret;
+pub mod simulated;
 pub mod terminal;
 pub mod tool;
 pub mod wait;
