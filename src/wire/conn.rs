@@ -3,12 +3,10 @@
 use std::{
     collections::HashMap,
     io::{self, IoSlice},
-    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicI32, Ordering},
     },
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -18,8 +16,7 @@ use kafka_protocol::{
     protocol::{Decodable, Encodable, HeaderVersion, StrBytes},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
-    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     sync::{RwLock, mpsc, oneshot},
     task::AbortHandle,
     time::{Instant, timeout_at},
@@ -28,6 +25,7 @@ use tokio::{
 use super::{
     Error,
     frame::{CLIENT_ID, FrameError, Frames},
+    socket::RightLost,
     versions::{Api, Ask, Versions},
 };
 
@@ -479,115 +477,4 @@ async fn write_all(
         }
     }
     write.flush().await
-}
-
-/// The right to write was withdrawn.
-#[derive(Debug, thiserror::Error)]
-#[error("the right to write was lost")]
-struct RightLost;
-
-/// The writing half of a socket that asks for permission before every system call that writes.
-pub(super) struct Gated {
-    half: OwnedWriteHalf,
-    may_send: Option<MaySend>,
-}
-
-impl Gated {
-    pub(super) fn new(half: OwnedWriteHalf, may_send: Option<MaySend>) -> Self {
-        Self { half, may_send }
-    }
-
-    fn poll(
-        &self,
-        cx: &mut Context<'_>,
-        mut write: impl FnMut(&tokio::net::TcpStream) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        let socket = self.half.as_ref();
-        loop {
-            ready!(socket.poll_write_ready(cx))?;
-            if self.may_send.as_ref().is_some_and(|may_send| !may_send()) {
-                return Poll::Ready(Err(io::Error::other(RightLost)));
-            }
-            match write(socket) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
-            }
-        }
-    }
-}
-
-impl AsyncWrite for Gated {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll(cx, |socket| socket.try_write(bytes))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll(cx, |socket| socket.try_write_vectored(slices))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.half).poll_shutdown(cx)
-    }
-}
-
-/// Both halves of a socket together, for TLS to sit on.
-pub(super) struct Socket {
-    pub(super) read: OwnedReadHalf,
-    pub(super) write: Gated,
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.read).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.write).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.write).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.write).poll_shutdown(cx)
-    }
 }

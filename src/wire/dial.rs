@@ -14,8 +14,9 @@ use tokio::{
 
 use super::{
     Error, auth, certificate,
-    conn::{Conn, Gated, MaySend, Socket},
+    conn::{Conn, MaySend},
     error::Stage,
+    socket::{Gated, Socket},
     tls,
     versions::{API_VERSIONS, Versions},
 };

@@ -17,6 +17,7 @@ pub mod record;
 pub mod retry;
 pub mod scram;
 pub mod slices;
+mod socket;
 pub mod tls;
 pub mod versions;
 

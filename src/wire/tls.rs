@@ -6,7 +6,7 @@ use rustls::{CertificateError, ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{Error, conn::Socket};
+use super::{Error, socket::Socket};
 use crate::model::connection::Tls;
 
 /// Reads the trusted certificates: the given ones, or the system's.
