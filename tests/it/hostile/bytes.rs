@@ -7,7 +7,7 @@ use kafka_migrate::{
         batch::{self, Stamp},
         conn,
         frame::Frames,
-        versions::{API_VERSIONS, Ask, FETCH, PRODUCE},
+        versions::{API_VERSIONS, Ask, FETCH},
     },
 };
 use kafka_protocol::messages::{
@@ -50,9 +50,7 @@ fn every_decoder(bytes: &Bytes) {
     for version in FETCH.speak.0..=FETCH.speak.1 {
         let _ = decoders::fetch(bytes.clone(), version);
     }
-    for version in PRODUCE.speak.0..=PRODUCE.speak.1 {
-        let _ = decoders::produce(bytes.clone(), version);
-    }
+    let _ = decoders::produce(bytes.clone());
     for batch in batch::split(bytes.clone()).flatten() {
         let _ = batch.marker();
         let _ = batch.verify();
