@@ -22,6 +22,7 @@ mod ordeal;
 mod positions;
 mod retention;
 mod seam;
+mod shut_out;
 mod stops;
 mod stops_lost;
 mod stops_past;

@@ -353,7 +353,7 @@ fn what_is_still_being_written_is_none_of_what_is_passed_over() {
     let topic = "shop-sums-repartition";
     let pair = Pair::new("writing", topic);
     pair.write(0..10);
-    let engine = pair.migration.command(&["--json", "replicate"]).start();
+    let engine = pair.migration().command(&["--json", "replicate"]).start();
     wait::until("they are copied", PATIENCE, || pair.copied().len() == 10);
     let (source, target) = (pair.source().faults(), pair.target().faults());
     let late = |api, by| Rule::new(api, When::Nth(1), Action::Delay(by));
@@ -371,7 +371,7 @@ fn what_is_still_being_written_is_none_of_what_is_passed_over() {
     });
     let wanted: Vec<u32> = (0..=10).chain(15..20).collect();
     assert_eq!(pair.copied(), wanted);
-    let status = status(&pair.migration);
+    let status = status(pair.migration());
     assert_eq!(status["stopped"], json!([]), "{status:#}");
     let passed = &status["trimmed"][0];
     let ends = ["from", "to", "offsets", "times"].map(|of| passed[of].as_i64());

@@ -19,7 +19,7 @@ fn a_topic_whose_front_goes_meanwhile_is_looked_at_from_where_it_begins_by_then(
     let faults = pair.source().faults();
     let late = Rule::new(ApiKey::Fetch, When::Nth(1), Action::Delay(UNDER_WAY));
     let rule = faults.add(late.of_topic(TOPIC));
-    let preflight = pair.migration.command(&["--json", "preflight"]).start();
+    let preflight = pair.migration().command(&["--json", "preflight"]).start();
     wait::until("it looks", PATIENCE, || faults.count(rule) == 1);
     pair.delete(15);
     let said = document(&preflight.wait(PATIENCE));

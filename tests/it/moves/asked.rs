@@ -18,7 +18,7 @@ use kafka_migrate::{
 use kafka_protocol::messages::ApiKey;
 use tokio::runtime::Runtime;
 
-use super::simulated::{AT, GROUP, NAME, PATIENCE, Simulated};
+use super::simulated::{AT, FRESH, GROUP, NAME, PATIENCE, Simulated};
 use crate::support::{tool::Tool, wait};
 
 /// An engine hears what others have said whenever it appends, at the latest with its next sign of life, a second after its last: each request
@@ -92,7 +92,7 @@ fn a_commit_that_is_under_way_has_come_before_who_asks_is_answered() {
     let faults = idle.simulated.cluster("target").faults();
     let late = Rule::new(ApiKey::OffsetCommit, When::Nth(1), Action::Delay(UNDER_WAY));
     let rule = faults.add(late);
-    idle.simulated.commit(AT + 1);
+    idle.simulated.commit(GROUP, FRESH, AT + 1);
     wait::until("the engine commits", PATIENCE, || faults.count(rule) == 1);
     idle.ask(Steer::Authority {
         group: GROUP.to_owned(),

@@ -1,22 +1,16 @@
 //! Two simulated clusters with what a migration meets there and makes there: topics old and new, a group, access rules, a freeze; and what they say.
 
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 
-use kafka_migrate::sandbox::{Cluster, ClusterPlan, Plan, Sandbox};
-use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, CommitMode, Consumer as _},
-};
+use kafka_migrate::sandbox::ClusterPlan;
+use rdkafka::{Offset, TopicPartitionList, consumer::Consumer as _};
 use tokio::runtime::Handle;
 
 use crate::support::{
-    codecs::{Envelope, Record, decode, encode},
-    raw::Wire,
-    tool::Migration,
+    simulated::{Clusters, SIDES},
     wait,
 };
 
-pub const SIDES: [&str; 2] = ["source", "target"];
 pub const NAME: &str = "gone";
 pub const GROUP: &str = "readers";
 /// So old and so much of it that it is never all there: it is held open on the target for as long as an engine runs.
@@ -40,9 +34,14 @@ const WRITE: i8 = 4;
 const DENY: i8 = 2;
 
 /// One migration on clusters of its own. Dropped, everything ends.
-pub struct Simulated {
-    sandbox: Sandbox,
-    pub migration: Migration,
+pub struct Simulated(Clusters);
+
+impl Deref for Simulated {
+    type Target = Clusters;
+
+    fn deref(&self) -> &Clusters {
+        &self.0
+    }
 }
 
 /// What both clusters say, but for records.
@@ -73,40 +72,19 @@ impl Said {
 impl Simulated {
     /// With so many old records: none, and an engine has soon nothing to do.
     pub fn new(runtime: &Handle, two_way: bool, old: i32) -> Self {
-        // Clusters serve on this runtime from now on.
-        let _entered = runtime.enter();
-        let cluster = |name: &&str| {
+        let plan = |name: &str| {
             let mut cluster = ClusterPlan::new(name);
             cluster.authorizer = true;
             cluster.super_users = vec!["User:ANONYMOUS".to_owned()];
             cluster
         };
-        let plan = Plan {
-            clusters: SIDES.iter().map(cluster).collect(),
-            seed: 1,
-        };
-        let sandbox = runtime.block_on(Sandbox::start(plan)).expect("it starts");
-        let section = |side: &&str| {
-            let servers = sandbox.cluster(side).expect("it is there").bootstrap();
-            format!("[{side}]\nbootstrap = [{servers:?}]\n\n")
-        };
-        let text = format!(
-            "version = 1\nname = {NAME:?}\n\n{}[scope]\ntopics = [{AGED:?}, {FRESH:?}]\ngroups = [{GROUP:?}]\n\n\
-             [replication]\ntwo_way = {two_way}\nshards = 2\nrate = \"64KiB/s\"\n",
-            SIDES.iter().map(section).collect::<String>(),
+        let rest = format!(
+            "[scope]\ntopics = [{AGED:?}, {FRESH:?}]\ngroups = [{GROUP:?}]\n\n\
+             [replication]\ntwo_way = {two_way}\nshards = 2\nrate = \"64KiB/s\"\n"
         );
-        let migration = Migration::from_text(NAME, &text);
-        let simulated = Self { sandbox, migration };
+        let simulated = Self(Clusters::new(runtime, plan, NAME, &rest));
         simulated.furnish(old);
         simulated
-    }
-
-    pub fn cluster(&self, side: &str) -> &Cluster {
-        self.sandbox.cluster(side).expect("it is in the plan")
-    }
-
-    fn wire(&self, side: &str) -> Wire {
-        Wire::connect(&self.cluster(side).bootstrap()).expect("it takes connections")
     }
 
     fn furnish(&self, old: i32) {
@@ -121,7 +99,7 @@ impl Simulated {
         for _ in 0..2 * AT {
             self.write(FRESH, 0, b"new", 0);
         }
-        self.commit(AT);
+        self.commit(GROUP, FRESH, AT);
         let mut wire = self.wire("source");
         let shop = "User:shop";
         let allowed = wire.allow(shop, (TOPIC, FRESH, LITERAL), READ);
@@ -133,45 +111,11 @@ impl Simulated {
         }
     }
 
-    /// One record, so long ago, in a batch of its own.
-    fn write(&self, topic: &str, partition: i32, value: &[u8], ago_ms: i64) {
-        let record = Record {
-            offset: 0,
-            timestamp: self.cluster("source").clock() - ago_ms,
-            key: None,
-            value: Some(value.to_vec()),
-            headers: Vec::new(),
-        };
-        let batch = encode(Envelope::PLAIN, &[record]);
-        let written = self.wire("source").produce(topic, partition, &batch);
-        written.expect("it answers").expect("it is taken");
-    }
-
-    fn consumer(&self, side: &str) -> BaseConsumer {
-        let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", self.cluster(side).bootstrap())
-            .set("group.id", GROUP)
-            .set("enable.auto.commit", "false");
-        config.create().expect("a consumer can be made")
-    }
-
-    /// Where the group stands on the source from now on.
-    pub fn commit(&self, offset: i64) {
-        let consumer = self.consumer("source");
-        let mut list = TopicPartitionList::new();
-        let added = list.add_partition_offset(FRESH, 0, Offset::Offset(offset));
-        added.expect("it is an offset");
-        wait::until("the position is taken", PATIENCE, || {
-            consumer.commit(&list, CommitMode::Sync).is_ok()
-        });
-    }
-
     /// Where the group stands there.
     pub fn position(&self, side: &str) -> Option<i64> {
         let mut list = TopicPartitionList::new();
         list.add_partition(FRESH, 0);
-        let found = self.consumer(side).committed_offsets(list, PATIENCE);
+        let found = self.consumer(side, GROUP).committed_offsets(list, PATIENCE);
         match found.expect("it answers").elements()[0].offset() {
             Offset::Offset(offset) => Some(offset),
             _ => None,
@@ -229,16 +173,10 @@ impl Simulated {
     /// What is on the target is the beginning of what is on the source, each record once.
     #[track_caller]
     pub fn assert_copied(&self, why: &str) {
-        let records = |side: &str, topic: &str, partition| -> Vec<Record> {
-            let stored = self.cluster(side).stored(topic, partition);
-            let batches = stored.iter().flat_map(|bytes| decode(bytes));
-            let data = batches.filter(|batch| !batch.is_control);
-            data.flat_map(|batch| batch.records).collect()
-        };
         for (topic, partitions) in [(AGED, AGED_PARTITIONS), (FRESH, 1)] {
             for partition in 0..partitions {
-                let wanted = records("source", topic, partition);
-                let found = records("target", topic, partition);
+                let wanted = self.records("source", topic, partition);
+                let found = self.records("target", topic, partition);
                 let same = wanted.iter().zip(&found).all(|(a, b)| a.is_same(b));
                 let is_part = found.len() <= wanted.len();
                 assert!(same && is_part, "{why}: {topic}-{partition} differs");
