@@ -139,11 +139,6 @@ impl Cluster {
         brokers.into_iter().map(|(id, _)| id).collect()
     }
 
-    /// Is each of the brokers that are known such a one?
-    pub fn are_all(&self, such: impl FnMut(i32) -> bool) -> bool {
-        self.inner.leaders.are_all(such)
-    }
-
     /// A broker's address, or its id where that is not known.
     pub(super) fn address(&self, broker: i32) -> Arc<str> {
         let known = self.inner.leaders.broker(broker);

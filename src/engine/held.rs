@@ -230,14 +230,9 @@ impl Holds {
         shard_of(&first, self.0.shards) == shard as usize
     }
 
-    /// Was any topic ever to be held, or begun to be?
-    pub fn are_any(&self) -> bool {
-        self.0.is_any.load(Ordering::Relaxed)
-    }
-
     /// Topics that this shard has to hold.
     pub fn wanted_of(&self, shard: u32) -> Vec<TopicName> {
-        if !self.are_any() {
+        if !self.0.is_any.load(Ordering::Relaxed) {
             return Vec::new();
         }
         let topics = self.topics();

@@ -4,6 +4,8 @@
 //! kills the process learns where it was. `KAFKA_MIGRATE_CRASH_AT=label:n` makes the process kill itself, as by `kill -9`,
 //! when that label is reached the n-th time.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// The points reached in a normal run, from start to clean stop.
 pub const LABELS: &[&str] = &[
     "claim-appended",
@@ -38,6 +40,9 @@ pub const AT_FENCE: &[&str] = &[
 /// Labels around each append of a line to one of the journal's topics; the line is on disk before.
 pub const AT_JOURNAL: &[&str] = &["journal-appending", "journal-appended"];
 
+/// Batches sent and not answered, over all shards.
+pub static IN_FLIGHT: AtomicU64 = AtomicU64::new(0);
+
 /// Marks a point.
 #[cfg(not(debug_assertions))]
 #[inline]
@@ -47,17 +52,6 @@ pub fn reached(_label: &'static str) {}
 #[cfg(debug_assertions)]
 pub fn reached(label: &'static str) {
     traced::reached(label);
-}
-
-/// One shard's batches sent and not answered, for the sum over all shards that the small file tells.
-#[cfg(not(debug_assertions))]
-#[inline]
-pub fn in_flight_is(_shard: u32, _batches: impl FnOnce() -> u64) {}
-
-/// One shard's batches sent and not answered, for the sum over all shards that the small file tells.
-#[cfg(debug_assertions)]
-pub fn in_flight_is(shard: u32, batches: impl FnOnce() -> u64) {
-    traced::in_flight_is(shard, batches());
 }
 
 #[cfg(debug_assertions)]
@@ -77,8 +71,6 @@ mod traced {
         seen: AtomicU64,
     }
 
-    /// Batches sent and not answered, over all shards.
-    static IN_FLIGHT: AtomicU64 = AtomicU64::new(0);
     static TRACE: OnceLock<Trace> = OnceLock::new();
 
     fn trace() -> &'static Trace {
@@ -95,7 +87,7 @@ mod traced {
     pub fn reached(label: &'static str) {
         let trace = trace();
         if let Some(file) = &trace.file {
-            let line = format!("{label:<24}{:>8}\n", IN_FLIGHT.load(Ordering::Relaxed));
+            let line = format!("{label:<24}{:>8}\n", super::in_flight());
             drop(file.write_all_at(line.as_bytes(), 0));
         }
         if let Some((at, n)) = &trace.crash_at
@@ -106,13 +98,19 @@ mod traced {
                 .ok();
         }
     }
+}
 
-    pub fn in_flight_is(shard: u32, batches: u64) {
-        static OF_SHARD: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
-        if let Some(slot) = OF_SHARD.get(shard as usize) {
-            let before = slot.swap(batches, Ordering::Relaxed);
-            // Wrapping, because another shard may be between its two steps: the sum is right once all are through.
-            IN_FLIGHT.fetch_add(batches.wrapping_sub(before), Ordering::Relaxed);
-        }
+/// Batches sent and not answered.
+pub fn in_flight() -> u64 {
+    IN_FLIGHT.load(Ordering::Relaxed)
+}
+
+/// One shard's batches sent and not answered, for the sum over all shards.
+pub fn in_flight_is(shard: u32, batches: u64) {
+    static OF_SHARD: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
+    if let Some(slot) = OF_SHARD.get(shard as usize) {
+        let before = slot.swap(batches, Ordering::Relaxed);
+        // Wrapping, because another shard may be between its two steps: the sum is right once all are through.
+        IN_FLIGHT.fetch_add(batches.wrapping_sub(before), Ordering::Relaxed);
     }
 }

@@ -116,11 +116,6 @@ impl Leaders {
             .collect()
     }
 
-    /// Is each of them such a one?
-    pub fn are_all(&self, such: impl FnMut(i32) -> bool) -> bool {
-        self.read().brokers.keys().copied().all(such)
-    }
-
     /// The broker that takes topic commands.
     pub fn controller(&self) -> Option<i32> {
         self.read().controller

@@ -276,7 +276,7 @@ impl Session {
                 count.slowest = Some((partition.name.to_string(), lag));
             }
         }
-        steps::in_flight_is(self.shard, || count.in_flight);
+        steps::in_flight_is(self.shard, count.in_flight);
         self.note_how_far();
         self.count = count.clone();
         self.shared.numbers.set(self.shard, count);

@@ -57,9 +57,11 @@ impl Session {
     /// Starts a fetch at every broker that leads partitions which can take records.
     pub(super) fn ask(&mut self) {
         // The usual case while there is much to do: every broker is at work for us.
-        let busy = &self.fetches.busy;
-        let all_busy =
-            !busy.is_empty() && self.shared.source.are_all(|broker| busy.contains(&broker));
+        let brokers = self.shared.source.brokers();
+        let all_busy = !brokers.is_empty()
+            && brokers
+                .iter()
+                .all(|broker| self.fetches.busy.contains(broker));
         if self.draining.is_some() || self.paused || all_busy {
             return;
         }

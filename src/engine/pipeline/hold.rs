@@ -75,9 +75,6 @@ impl Session {
     /// The next thing to do about settings of topics, one at a time.
     pub(super) fn tend_holds(&mut self) {
         let holding = &self.holding;
-        if holding.of.is_empty() && !self.shared.holds.are_any() {
-            return;
-        }
         // Settings are changed only while the ledger is surely ours.
         if holding.is_busy
             || self.draining.is_some()

@@ -429,7 +429,7 @@ impl Session {
         self.last_published = None;
         self.publish();
         self.beside.clear();
-        super::steps::in_flight_is(self.shard, || 0);
+        super::steps::in_flight_is(self.shard, 0);
         let ended = match ended {
             Ended::Fence(reason, _) => Ended::Fence(reason, self.broken()),
             other => other,
@@ -460,7 +460,6 @@ impl Session {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = self.shared.stop.clone();
-        let desk = self.shared.desk.clone();
         loop {
             if let Some(ended) = self.turn().await {
                 return ended;
@@ -471,9 +470,9 @@ impl Session {
                     None => std::future::pending().await,
                 }
             };
-            // In this order, so that what is rare is not looked at whenever an answer comes: each turn sees what the last three only wake it for.
+            let desk = self.shared.desk.clone();
             let ended = tokio::select! {
-                biased;
+                Some(done) = self.beside.next() => self.all_done(done),
                 appended = appended => match appended {
                     Ok((ledger, result)) => self.appended(ledger, result),
                     Err(error) => {
@@ -487,7 +486,6 @@ impl Session {
                     all.extend(more);
                     None
                 }
-                Some(done) = self.beside.next() => self.all_done(done),
                 () = desk.wait(), if self.shard == KEEPER => None,
                 _ = stop.changed() => None,
                 _ = ticks.tick() => None,
@@ -510,7 +508,9 @@ impl Session {
             return Some(Ended::Fence(reason, Vec::new()));
         }
         self.strand();
-        self.move_on();
+        self.stop_what_is_done();
+        self.pass_trimmed();
+        self.resume_what_goes_on();
         self.relieve();
         self.send().await;
         if let Some(ended) = self.settle_unsent() {

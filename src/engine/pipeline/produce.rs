@@ -44,15 +44,6 @@ pub(super) struct Lines {
     unsettled: Vec<usize>,
 }
 
-/// What may be sent to one broker now.
-struct Ready {
-    broker: i32,
-    /// Each with the epoch of its leader.
-    partitions: Vec<(usize, i32)>,
-    /// Of the first batches of all of them.
-    bytes: usize,
-}
-
 #[derive(Default)]
 struct Line {
     producer: Option<Producer>,
@@ -71,7 +62,7 @@ impl Session {
         }
         loop {
             let now = Instant::now();
-            let mut ready: Vec<Ready> = Vec::new();
+            let mut ready: HashMap<i32, (Vec<usize>, usize)> = HashMap::new();
             let mut leaderless = false;
             let now_ms = clock::unix_millis();
             // Whoever was first last time is last this time.
@@ -90,31 +81,23 @@ impl Session {
                         continue;
                     }
                 }
-                let Some((broker, epoch)) = self.shared.target.cached_leader(&partition.name)
-                else {
+                let Some((broker, _)) = self.shared.target.cached_leader(&partition.name) else {
                     leaderless = true;
                     continue;
                 };
+                let of_broker = ready.entry(broker).or_default();
                 let bytes = partition.queue.front().map_or(0, |item| item.batch.len());
-                match ready.iter_mut().find(|ready| ready.broker == broker) {
-                    None => ready.push(Ready {
-                        broker,
-                        partitions: vec![(index, epoch)],
-                        bytes,
-                    }),
-                    Some(ready) if ready.bytes + bytes <= REQUEST_BYTES => {
-                        ready.partitions.push((index, epoch));
-                        ready.bytes += bytes;
-                    }
-                    Some(_) => {}
+                if of_broker.0.is_empty() || of_broker.1 + bytes <= REQUEST_BYTES {
+                    of_broker.0.push(index);
+                    of_broker.1 += bytes;
                 }
             }
             if leaderless {
                 self.ask_leaders(now);
             }
             let mut sent = false;
-            for ready in ready {
-                sent |= self.send_to(ready, now).await;
+            for (broker, (indices, bytes)) in ready {
+                sent |= self.send_to(broker, indices, bytes, now).await;
             }
             if !sent {
                 return;
@@ -187,12 +170,13 @@ impl Session {
     }
 
     /// One request to one broker. Answers whether it was sent.
-    async fn send_to(&mut self, ready: Ready, now: Instant) -> bool {
-        let Ready {
-            broker,
-            partitions,
-            bytes,
-        } = ready;
+    async fn send_to(
+        &mut self,
+        broker: i32,
+        indices: Vec<usize>,
+        bytes: usize,
+        now: Instant,
+    ) -> bool {
         let line = self.lines.of.entry(broker).or_default();
         let held = line.hold_until.is_some_and(|until| now < until);
         let room = if bytes < LARGE {
@@ -217,10 +201,14 @@ impl Session {
             }));
             return false;
         };
-        let mut parts = Vec::with_capacity(partitions.len());
-        let mut sent = Vec::with_capacity(partitions.len());
-        for (index, epoch) in partitions {
+        let mut parts = Vec::with_capacity(indices.len());
+        let mut sent = Vec::with_capacity(indices.len());
+        for index in indices {
             let partition = &mut self.partitions[index];
+            let leader = self.shared.target.cached_leader(&partition.name);
+            let epoch = leader
+                .filter(|(leader, _)| *leader == broker)
+                .map_or(-1, |(_, epoch)| epoch);
             let Some(sequence) = partition.queue.front().map(|item| item.sequence) else {
                 continue;
             };
@@ -230,10 +218,12 @@ impl Session {
                 sent.push((index, sequence));
             }
         }
-        steps::in_flight_is(self.shard, || {
-            let in_flight = self.partitions.iter().map(|one| one.in_flight.len() as u64);
-            in_flight.sum()
-        });
+        let in_flight: u64 = self
+            .partitions
+            .iter()
+            .map(|partition| partition.in_flight.len() as u64)
+            .sum();
+        steps::in_flight_is(self.shard, in_flight);
         match producer.send(parts).await {
             Ok(pending) => {
                 line.requests += 1;

@@ -18,27 +18,8 @@ impl Session {
         }
     }
 
-    /// What is rare: partitions that are about to stop or to pass something, or have got past a stop. One look tells whether there are any.
-    pub(super) fn move_on(&mut self) {
-        let (mut stopping, mut passing, mut resuming) = (false, false, false);
-        for partition in &self.partitions {
-            stopping |= matches!(partition.phase, Phase::Stopping(_));
-            passing |= matches!(partition.phase, Phase::Passing(_));
-            resuming |= partition.stopped_before.is_some();
-        }
-        if stopping {
-            self.stop_what_is_done();
-        }
-        if passing {
-            self.pass_trimmed();
-        }
-        if resuming {
-            self.resume_what_goes_on();
-        }
-    }
-
     /// Partitions that were to stop and have nothing left to write.
-    fn stop_what_is_done(&mut self) {
+    pub(super) fn stop_what_is_done(&mut self) {
         for partition in &mut self.partitions {
             let Phase::Stopping(reason) = &partition.phase else {
                 continue;
@@ -81,7 +62,7 @@ impl Session {
     }
 
     /// A partition that had stopped in an earlier run goes on once it got past that place, or has nothing to copy there.
-    fn resume_what_goes_on(&mut self) {
+    pub(super) fn resume_what_goes_on(&mut self) {
         for partition in &mut self.partitions {
             let Some(before) = &partition.stopped_before else {
                 continue;
