@@ -198,12 +198,18 @@ impl Target {
                 Err(error) => Err(error),
             };
             let frame = frame.map_err(|source| self.wire(conn.address(), PRODUCE.name, source))?;
-            let answer = produce::decode(frame)
+            let answer = produce::decode(frame, version)
                 .map_err(|reason| conn.malformed(PRODUCE.name, reason))
                 .map_err(|source| self.wire(conn.address(), PRODUCE.name, source))?;
-            for one in answer.partitions {
-                let name = TopicName::from(&*String::from_utf8_lossy(&one.topic));
-                found.insert(name, probe(one.error, TOPIC_AUTHORIZATION_FAILED));
+            for topic in answer.responses {
+                let code = topic
+                    .partition_responses
+                    .first()
+                    .map_or(0, |one| one.error_code);
+                found.insert(
+                    TopicName::from(&*topic.name.0),
+                    probe(code, TOPIC_AUTHORIZATION_FAILED),
+                );
             }
         }
         Ok(found)

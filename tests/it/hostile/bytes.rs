@@ -7,7 +7,7 @@ use kafka_migrate::{
         batch::{self, Stamp},
         conn,
         frame::Frames,
-        versions::{API_VERSIONS, Ask, FETCH},
+        versions::{API_VERSIONS, Ask, FETCH, PRODUCE},
     },
 };
 use kafka_protocol::messages::{
@@ -50,7 +50,9 @@ fn every_decoder(bytes: &Bytes) {
     for version in FETCH.speak.0..=FETCH.speak.1 {
         let _ = decoders::fetch(bytes.clone(), version);
     }
-    let _ = decoders::produce(bytes.clone());
+    for version in PRODUCE.speak.0..=PRODUCE.speak.1 {
+        let _ = decoders::produce(bytes.clone(), version);
+    }
     for batch in batch::split(bytes.clone()).flatten() {
         let _ = batch.marker();
         let _ = batch.verify();
