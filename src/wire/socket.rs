@@ -6,11 +6,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::conn::MaySend;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::tcp::{OwnedReadHalf, OwnedWriteHalf},
 };
+
+use super::conn::MaySend;
 
 /// The right to write was withdrawn.
 #[derive(Debug, thiserror::Error)]
