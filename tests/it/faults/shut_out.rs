@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::support::{
-    kafka::{Kafka, MIGRATOR},
+    kafka::MIGRATOR,
     load::Load,
-    read,
+    read, secure_pair,
     tool::{Access, Migration},
     unique, wait,
 };
@@ -23,11 +23,7 @@ const WRITE: i8 = 4;
 
 #[test]
 fn a_partition_that_an_earlier_run_cannot_be_shut_out_of_waits_alone() {
-    let (source, target) = std::thread::scope(|scope| {
-        let source = scope.spawn(|| Kafka::spec("shut-source").secure().start());
-        let target = Kafka::spec("shut-target").secure().start();
-        (source.join().expect("the source starts"), target)
-    });
+    let (source, target) = secure_pair("shut");
     let name = unique("shut-out");
     let [free, unwritten] = ["free", "unwritten"];
     for topic in [free, unwritten] {

@@ -11,7 +11,7 @@ use crate::support::{
     kafka::{Kafka, MIGRATOR},
     load::Load,
     read::{self, View},
-    shared_older, shared_pair,
+    secure_pair, shared_older, shared_pair,
     tool::{Access, Migration, PATIENCE},
     unique, wait,
 };
@@ -99,11 +99,7 @@ fn a_target_that_lost_what_it_acknowledged_is_told_with_offsets_and_copied_again
 
 #[test]
 fn rights_lost_on_one_topic_stop_that_topic_alone() {
-    let (source, target) = std::thread::scope(|scope| {
-        let source = scope.spawn(|| Kafka::spec("rights-source").secure().start());
-        let target = Kafka::spec("rights-target").secure().start();
-        (source.join().expect("the source starts"), target)
-    });
+    let (source, target) = secure_pair("rights");
     let name = unique("rights");
     let [free, unread, unwritten, unseen] = ["free", "unread", "unwritten", "unseen"];
     let all = [free, unread, unwritten, unseen];

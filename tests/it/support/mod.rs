@@ -55,6 +55,16 @@ pub fn pair() -> (Kafka, Kafka) {
     })
 }
 
+/// Two running clusters of one broker each that ask who is there and decide by access rules.
+pub fn secure_pair(stem: &str) -> (Kafka, Kafka) {
+    let start = |side| Kafka::spec(&format!("{stem}-{side}")).secure().start();
+    std::thread::scope(|scope| {
+        let source = scope.spawn(|| start("source"));
+        let target = start("target");
+        (source.join().expect("the source starts"), target)
+    })
+}
+
 /// One running cluster of one broker of Apache Kafka 3.9, started once for this process.
 pub fn shared_older() -> &'static Kafka {
     static OLDER: OnceLock<Kafka> = OnceLock::new();

@@ -1,6 +1,6 @@
 //! Access rules follow the source: never wider than there, what lets an application write after its cutover, and nobody else's are touched.
 
-use std::{collections::BTreeSet, sync::OnceLock, thread};
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use kafka_migrate::{
     cluster::Target,
@@ -12,7 +12,7 @@ use super::{PATIENCE, eager, engine, events, wait_until_it_says};
 use crate::support::{
     kafka::{Kafka, MIGRATOR},
     load::Load,
-    read, shared_pair,
+    read, secure_pair, shared_pair,
     tool::{Access, Migration},
     unique, wait,
 };
@@ -30,13 +30,7 @@ const ALLOW: i8 = 3;
 /// Two clusters that decide by access rules.
 pub fn guarded() -> (&'static Kafka, &'static Kafka) {
     static PAIR: OnceLock<(Kafka, Kafka)> = OnceLock::new();
-    let (source, target) = PAIR.get_or_init(|| {
-        thread::scope(|scope| {
-            let source = scope.spawn(|| Kafka::spec("rules-source").secure().start());
-            let target = Kafka::spec("rules-target").secure().start();
-            (source.join().expect("the source starts"), target)
-        })
-    });
+    let (source, target) = PAIR.get_or_init(|| secure_pair("rules"));
     (source, target)
 }
 
