@@ -15,6 +15,8 @@ use crate::{
         self,
         conn::Conn,
         frame::{Malformed, Reader, put_header, put_length, put_string},
+        frames::Expected,
+        records::{Frame, Records},
         versions::FETCH,
     },
 };
@@ -69,7 +71,7 @@ pub struct FetchedPartition {
     /// (epoch, end offset) where our log and the leader's part
     pub diverging: Option<(i32, i64)>,
     /// whole batches, undecoded; slices of one frame
-    pub records: Bytes,
+    pub records: Records,
 }
 
 /// What one fetch brought: the partitions that changed.
@@ -99,6 +101,8 @@ pub struct Fetcher {
     session: Option<Session>,
     /// Said with the next full request, so that the broker frees the old session.
     replaces: i32,
+    /// Large bodies of batches stay in the kernel.
+    keeps: bool,
 }
 
 /// What the broker remembers of our last requests.
@@ -121,11 +125,18 @@ impl Cluster {
             conn,
             session: None,
             replaces: 0,
+            keeps: false,
         })
     }
 }
 
 impl Fetcher {
+    /// For batches that go on to another broker: nobody here needs their records.
+    pub fn keeping(mut self) -> Self {
+        self.keeps = true;
+        self
+    }
+
     /// Long-polls for the given partitions: the whole wanted set each time; the session sends only what changed since the last call.
     /// An error of the connection means: drop this fetcher and open another. FETCH_SESSION_ID_NOT_FOUND and its kin restart the session inside.
     /// A call that is dropped half-way loses its data, nothing else: the next one opens a new session.
@@ -154,8 +165,7 @@ impl Fetcher {
             };
             let patience = max_wait + self.cluster.settings().request_timeout;
             let answer = once(
-                &self.conn,
-                session.version,
+                (&self.conn, session.version, self.keeps),
                 &shape,
                 &changed,
                 &forgotten,
@@ -368,8 +378,7 @@ pub(super) fn version(conn: &Conn, by_id: bool) -> Result<i16, wire::Error> {
 
 /// Sends one request and reads its answer.
 pub(super) async fn once(
-    conn: &Conn,
-    version: i16,
+    (conn, version, keeps): (&Conn, i16, bool),
     shape: &Shape,
     changed: &[&FetchPosition],
     forgotten: &[&FetchPosition],
@@ -377,18 +386,17 @@ pub(super) async fn once(
 ) -> Result<RawAnswer, wire::Error> {
     let limit = ROOM + usize::try_from(shape.max_bytes).unwrap_or(0);
     let build = |correlation| {
-        Ok(vec![encode(
-            version,
-            correlation,
-            shape,
-            changed,
-            forgotten,
-        )])
+        let request = encode(version, correlation, shape, changed, forgotten);
+        Ok(vec![request.into()])
+    };
+    let expected = Expected {
+        limit,
+        keeps: keeps.then_some(version),
     };
     let frame = conn
-        .submit(FETCH, limit, patience, build)
+        .submit(FETCH, expected, patience, build)
         .await?
-        .wait()
+        .wait_for_frame()
         .await?;
     decode(frame, version).map_err(|error| conn.malformed(FETCH.name, error))
 }
@@ -477,13 +485,13 @@ pub(super) struct RawPartition {
     log_start: i64,
     aborted: Vec<(i64, i64)>,
     diverging: Option<(i32, i64)>,
-    pub(super) records: Bytes,
+    pub(super) records: Records,
 }
 
 /// Reads an answer of version 12 to 16, from its correlation id on. Records are slices of the frame.
-pub fn decode(frame: Bytes, version: i16) -> Result<RawAnswer, Malformed> {
+pub fn decode(frame: Frame, version: i16) -> Result<RawAnswer, Malformed> {
     let frame_bytes = frame.len() + 4;
-    let mut from = Reader::new(frame);
+    let mut from = Reader::of(frame);
     let _correlation = from.int32()?;
     from.skip_tags()?;
     let throttle = Duration::from_millis(u64::try_from(from.int32()?).unwrap_or(0));
@@ -523,7 +531,7 @@ fn partition(from: &mut Reader, topic: Topic) -> Result<RawPartition, Malformed>
         from.skip_tags()?;
     }
     let _preferred_read_replica = from.int32()?;
-    let records = from.bytes()?.unwrap_or_default();
+    let records = from.records()?;
     let mut diverging = None;
     from.tags(|tag, value| {
         if tag == 0 {

@@ -152,7 +152,7 @@ fn sample(codec: Codec, stamp: Stamp) -> Stamped {
 
 /// What of a batch is not as it was sent, if anything. Its offset and its leader's epoch are the broker's to set.
 fn differences(sent: &Stamped, found: &Batch) -> Option<String> {
-    let whole = [&sent.head[..], &sent.body].concat();
+    let whole = sent.bytes();
     let same = |from: usize, to: usize| whole.get(from..to) == found.bytes.get(from..to);
     if same(8, 12) && whole.len() == found.bytes.len() && whole[16..] == found.bytes[16..] {
         return None;
@@ -193,7 +193,7 @@ mod tests {
     };
 
     fn stored(sent: &Stamped, change: impl Fn(&mut Vec<u8>)) -> Batch {
-        let mut bytes = [&sent.head[..], &sent.body].concat();
+        let mut bytes = sent.bytes().to_vec();
         // As a broker stores it.
         bytes[..8].copy_from_slice(&42i64.to_be_bytes());
         bytes[12..16].copy_from_slice(&5i32.to_be_bytes());

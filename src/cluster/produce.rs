@@ -14,6 +14,7 @@ use crate::{
         batch::{HEADER_LEN, Stamped},
         conn::{self, Conn, MaySend, Pending},
         frame::{put_header, put_length, put_string},
+        kept::Chunk,
         versions::PRODUCE,
     },
 };
@@ -170,12 +171,12 @@ fn encode(
     version: i16,
     correlation: i32,
     timeout_ms: i32,
-) -> Vec<Bytes> {
+) -> Vec<Chunk> {
     // A topic that stands twice in a request loses its second entry on the broker, so all its partitions go together.
     parts.sort_by(|a, b| a.at.topic.cmp(&b.at.topic));
     let names: usize = parts.iter().map(|part| part.at.topic.len()).sum();
     let mut text = BytesMut::with_capacity(64 + names + parts.len() * (HEADER_LEN + 32));
-    let mut chunks = Vec::with_capacity(parts.len() * 2 + 1);
+    let mut chunks = Vec::with_capacity(parts.len() * 3 + 1);
     put_header(&mut text, PRODUCE.key, version, correlation);
     text.put_u8(0); // no transactional id
     text.put_i16(ACKS_ALL);
@@ -195,14 +196,15 @@ fn encode(
             text.put_i32(part.at.partition);
             put_length(&mut text, part.batch.len());
             text.put_slice(&part.batch.head);
-            chunks.push(text.split().freeze());
-            chunks.push(part.batch.body);
+            chunks.push(text.split().freeze().into());
+            chunks.push(part.batch.body.here.into());
+            chunks.extend(part.batch.body.kept.map(Chunk::Kept));
             text.put_u8(0);
         }
         text.put_u8(0);
     }
     text.put_u8(0);
-    chunks.push(text.freeze());
+    chunks.push(text.freeze().into());
     chunks
 }
 

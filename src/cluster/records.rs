@@ -73,8 +73,7 @@ impl Cluster {
         let wire = |source| self.wire(conn.address(), FETCH.name, source);
         let version = fetch::version(&conn, !topic_id.is_nil()).map_err(wire)?;
         let answer = fetch::once(
-            &conn,
-            version,
+            (&conn, version, false),
             &shape,
             &[&position],
             &[],
@@ -109,7 +108,7 @@ impl Cluster {
         if found.error != 0 {
             return Err(kafka(found.error));
         }
-        let batches = batch::split(found.records).collect::<Result<Vec<_>, _>>();
+        let batches = batch::split(found.records.bytes()).collect::<Result<Vec<_>, _>>();
         let batches = batches.map_err(|source| Error::Batch {
             side: self.side(),
             at: at.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use kafka_protocol::messages::{
     DeleteRecordsRequest, DescribeClusterRequest, DescribeGroupsRequest, DescribeProducersRequest,
     EndTxnRequest, GroupId, MetadataRequest, ProducerId, TransactionalId,
@@ -20,6 +20,7 @@ use crate::{
     model::names::TopicName,
     wire::{
         frame::{put_header, put_length, put_string},
+        kept::Chunk,
         versions::{Ask, PRODUCE},
     },
 };
@@ -292,7 +293,7 @@ pub(super) fn probe(code: i16, denied: i16) -> Probe {
 }
 
 /// A produce request of version 9 to 11 with empty records for partition 0 of each topic.
-fn empty_produce(names: &[TopicName], version: i16, correlation: i32) -> Vec<Bytes> {
+fn empty_produce(names: &[TopicName], version: i16, correlation: i32) -> Vec<Chunk> {
     let mut bytes = BytesMut::new();
     put_header(&mut bytes, PRODUCE.key, version, correlation);
     bytes.put_u8(0); // no transactional id
@@ -308,7 +309,7 @@ fn empty_produce(names: &[TopicName], version: i16, correlation: i32) -> Vec<Byt
         bytes.put_u8(0);
     }
     bytes.put_u8(0);
-    vec![bytes.freeze()]
+    vec![bytes.freeze().into()]
 }
 
 #[cfg(test)]

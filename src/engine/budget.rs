@@ -18,7 +18,7 @@ const UNIT: usize = 1024;
 /// A fetch of one broker asks for at least and at most so much: enough for many batches, and little enough to be still in the processor's
 /// cache when it is checked and sent.
 const SMALLEST_CHUNK: usize = 64 << 10;
-const LARGEST_CHUNK: usize = 1 << 20;
+const LARGEST_CHUNK: usize = 5 << 18;
 /// How much of a second's bytes may come at once after a pause.
 const BURST: Duration = Duration::from_millis(100);
 

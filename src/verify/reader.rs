@@ -176,7 +176,8 @@ impl<'a> Reader<'a> {
         }
         self.bytes
             .fetch_add(partition.records.len() as u64, Relaxed);
-        self.stream.push(&partition.records, &partition.aborted);
+        self.stream
+            .push(&partition.records.bytes(), &partition.aborted);
         if self.stream.next_offset() == self.position.offset {
             return self.wait("returns no records").await;
         }

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 use crc_fast::{CrcAlgorithm::Crc32Iscsi, Digest, checksum};
 
-use super::crc;
+use super::{crc, kept::Body, records::Arrived};
 
 /// Bytes from the start of a batch to its first record.
 pub const HEADER_LEN: usize = 61;
@@ -111,6 +111,11 @@ impl BatchHeader {
     /// The offset after the batch.
     pub fn next_offset(&self) -> i64 {
         self.last_offset() + 1
+    }
+
+    /// Bytes of the whole batch.
+    pub fn whole(&self) -> usize {
+        LOG_OVERHEAD + self.batch_length as usize
     }
 
     /// Is it a commit or abort marker?
@@ -254,7 +259,7 @@ impl Iterator for Batches {
                 return Some(Err(error));
             }
         };
-        let whole = LOG_OVERHEAD + header.batch_length as usize;
+        let whole = header.whole();
         if whole > self.rest.len() {
             return None;
         }
@@ -323,10 +328,15 @@ pub struct Stamped {
     /// The new header.
     pub head: [u8; HEADER_LEN],
     /// The records as they came.
-    pub body: Bytes,
+    pub body: Body,
 }
 
 impl Stamped {
+    /// Header and body together.
+    pub fn bytes(&self) -> Bytes {
+        [&self.head[..], &self.body.bytes()].concat().into()
+    }
+
     /// Header and body together, in bytes.
     pub fn len(&self) -> usize {
         HEADER_LEN + self.body.len()
@@ -336,7 +346,7 @@ impl Stamped {
     pub fn is_intact(&self) -> bool {
         let mut digest = Digest::new(Crc32Iscsi);
         digest.update(&self.head[CRC_START..]);
-        digest.update(&self.body);
+        digest.update(&self.body.bytes());
         self.head[17..21] == (digest.finalize() as u32).to_be_bytes()
     }
 
@@ -365,9 +375,8 @@ pub struct CrcMismatch {
 /// The new header has base offset 0 and leader epoch -1 (the broker sets both), the attributes reduced to the codec, and the
 /// stamp's producer id, epoch and sequence. Everything else stays. A batch that is damaged stays recognisably damaged: every broker
 /// checks the CRC before it appends (`UnifiedLog.analyzeAndValidateRecords`), and answers CORRUPT_MESSAGE.
-pub fn restamp(batch: &Batch, stamp: Stamp) -> Stamped {
-    let mut head = [0; HEADER_LEN];
-    head.copy_from_slice(&batch.bytes[..HEADER_LEN]);
+pub fn restamp(batch: &Arrived, stamp: Stamp) -> Stamped {
+    let mut head = batch.head();
     let old_prefix = checksum(Crc32Iscsi, &head[CRC_START..]) as u32;
     head[0..8].copy_from_slice(&0i64.to_be_bytes());
     head[12..16].copy_from_slice(&(-1i32).to_be_bytes());
@@ -376,7 +385,7 @@ pub fn restamp(batch: &Batch, stamp: Stamp) -> Stamped {
     head[51..53].copy_from_slice(&stamp.producer_epoch.to_be_bytes());
     head[53..57].copy_from_slice(&stamp.base_sequence.to_be_bytes());
     let new_prefix = checksum(Crc32Iscsi, &head[CRC_START..]) as u32;
-    let body = batch.bytes.slice(HEADER_LEN..);
+    let body = batch.body();
     let length = u32::try_from(body.len()).expect("a batch's length is an i32");
     let crc = crc::with_other_beginning(batch.header.crc, old_prefix, new_prefix, length);
     head[17..21].copy_from_slice(&crc.to_be_bytes());
@@ -483,13 +492,12 @@ mod tests {
             let batch = one(build(base, attributes, delta, count, &body));
             prop_assert_eq!(batch.verify(), Ok(()));
             let stamp = Stamp { producer_id, producer_epoch, base_sequence };
-            let stamped = restamp(&batch, stamp);
+            let stamped = restamp(&batch.clone().into(), stamp);
             prop_assert!(stamped.is_intact());
-            prop_assert_eq!(&stamped.body[..], &body[..]);
-            prop_assert_eq!(stamped.body.as_ptr(), batch.bytes[HEADER_LEN..].as_ptr());
-            let mut whole = stamped.head.to_vec();
-            whole.extend(&stamped.body);
-            let again = one(whole.into());
+            prop_assert_eq!(&stamped.body.here[..], &body[..]);
+            prop_assert_eq!(stamped.body.here.as_ptr(), batch.bytes[HEADER_LEN..].as_ptr());
+            let whole = stamped.bytes();
+            let again = one(whole);
             prop_assert_eq!(again.verify(), Ok(()));
             let expected = BatchHeader {
                 base_offset: 0, leader_epoch: -1, crc: again.header.crc, attributes: attributes & CODEC_BITS,
@@ -508,7 +516,7 @@ mod tests {
             bytes[at] ^= 1 << bit;
             if let Some(Ok(batch)) = split(bytes.into()).next() {
                 let stamp = Stamp { producer_id: 1, producer_epoch: 0, base_sequence: 0 };
-                prop_assert!(!restamp(&batch, stamp).is_intact());
+                prop_assert!(!restamp(&batch.clone().into(), stamp).is_intact());
                 prop_assert!(batch.verify().is_err());
             }
         }
@@ -537,7 +545,7 @@ mod tests {
                 let _ = batch.marker();
                 let _ = batch.header.next_offset();
                 let _ = batch.header.last_sequence();
-                let _ = restamp(&batch, Stamp { producer_id: 1, producer_epoch: 2, base_sequence: 3 });
+                let _ = restamp(&batch.clone().into(), Stamp { producer_id: 1, producer_epoch: 2, base_sequence: 3 });
             }
         }
     }

@@ -16,7 +16,7 @@ use kafka_protocol::{
     protocol::{Decodable, Encodable, HeaderVersion, StrBytes},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    io::AsyncWriteExt,
     sync::{RwLock, mpsc, oneshot},
     task::AbortHandle,
     time::{Instant, timeout_at},
@@ -24,8 +24,11 @@ use tokio::{
 
 use super::{
     Error,
-    frame::{CLIENT_ID, FrameError, Frames},
-    socket::RightLost,
+    frame::CLIENT_ID,
+    frames::{Expected, FrameError, Frames},
+    kept::{Chunk, Ready},
+    records::Frame,
+    socket::{Readable, RightLost, Writable},
     versions::{Api, Ask, Versions},
 };
 
@@ -44,7 +47,7 @@ pub struct Conn(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     next: AtomicI32,
-    queue: mpsc::Sender<Vec<Bytes>>,
+    queue: mpsc::Sender<Vec<Chunk>>,
     /// Held for writing while the connection logs in again (KIP-368): nothing else may be sent between those steps.
     turn: RwLock<()>,
     versions: OnceLock<Versions>,
@@ -63,13 +66,13 @@ enum State {
 }
 
 struct Waiting {
-    limit: usize,
-    answer: oneshot::Sender<Bytes>,
+    expected: Expected,
+    answer: oneshot::Sender<Frame>,
 }
 
 /// A request whose answer has not come yet.
 pub struct Pending {
-    answer: oneshot::Receiver<Bytes>,
+    answer: oneshot::Receiver<Frame>,
     conn: Conn,
     api: &'static str,
     patience: Duration,
@@ -80,21 +83,21 @@ impl Conn {
     /// Starts the reader and the writer on an open stream.
     pub(super) fn start(
         address: Arc<str>,
-        mut read: impl AsyncRead + Send + Unpin + 'static,
-        mut write: impl AsyncWrite + Send + Unpin + 'static,
+        mut read: impl Readable + 'static,
+        mut write: impl Writable + Sync + 'static,
     ) -> Self {
         let shared = Arc::new(Shared {
             address,
             state: Mutex::new(State::Open(HashMap::new())),
             tasks: OnceLock::new(),
         });
-        let (queue, mut waiting) = mpsc::channel::<Vec<Bytes>>(QUEUE);
+        let (queue, mut waiting) = mpsc::channel::<Vec<Chunk>>(QUEUE);
         let of = shared.clone();
         let reader = tokio::spawn(async move {
             let mut frames = Frames::default();
             loop {
                 match frames
-                    .next(&mut read, |correlation| of.limit(correlation))
+                    .next(&mut read, |correlation| of.expected(correlation))
                     .await
                 {
                     Ok((correlation, frame)) => of.answered(correlation, frame),
@@ -201,7 +204,7 @@ impl Conn {
         let version = self.version(A::API)?;
         let build = |correlation| encode(request, A::API, version, correlation);
         let frame = self
-            .enqueue(A::API, A::API.limit, patience, build)
+            .enqueue(A::API, A::API.limit.into(), patience, build)
             .await?
             .wait()
             .await?;
@@ -218,34 +221,34 @@ impl Conn {
     }
 
     /// Queues one request, in call order; returns when it is queued. `build` gets the correlation id and gives the chunks of the frame
-    /// without its length, which are written as they are. `limit` caps the answer.
+    /// without its length, which are written as they are. The answer is no larger than `expected`.
     pub async fn submit(
         &self,
         api: Api,
-        limit: usize,
+        expected: impl Into<Expected>,
         patience: Duration,
-        build: impl FnOnce(i32) -> Result<Vec<Bytes>, Error>,
+        build: impl FnOnce(i32) -> Result<Vec<Chunk>, Error>,
     ) -> Result<Pending, Error> {
         let _turn = self.0.turn.read().await;
-        self.enqueue(api, limit, patience, build).await
+        self.enqueue(api, expected.into(), patience, build).await
     }
 
     async fn enqueue(
         &self,
         api: Api,
-        limit: usize,
+        expected: Expected,
         patience: Duration,
-        build: impl FnOnce(i32) -> Result<Vec<Bytes>, Error>,
+        build: impl FnOnce(i32) -> Result<Vec<Chunk>, Error>,
     ) -> Result<Pending, Error> {
         let deadline = Instant::now() + patience;
         let correlation = self.0.next.fetch_add(1, Ordering::Relaxed) & i32::MAX;
         let mut chunks = build(correlation)?;
-        let length: usize = chunks.iter().map(Bytes::len).sum();
+        let length: usize = chunks.iter().map(Chunk::len).sum();
         let length = i32::try_from(length).map_err(|_| Error::Unencodable {
             api: api.name,
             reason: format!("{length} bytes are too many for one request"),
         })?;
-        chunks.insert(0, Bytes::copy_from_slice(&length.to_be_bytes()));
+        chunks.insert(0, Bytes::copy_from_slice(&length.to_be_bytes()).into());
         let room = match timeout_at(deadline, self.0.queue.reserve()).await {
             Ok(Ok(room)) => room,
             Ok(Err(_)) => return Err(self.0.shared.error()),
@@ -253,7 +256,7 @@ impl Conn {
         };
         let (answer, receiver) = oneshot::channel();
         match &mut *self.0.shared.lock() {
-            State::Open(in_flight) => in_flight.insert(correlation, Waiting { limit, answer }),
+            State::Open(in_flight) => in_flight.insert(correlation, Waiting { expected, answer }),
             State::Poisoned(error) => return Err(error.clone()),
         };
         room.send(chunks);
@@ -322,6 +325,11 @@ impl WeakConn {
 impl Pending {
     /// Waits for the answer, from its correlation id on. No answer in time poisons the connection.
     pub async fn wait(self) -> Result<Bytes, Error> {
+        Ok(self.wait_for_frame().await?.bytes)
+    }
+
+    /// The same of an answer that may have bytes in the kernel.
+    pub async fn wait_for_frame(self) -> Result<Frame, Error> {
         match timeout_at(self.deadline, self.answer).await {
             Ok(Ok(frame)) => Ok(frame),
             Ok(Err(_)) => Err(self.conn.0.shared.error()),
@@ -340,14 +348,14 @@ impl Shared {
         self.state.lock().expect("nothing panics while holding it")
     }
 
-    fn limit(&self, correlation: i32) -> Option<usize> {
+    fn expected(&self, correlation: i32) -> Option<Expected> {
         match &*self.lock() {
-            State::Open(in_flight) => in_flight.get(&correlation).map(|waiting| waiting.limit),
+            State::Open(in_flight) => in_flight.get(&correlation).map(|waiting| waiting.expected),
             State::Poisoned(_) => None,
         }
     }
 
-    fn answered(&self, correlation: i32, frame: Bytes) {
+    fn answered(&self, correlation: i32, frame: Frame) {
         if let State::Open(in_flight) = &mut *self.lock()
             && let Some(waiting) = in_flight.remove(&correlation)
         {
@@ -427,7 +435,7 @@ pub(super) fn encode<A: Encodable + HeaderVersion>(
     api: Api,
     version: i16,
     correlation: i32,
-) -> Result<Vec<Bytes>, Error> {
+) -> Result<Vec<Chunk>, Error> {
     let header = RequestHeader::default()
         .with_request_api_key(api.key)
         .with_request_api_version(version)
@@ -441,7 +449,7 @@ pub(super) fn encode<A: Encodable + HeaderVersion>(
             api: api.name,
             reason: error.to_string(),
         })?;
-    Ok(vec![frame.freeze()])
+    Ok(vec![frame.freeze().into()])
 }
 
 /// Reads an answer from its correlation id on.
@@ -451,30 +459,54 @@ pub fn decode<M: Decodable + HeaderVersion>(frame: &mut Bytes, version: i16) -> 
         .map_err(|error| error.to_string())
 }
 
-async fn write_all(
-    write: &mut (impl AsyncWrite + Unpin),
-    mut chunks: Vec<Bytes>,
-) -> io::Result<()> {
+async fn write_all(write: &mut impl Writable, mut chunks: Vec<Chunk>) -> io::Result<()> {
     let mut first = 0;
-    while first < chunks.len() {
+    while let Some(chunk) = chunks.get(first) {
+        if let Chunk::Kept(kept) = chunk {
+            match (write.gated(), kept.ready()) {
+                (Some(gated), Ready::Pipe(mut line)) => {
+                    gated.spill_before_more(&mut line).await?;
+                    line.give_back();
+                    chunks[first] = Bytes::new().into();
+                    first += 1;
+                }
+                (None, Ready::Pipe(line)) => {
+                    line.give_back();
+                    chunks[first] = kept.bytes().into();
+                }
+                (_, Ready::Bytes(bytes)) => chunks[first] = bytes.into(),
+            }
+            continue;
+        }
         let mut slices = [IoSlice::new(&[]); SLICES];
         let mut used = 0;
         for (slice, chunk) in slices.iter_mut().zip(&chunks[first..]) {
-            *slice = IoSlice::new(chunk);
+            let Chunk::Bytes(bytes) = chunk else {
+                break;
+            };
+            *slice = IoSlice::new(bytes);
             used += 1;
         }
-        let mut written = write.write_vectored(&slices[..used]).await?;
-        if written == 0 && slices[..used].iter().any(|slice| !slice.is_empty()) {
+        let slices = &slices[..used];
+        let mut written = match (write.gated(), chunks.get(first + used)) {
+            (Some(gated), Some(Chunk::Kept(_))) => gated.write_before_more(slices).await?,
+            _ => write.write_vectored(slices).await?,
+        };
+        if written == 0 && slices.iter().any(|slice| !slice.is_empty()) {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        while first < chunks.len() && written >= chunks[first].len() {
-            written -= chunks[first].len();
-            chunks[first] = Bytes::new();
+        while let Some(Chunk::Bytes(bytes)) = chunks.get_mut(first) {
+            if written < bytes.len() {
+                bytes.advance(written);
+                break;
+            }
+            written -= bytes.len();
+            *bytes = Bytes::new();
             first += 1;
-        }
-        if written > 0 {
-            chunks[first].advance(written);
         }
     }
     write.flush().await
 }
+
+#[cfg(test)]
+mod tests;

@@ -215,7 +215,10 @@ fn seal(body: Bytes, codec: Codec, count: u32, times: Times, stamp: Stamp) -> St
     digest.update(&head[21..]);
     digest.update(&body);
     head[17..21].copy_from_slice(&(digest.finalize() as u32).to_be_bytes());
-    Stamped { head, body }
+    Stamped {
+        head,
+        body: body.into(),
+    }
 }
 
 /// A zigzag varint, as records use it.
@@ -264,8 +267,7 @@ mod tests {
                 base_sequence: 77,
             };
             let stamped = batch_of_one(&value, 1_700_000_000_000, stamp);
-            let bytes = [&stamped.head[..], &stamped.body[..]].concat();
-            let batches: Result<Vec<_>, _> = batch::split(bytes.into()).collect();
+            let batches: Result<Vec<_>, _> = batch::split(stamped.bytes()).collect();
             let batches = batches.expect("it is a batch");
             assert_eq!(batches.len(), 1);
             batches[0].verify().expect("its CRC is right");

@@ -1,17 +1,58 @@
 //! A broker's socket, whose writing half asks for permission before every system call.
 
 use std::{
+    future::poll_fn,
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf, ReadHalf, WriteHalf},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
 };
+use tokio_rustls::client::TlsStream;
 
-use super::conn::MaySend;
+use super::{conn::MaySend, pipes::Pipe};
+
+/// What frames are read from.
+pub trait Readable: AsyncRead + Send + Unpin {
+    /// The socket itself, where what it brings is what was sent.
+    fn socket(&self) -> Option<&TcpStream> {
+        None
+    }
+}
+
+impl Readable for OwnedReadHalf {
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(self.as_ref())
+    }
+}
+
+impl Readable for ReadHalf<TlsStream<Socket>> {}
+
+/// Bytes that are there already.
+impl Readable for &[u8] {}
+
+/// What frames are written to.
+pub(super) trait Writable: AsyncWrite + Send + Unpin {
+    /// The socket itself, where what is written is what is sent.
+    fn gated(&self) -> Option<&Gated> {
+        None
+    }
+}
+
+impl Writable for Gated {
+    fn gated(&self) -> Option<&Gated> {
+        Some(self)
+    }
+}
+
+impl Writable for WriteHalf<TlsStream<Socket>> {}
 
 /// The right to write was withdrawn.
 #[derive(Debug, thiserror::Error)]
@@ -29,10 +70,35 @@ impl Gated {
         Self { half, may_send }
     }
 
+    /// Writes what more follows behind at once: the last packet waits to be filled.
+    pub(super) async fn write_before_more(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let write = |socket: &TcpStream| {
+            let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+            let sent = || sendmsg(socket, slices, &mut SendAncillaryBuffer::default(), flags);
+            socket.try_io(Interest::WRITABLE, || Ok(rustix::io::retry_on_intr(sent)?))
+        };
+        poll_fn(|cx| self.poll(cx, write)).await
+    }
+
+    /// Writes what a pipe holds, likewise.
+    pub(super) async fn spill_before_more(&self, pipe: &mut Pipe) -> io::Result<()> {
+        while pipe.holds() > 0 {
+            let spilt = poll_fn(|cx| {
+                self.poll(cx, |socket| {
+                    socket.try_io(Interest::WRITABLE, || pipe.spill(socket))
+                })
+            });
+            if spilt.await? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+
     fn poll(
         &self,
         cx: &mut Context<'_>,
-        mut write: impl FnMut(&tokio::net::TcpStream) -> io::Result<usize>,
+        mut write: impl FnMut(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         let socket = self.half.as_ref();
         loop {

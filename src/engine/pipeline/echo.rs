@@ -254,7 +254,7 @@ mod tests {
             base_sequence: sequence,
         };
         let stamped = batch_of_one(b"a", 1, stamp);
-        let mut bytes = [&stamped.head[..], &stamped.body[..]].concat();
+        let mut bytes = stamped.bytes().to_vec();
         bytes[0..8].copy_from_slice(&offset.to_be_bytes());
         let batch = batch::split(bytes.into())
             .next()

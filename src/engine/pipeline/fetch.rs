@@ -26,6 +26,8 @@ const ENOUGH: usize = 256 << 10;
 const SHARING: usize = 4;
 /// Room of one partition at least, in bytes.
 const LEAST: i32 = 64 << 10;
+/// Of the usual size of a batch, so much more is asked for: not all are of one size.
+const SLACK: i32 = 8;
 /// Pause after a broker could not be fetched from, and after a partition gave an error.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long a partition may be unknown to the source before it is taken for deleted.
@@ -128,9 +130,9 @@ impl Session {
     }
 
     fn fetch(&mut self, broker: i32, asked: Vec<(usize, i64)>, wait: Duration) {
-        let chunk = i32::try_from(self.shared.budget.chunk()).unwrap_or(i32::MAX);
         // A few partitions share an answer, so that a request to the target has several to carry.
         let sharing = i32::try_from(asked.len().clamp(1, SHARING)).unwrap_or(1);
+        let chunk = i32::try_from(self.shared.budget.chunk()).unwrap_or(i32::MAX);
         let each = (chunk / sharing).max(LEAST);
         let now = Instant::now();
         let positions: Vec<FetchPosition> = asked
@@ -138,6 +140,7 @@ impl Session {
             .map(|&(index, offset)| {
                 let partition = &self.partitions[index];
                 let (lane, looked) = (partition.their_lane.as_ref(), partition.looked);
+                let each = whole_batches(each, partition.usual_batch).min(chunk);
                 FetchPosition {
                     at: partition.name.clone(),
                     topic_id: partition.topic_id,
@@ -148,6 +151,8 @@ impl Session {
                 }
             })
             .collect();
+        let largest = positions.iter().map(|position| position.max_bytes).max();
+        let most = largest.unwrap_or(0).saturating_mul(sharing).min(chunk);
         let idle = self.fetches.idle.remove(&broker);
         let asked_ms = clock::unix_millis();
         let shared = self.shared.clone();
@@ -157,10 +162,10 @@ impl Session {
                 let reserved = shared.budget.reserve().await;
                 let mut fetcher = match idle.filter(Fetcher::is_alive) {
                     Some(fetcher) => fetcher,
-                    None => shared.source.fetcher(broker).await?,
+                    None => shared.source.fetcher(broker).await?.keeping(),
                 };
                 let answer = fetcher
-                    .fetch(&positions, Isolation::ReadCommitted, wait, 1, chunk)
+                    .fetch(&positions, Isolation::ReadCommitted, wait, 1, most)
                     .await?;
                 let held = reserved.keep(answer.frame_bytes).await;
                 shared.rate.pay(answer.frame_bytes).await;
@@ -285,7 +290,7 @@ impl Session {
             Err(reason) => {
                 partition.beyond = match (reason.code, partition.stranded) {
                     (STRANDED, Some(source)) => Some(Beyond { source, epoch: -1 }),
-                    _ => beyond::batch(&served, partition.fetch_offset),
+                    _ => beyond::batch(&served.bytes(), partition.fetch_offset),
                 };
                 self.stop_partition(index, reason);
             }
@@ -410,5 +415,33 @@ impl Session {
             };
             Done::Refreshed { source: of_source }
         }));
+    }
+}
+
+/// Bytes to ask for where there is room for `each`, and batches have a usual size, 0 if that is not known: a broker ends its answer in the
+/// middle of a batch, and what was cut off comes again.
+fn whole_batches(each: i32, usual: usize) -> i32 {
+    let usual = i32::try_from(usual).unwrap_or(i32::MAX);
+    if usual == 0 {
+        return each;
+    }
+    let slack = usual / SLACK;
+    let whole = each.saturating_sub(slack) / usual;
+    whole.max(1).saturating_mul(usual).saturating_add(slack)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_batches_are_asked_for() {
+        assert_eq!(whole_batches(256_000, 0), 256_000, "nothing is known");
+        assert_eq!(whole_batches(256_000, 64_000), 3 * 64_000 + 8_000);
+        assert_eq!(whole_batches(264_000, 64_000), 4 * 64_000 + 8_000);
+        assert_eq!(whole_batches(256_000, 80), 3_199 * 80 + 10);
+        // A larger one comes whole by itself only if it is the first of the answer.
+        assert_eq!(whole_batches(256_000, 300_000), 337_500);
+        assert_eq!(whole_batches(i32::MAX, usize::MAX), i32::MAX);
     }
 }

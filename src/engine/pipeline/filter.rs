@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::wire::batch::{Batch, BatchError, Marker};
+use crate::wire::{
+    batch::{BatchError, Marker},
+    records::Arrived,
+};
 
 /// What is done with a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +42,7 @@ impl Transactions {
     }
 
     /// Judges the next batch; batches must come in order.
-    pub fn judge(&mut self, batch: &Batch) -> Result<Verdict, BatchError> {
+    pub fn judge(&mut self, batch: &Arrived) -> Result<Verdict, BatchError> {
         let header = &batch.header;
         while let Some(&(producer, first)) = self.to_come.last()
             && first <= header.last_offset()
@@ -49,7 +52,7 @@ impl Transactions {
         }
         if header.is_control() {
             // A marker whose record compaction removed ends nothing: an aborted transaction with data left still has its marker.
-            if batch.marker()? == Some(Marker::Abort) {
+            if batch.whole().marker()? == Some(Marker::Abort) {
                 self.aborting.remove(&header.producer_id);
             }
             return Ok(Verdict::Control);
@@ -68,7 +71,7 @@ impl Transactions {
 mod tests {
     use super::*;
     use crate::wire::{
-        batch::{self, Stamp},
+        batch::{self, Batch, Stamp},
         encode::batch_of_one,
     };
 
@@ -79,7 +82,7 @@ mod tests {
             base_sequence: 0,
         };
         let stamped = batch_of_one(value, 1, stamp);
-        let mut bytes = [&stamped.head[..], &stamped.body[..]].concat();
+        let mut bytes = stamped.bytes().to_vec();
         bytes[0..8].copy_from_slice(&offset.to_be_bytes());
         bytes[21..23].copy_from_slice(&attributes.to_be_bytes());
         batch::split(bytes.into())
@@ -100,7 +103,8 @@ mod tests {
     #[test]
     fn aborted_data_goes_whatever_the_order_of_the_list() {
         let mut transactions = Transactions::new(vec![(7, 20), (5, 3), (7, 1)]);
-        let mut judge = |batch: &Batch| transactions.judge(batch).expect("readable");
+        let mut judge =
+            |batch: &Batch| transactions.judge(&batch.clone().into()).expect("readable");
         assert_eq!(judge(&batch(0, -1, 0, b"a")), Verdict::Keep);
         assert_eq!(judge(&batch(1, 7, 0x10, b"a")), Verdict::Aborted);
         assert_eq!(judge(&batch(2, 6, 0x10, b"a")), Verdict::Keep, "another's");
@@ -122,7 +126,7 @@ mod tests {
     fn a_header_without_records_is_empty() {
         let mut empty = batch(4, 3, 0, b"");
         empty.header.record_count = 0;
-        let verdict = Transactions::new(Vec::new()).judge(&empty);
+        let verdict = Transactions::new(Vec::new()).judge(&empty.into());
         assert_eq!(verdict, Ok(Verdict::Empty));
     }
 }

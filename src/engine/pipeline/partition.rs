@@ -179,6 +179,8 @@ pub struct Partition {
     pub origin: i64,
     /// Bytes taken in and not acknowledged.
     pub buffered: usize,
+    /// Bytes of the source's batches on average, as they came last; 0 if none came.
+    pub usual_batch: usize,
     /// The largest batch that the target takes, as far as it is known.
     pub largest: usize,
     /// The only codec that the target takes, if there is one.
@@ -291,6 +293,7 @@ impl Partition {
             behind: Behind::default(),
             origin: 0,
             buffered: 0,
+            usual_batch: 0,
             largest: usize::MAX,
             codec: None,
             apart_until: 0,

@@ -15,8 +15,9 @@ use crate::{
         ledger::record::{Entry, Epoch, Run},
     },
     wire::{
-        batch::{self, Batch, BatchError, BatchHeader, Stamp, restamp},
+        batch::{Batch, BatchError, BatchHeader, Stamp, restamp},
         codec::Codec,
+        records::{Arrived, Records},
     },
 };
 
@@ -69,7 +70,7 @@ impl Dropped {
 
 /// A batch that is copied, and where the partition stands once it, and what is left out behind it, is done.
 struct Kept {
-    batch: Batch,
+    batch: Arrived,
     next: i64,
     epoch: i32,
 }
@@ -97,7 +98,7 @@ struct Sink<'a> {
 /// `Err` stops the partition: batches before the one that cannot travel are taken in all the same.
 pub fn take_in(
     partition: &mut Partition,
-    records: bytes::Bytes,
+    records: Records,
     aborted: Vec<(i64, i64)>,
     held: &Arc<Held>,
     judge: &Judge,
@@ -166,8 +167,8 @@ fn mergeable(kept: &[Kept], largest: usize) -> usize {
     let count = kept
         .iter()
         .take_while(|next| {
-            bytes += next.batch.bytes.len();
-            next.batch.bytes.len() <= tiny(&next.batch.header)
+            bytes += next.batch.len();
+            next.batch.len() <= tiny(&next.batch.header)
                 && alike(next) == alike(&kept[0])
                 && bytes <= MERGED.min(largest)
         })
@@ -187,16 +188,19 @@ fn tiny(header: &BatchHeader) -> usize {
 /// What of an answer is copied, in order.
 fn sort(
     partition: &mut Partition,
-    records: bytes::Bytes,
+    records: Records,
     aborted: Vec<(i64, i64)>,
     judge: &Judge,
     kept: &mut Vec<Kept>,
     dropped: &mut Dropped,
 ) -> Result<Option<i64>, Reason> {
     let mut transactions = Transactions::new(aborted);
+    if let Some(usual) = records.usual_batch() {
+        partition.usual_batch = usual;
+    }
     let wanted = partition.fetch_offset;
     let mut at = wanted;
-    for batch in batch::split(records) {
+    for batch in records.split() {
         let batch = batch.map_err(|error| unreadable(at, &error))?;
         let header = &batch.header;
         let verdict = transactions
@@ -242,6 +246,7 @@ fn sort(
         at = next;
         // What goes on is checked by the target, or where it is repacked; what ends here, here.
         batch
+            .whole()
             .verify()
             .map_err(|error| damaged(&error.to_string()))?;
         if let Some(before) = kept.last_mut() {
@@ -277,7 +282,7 @@ fn push(partition: &mut Partition, kept: &[Kept], sink: &mut Sink<'_>) -> Result
             }]
         }
         _ => {
-            let batches: Vec<Batch> = kept.iter().map(|kept| kept.batch.clone()).collect();
+            let batches: Vec<Batch> = kept.iter().map(|kept| kept.batch.whole()).collect();
             let wanted = Wanted {
                 stamp,
                 largest,
@@ -395,7 +400,7 @@ fn declare_epoch(partition: &mut Partition, first: i64, number: i32, sink: &mut 
 pub fn cut(item: &Item, largest: usize) -> Option<Vec<Item>> {
     let header = BatchHeader::decode(&item.batch.head).ok()?;
     let batch = Batch {
-        bytes: [&item.batch.head[..], &item.batch.body].concat().into(),
+        bytes: item.batch.bytes(),
         header,
     };
     let stamp = Stamp {
@@ -442,14 +447,14 @@ pub fn wire_sequence(count: u64) -> i32 {
 /// Brokers count a batch's records by its offsets, so one with holes is refused, or worse. The time that a broker gave to its records
 /// stands in none of them. A broker that compresses anew what came in another codec also writes header names anew, and those that are
 /// not UTF-8 wrong.
-fn can_travel(batch: &Batch, from: i64, largest: usize, codec: Option<Codec>) -> bool {
+fn can_travel(batch: &Arrived, from: i64, largest: usize, codec: Option<Codec>) -> bool {
     let header = &batch.header;
     let is_dense = i64::from(header.record_count) == i64::from(header.last_offset_delta) + 1;
     is_dense
         && header.base_offset >= from
         && !header.is_log_append_time()
         && codec.is_none_or(|codec| Codec::of(header.attributes) == Ok(codec))
-        && (batch.bytes.len() <= largest || header.record_count == 1)
+        && (batch.len() <= largest || header.record_count == 1)
 }
 
 fn has_known_codec(header: &BatchHeader) -> Result<(), Reason> {

@@ -6,7 +6,7 @@ use kafka_migrate::{
     wire::{
         batch::{self, Stamp},
         conn,
-        frame::Frames,
+        frames::Frames,
         versions::{API_VERSIONS, Ask, FETCH, PRODUCE},
     },
 };
@@ -163,7 +163,11 @@ fn child() {
         runtime.block_on(async {
             let mut from = &bytes[..];
             let mut frames = Frames::default();
-            while frames.next(&mut from, |_| Some(usize::MAX)).await.is_ok() {}
+            while frames
+                .next(&mut from, |_| Some(usize::MAX.into()))
+                .await
+                .is_ok()
+            {}
         });
         Ok(())
     });

@@ -381,7 +381,7 @@ pub(super) async fn nothing_is_written(
         at: TopicPartition::new("orders", 0),
         batch: Stamped {
             head: [0; HEADER_LEN],
-            body: Bytes::from(vec![0; 100_000]),
+            body: Bytes::from(vec![0; 100_000]).into(),
         },
     };
     let first = producer

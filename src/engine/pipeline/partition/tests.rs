@@ -131,11 +131,11 @@ fn after_a_refusal_everything_is_answered_before_the_same_goes_again_in_order() 
 #[test]
 fn an_unknown_outcome_makes_dirty_and_the_same_bytes_go_again() {
     let mut partition = partition(&[WARM; 2]);
-    let sent = partition.queue[0].batch.body.clone();
+    let sent = partition.queue[0].batch.body.here.clone();
     send(&mut partition);
     assert_eq!(answer(&mut partition, 0, Fate::Unknown), Settled::Again);
     assert!(partition.dirty);
-    let again = &partition.queue[0].batch.body;
+    let again = &partition.queue[0].batch.body.here;
     assert_eq!(
         (again.as_ptr(), again.len()),
         (sent.as_ptr(), sent.len()),

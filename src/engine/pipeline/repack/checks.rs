@@ -37,8 +37,7 @@ fn naive(batch: &Batch) -> Vec<Record> {
 
 /// A batch as a reader gets it.
 fn sent(stamped: &Stamped) -> Batch {
-    let bytes = [&stamped.head[..], &stamped.body[..]].concat();
-    let mut batches = batch::split(bytes.into());
+    let mut batches = batch::split(stamped.bytes());
     let batch = batches.next().expect("a batch").expect("well formed");
     assert!(batches.next().is_none());
     batch.verify().expect("its CRC is right");

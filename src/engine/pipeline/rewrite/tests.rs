@@ -1,5 +1,6 @@
 //! Whatever is taken in, and however it is cut: every record once, in order, and every sequence names its source offset.
 
+use bytes::Bytes;
 use proptest::{prelude::*, sample::Index};
 use uuid::Uuid;
 
@@ -13,6 +14,7 @@ use crate::{
     },
     model::names::TopicPartition,
     wire::{
+        batch::split,
         codec::tests::ALL,
         record::{
             Record, Records,
@@ -54,7 +56,7 @@ fn take(partition: &mut Partition, batches: &[Batch], entries: &mut Vec<Entry>) 
     let judge = Judge::default();
     let taken = take_in(
         partition,
-        bytes.into(),
+        Bytes::from(bytes).into(),
         Vec::new(),
         &held,
         &judge,
@@ -123,8 +125,7 @@ fn waiting(partition: &Partition, entries: &[Entry]) -> Vec<Record> {
     for item in &partition.queue {
         assert_eq!(*next.get_or_insert(item.sequence), item.sequence);
         next = Some(item.sequence + u64::from(item.count));
-        let bytes = [&item.batch.head[..], &item.batch.body].concat();
-        let batch = batch::split(bytes.into())
+        let batch = split(item.batch.bytes())
             .next()
             .expect("one")
             .expect("well formed");
@@ -416,7 +417,7 @@ fn tiny_batches_that_wait_are_merged_and_a_few_are_not() {
         let sent: Vec<_> = partition
             .queue
             .iter()
-            .map(|item| &item.batch.body[..])
+            .map(|item| &item.batch.body.here[..])
             .collect();
         let as_they_came: Vec<_> = batches[..3]
             .iter()
