@@ -35,10 +35,7 @@ macro_rules! fixed {
 impl Reader {
     /// Starts at the first byte.
     pub fn new(bytes: Bytes) -> Self {
-        Self::of(Frame {
-            bytes,
-            cuts: VecDeque::new(),
-        })
+        Self::of(bytes.into())
     }
 
     /// Starts at the first byte of an answer that may have bytes in the kernel.

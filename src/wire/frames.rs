@@ -149,11 +149,7 @@ impl Frames {
         self.any = true;
         let mut frame = self.buffer.split_to(whole);
         frame.advance(LENGTH);
-        let frame = Frame {
-            bytes: frame.freeze(),
-            cuts: VecDeque::new(),
-        };
-        Ok((correlation, frame))
+        Ok((correlation, frame.freeze().into()))
     }
 
     async fn fill<R: Readable>(&mut self, from: &mut R) -> Result<(), FrameError> {

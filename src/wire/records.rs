@@ -40,6 +40,15 @@ impl Frame {
     }
 }
 
+impl From<Bytes> for Frame {
+    fn from(bytes: Bytes) -> Self {
+        Self {
+            bytes,
+            cuts: VecDeque::new(),
+        }
+    }
+}
+
 /// Raw batches, the last of which may be cut off by the broker.
 #[derive(Debug, Clone, Default)]
 pub struct Records {

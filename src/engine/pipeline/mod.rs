@@ -312,6 +312,8 @@ pub struct Session {
     told: told::Told,
     lines: Lines,
     beside: Beside,
+    /// An answer that is looked at together with the next one.
+    put_off: Option<Done>,
     count: metrics::Shard,
     rates: Rates,
     dropped: rewrite::Dropped,
@@ -398,6 +400,7 @@ impl Session {
             told: told::Told::default(),
             lines: Lines::default(),
             beside: Beside::default(),
+            put_off: None,
             count: before,
             rates: Rates::default(),
             dropped: rewrite::Dropped::default(),
@@ -460,10 +463,12 @@ impl Session {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = self.shared.stop.clone();
+        let mut waits = false;
         loop {
-            if let Some(ended) = self.turn().await {
+            if !waits && let Some(ended) = self.turn().await {
                 return ended;
             }
+            waits = false;
             let appended = async {
                 match &mut self.appending {
                     Some(appending) => (&mut appending.task).await,
@@ -472,7 +477,15 @@ impl Session {
             };
             let desk = self.shared.desk.clone();
             let ended = tokio::select! {
-                Some(done) = self.beside.next() => self.all_done(done),
+                Some(done) = self.beside.next() => {
+                    waits = self.can_wait(&done);
+                    if waits {
+                        self.put_off = Some(done);
+                        None
+                    } else {
+                        self.all_done(done)
+                    }
+                }
                 appended = appended => match appended {
                     Ok((ledger, result)) => self.appended(ledger, result),
                     Err(error) => {
@@ -498,6 +511,11 @@ impl Session {
 
     /// Everything that can be done now.
     async fn turn(&mut self) -> Option<Ended> {
+        if let Some(done) = self.put_off.take()
+            && let Some(ended) = self.done(done)
+        {
+            return Some(ended);
+        }
         let wanted = *self.shared.stop.borrow();
         match wanted {
             Stop::Now => return Some(Ended::Unsealed),
@@ -532,6 +550,11 @@ impl Session {
 
     /// What is over by now, all of it before anything new begins.
     fn all_done(&mut self, first: Done) -> Option<Ended> {
+        if let Some(done) = self.put_off.take()
+            && let Some(ended) = self.done(done)
+        {
+            return Some(ended);
+        }
         let mut next = Some(first);
         while let Some(done) = next {
             if let Some(ended) = self.done(done) {
@@ -540,6 +563,19 @@ impl Session {
             next = self.beside.next().now_or_never().flatten();
         }
         None
+    }
+
+    /// May this wait for the next? The first of many answers that are under way: two of them cost one turn, and the target has enough to do meanwhile.
+    fn can_wait(&self, done: &Done) -> bool {
+        self.put_off.is_none()
+            && self.draining.is_none()
+            && matches!(
+                done,
+                Done::Answered { broker, opening, answers: Ok((answers, throttle)), .. }
+                    if throttle.is_zero()
+                        && self.is_busy(*broker, *opening)
+                        && answers.iter().all(|answer| answer.error == 0)
+            )
     }
 
     fn done(&mut self, done: Done) -> Option<Ended> {

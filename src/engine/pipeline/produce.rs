@@ -169,6 +169,12 @@ impl Session {
         self.stop_partition(index, Reason { code: "K522", text });
     }
 
+    /// Are as many requests under way as there may be?
+    pub(super) fn is_busy(&self, broker: i32, opening: u64) -> bool {
+        let line = self.lines.of.get(&broker);
+        line.is_some_and(|line| line.opening == opening && line.requests >= REQUESTS)
+    }
+
     /// One request to one broker. Answers whether it was sent.
     async fn send_to(
         &mut self,

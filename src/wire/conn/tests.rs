@@ -91,7 +91,10 @@ async fn without_the_right_to_write_nothing_leaves_the_kernel() {
     let head = vec![some(1, 10).into()];
     write_all(&mut write, head).await.expect("it may");
     right.store(false, Ordering::Relaxed);
-    let body = vec![Chunk::Kept(kept(&some(2, 60_000)).await), some(3, 10).into()];
+    let body = vec![
+        Chunk::Kept(kept(&some(2, 60_000)).await),
+        some(3, 10).into(),
+    ];
     let error = write_all(&mut write, body).await.expect_err("it may not");
     assert!(error.get_ref().is_some_and(|inner| inner.is::<RightLost>()));
     drop(write);

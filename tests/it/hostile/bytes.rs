@@ -48,7 +48,7 @@ fn every_decoder(bytes: &Bytes) {
         let _ = conn::decode::<ApiVersionsResponse>(&mut bytes.clone(), version);
     }
     for version in FETCH.speak.0..=FETCH.speak.1 {
-        let _ = decoders::fetch(bytes.clone(), version);
+        let _ = decoders::fetch(bytes.clone().into(), version);
     }
     for version in PRODUCE.speak.0..=PRODUCE.speak.1 {
         let _ = decoders::produce(bytes.clone(), version);
@@ -57,7 +57,7 @@ fn every_decoder(bytes: &Bytes) {
         let _ = batch.marker();
         let _ = batch.verify();
         let _ = batch::restamp(
-            &batch,
+            &batch.clone().into(),
             Stamp {
                 producer_id: 1,
                 producer_epoch: 2,
@@ -88,7 +88,7 @@ fn fetch_answer() -> Vec<u8> {
 
 #[test]
 fn the_examples_are_valid() {
-    assert!(decoders::fetch(fetch_answer().into(), 13).is_ok());
+    assert!(decoders::fetch(Bytes::from(fetch_answer()).into(), 13).is_ok());
     let mut metadata = vec![0, 0, 0, 9];
     metadata.extend(broker::metadata(9092));
     assert!(conn::decode::<<MetadataRequest as Ask>::Answer>(&mut metadata.into(), 12).is_ok());
