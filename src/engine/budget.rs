@@ -15,10 +15,9 @@ use tokio::{
 
 /// Permits are counted in KiB, so that any budget fits a semaphore.
 const UNIT: usize = 1024;
-/// A fetch of one broker asks for at least and at most so much: enough for many batches, and little enough to be still in the processor's
-/// cache when it is checked and sent.
+/// A fetch of one broker asks for at least and at most so much: enough for many batches of several partitions.
 const SMALLEST_CHUNK: usize = 64 << 10;
-const LARGEST_CHUNK: usize = 5 << 18;
+const LARGEST_CHUNK: usize = 5 << 19;
 /// How much of a second's bytes may come at once after a pause.
 const BURST: Duration = Duration::from_millis(100);
 

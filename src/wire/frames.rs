@@ -23,7 +23,7 @@ const PREFIX: usize = 8;
 /// Bytes of the length.
 const LENGTH: usize = 4;
 /// What stays in the kernel: rests of batches that are not smaller, because a pipe costs some calls, and not larger, because it has to hold them.
-const WORTH_KEEPING: std::ops::RangeInclusive<usize> = 16 << 10..=200 << 10;
+const WORTH_KEEPING: std::ops::RangeInclusive<usize> = 16 << 10..=100 << 10;
 /// Read at once where bodies are kept: tags, the header of a partition and of its first batch mostly fit.
 const BETWEEN: usize = 512;
 /// A connection whose bytes did not fit into pipes so often in a row comes in pieces too small for them.

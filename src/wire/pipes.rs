@@ -11,18 +11,20 @@ use rustix::{
     io::Errno,
     net::RecvFlags,
     pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice, tee},
-    process::{Resource, getrlimit},
+    process::{Resource, Rlimit, getrlimit, setrlimit},
 };
 use tokio::net::TcpStream;
 
 /// Room of a pipe in bytes, of which the kernel makes a slot for each page; a slot holds a piece of a packet, however small.
-const ROOM: usize = 256 << 10;
+const ROOM: usize = 128 << 10;
 /// Pipes there may be: half of the pages that Linux lets all pipes of a user have together (`pipe-user-pages-soft`, 16,384).
-const MOST: usize = 128;
+const MOST: usize = 256;
 /// Of these so many are for what is being sent, which needs no more than one for each thread.
 const SPARE: usize = 8;
 /// Of the files that the process may have open, one in so many may be an end of a pipe.
 const SHARE_OF_FILES: u64 = 4;
+/// Files that it may have open, if the system lets it: Linux says 1,024 where nobody says otherwise.
+const FILES: u64 = 8_192;
 
 /// The pipes nobody uses, and how many there are in all.
 static POOL: Mutex<Pool> = Mutex::new(Pool {
@@ -192,11 +194,22 @@ fn waiting(socket: &TcpStream) -> io::Result<Moved> {
     }
 }
 
-/// Pipes there may be in this process.
+/// Pipes there may be in this process, which may have more files open from then on.
 fn most() -> usize {
     static PIPES: OnceLock<usize> = OnceLock::new();
     *PIPES.get_or_init(|| {
-        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let mut files = getrlimit(Resource::Nofile);
+        let more = files.maximum.map_or(FILES, |most| most.min(FILES));
+        if files.current.is_some_and(|now| now < more) {
+            let wanted = Rlimit {
+                current: Some(more),
+                ..files
+            };
+            if setrlimit(Resource::Nofile, wanted).is_ok() {
+                files.current = Some(more);
+            }
+        }
+        let files = files.current.unwrap_or(FILES);
         usize::try_from(files / SHARE_OF_FILES / 2).map_or(MOST, |pipes| pipes.min(MOST))
     })
 }

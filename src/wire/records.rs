@@ -91,6 +91,11 @@ impl Records {
         all.into()
     }
 
+    /// Did most of them stay in the kernel?
+    pub fn are_kept(&self) -> bool {
+        self.bytes.len() < self.len() / 2
+    }
+
     /// Bytes of a batch on average; those of the first where it is not whole, `None` where its header is not.
     pub fn usual_batch(&self) -> Option<usize> {
         let first = BatchHeader::decode(&self.bytes).ok()?.whole();

@@ -36,6 +36,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "wire::codec",
             "wire::encode",
             "wire::record",
+            "wire::records",
             "wire::retry",
             "wire::slices",
         ],

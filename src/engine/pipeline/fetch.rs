@@ -8,7 +8,9 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Done, Phase, Reason, Session, beyond, hear, rewrite, strand::STRANDED};
+use super::{
+    Done, Phase, Reason, Session, beyond, hear, partition::Partition, rewrite, strand::STRANDED,
+};
 use crate::{
     clock,
     cluster::{self, FetchAnswer, FetchPosition, FetchedPartition, Fetcher, Isolation, OffsetSpec},
@@ -22,6 +24,10 @@ const LONG_POLL: Duration = Duration::from_millis(500);
 const SHORT_POLL: Duration = Duration::from_millis(20);
 /// A partition that has taken in so much is not fetched until some of it is written.
 const ENOUGH: usize = 256 << 10;
+/// Where most of it is kept in the kernel it may be more.
+const ENOUGH_KEPT: usize = 384 << 10;
+/// Asked for at once where not: what is in memory is to be in the processor's cache when it is sent.
+const IN_MEMORY: usize = 5 << 18;
 /// So many partitions get room in one answer, where so many are asked for.
 const SHARING: usize = 4;
 /// Room of one partition at least, in bytes.
@@ -92,7 +98,7 @@ impl Session {
             let offset = partition.fetch_offset;
             if partition.waits_to_hear || self.trims.is_asking(index) {
                 *wait = SHORT_POLL;
-            } else if partition.buffered >= ENOUGH {
+            } else if partition.buffered >= enough(partition) {
                 if partition.blocked_since.is_none() {
                     *wait = SHORT_POLL;
                 }
@@ -132,7 +138,12 @@ impl Session {
     fn fetch(&mut self, broker: i32, asked: Vec<(usize, i64)>, wait: Duration) {
         // A few partitions share an answer, so that a request to the target has several to carry.
         let sharing = i32::try_from(asked.len().clamp(1, SHARING)).unwrap_or(1);
-        let chunk = i32::try_from(self.shared.budget.chunk()).unwrap_or(i32::MAX);
+        let chunk = self.shared.budget.chunk();
+        let kept = asked
+            .iter()
+            .all(|&(index, _)| self.partitions[index].is_kept);
+        let chunk = if kept { chunk } else { chunk.min(IN_MEMORY) };
+        let chunk = i32::try_from(chunk).unwrap_or(i32::MAX);
         let each = (chunk / sharing).max(LEAST);
         let now = Instant::now();
         let positions: Vec<FetchPosition> = asked
@@ -415,6 +426,15 @@ impl Session {
             };
             Done::Refreshed { source: of_source }
         }));
+    }
+}
+
+/// How much a partition may have taken in before it is not fetched.
+fn enough(partition: &Partition) -> usize {
+    if partition.is_kept {
+        ENOUGH_KEPT
+    } else {
+        ENOUGH
     }
 }
 

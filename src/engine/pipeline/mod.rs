@@ -312,8 +312,8 @@ pub struct Session {
     told: told::Told,
     lines: Lines,
     beside: Beside,
-    /// An answer that is looked at together with the next one.
-    put_off: Option<Done>,
+    /// Answers that are looked at together with the next one.
+    put_off: Vec<Done>,
     count: metrics::Shard,
     rates: Rates,
     dropped: rewrite::Dropped,
@@ -400,7 +400,7 @@ impl Session {
             told: told::Told::default(),
             lines: Lines::default(),
             beside: Beside::default(),
-            put_off: None,
+            put_off: Vec::new(),
             count: before,
             rates: Rates::default(),
             dropped: rewrite::Dropped::default(),
@@ -480,7 +480,7 @@ impl Session {
                 Some(done) = self.beside.next() => {
                     waits = self.can_wait(&done);
                     if waits {
-                        self.put_off = Some(done);
+                        self.put_off.push(done);
                         None
                     } else {
                         self.all_done(done)
@@ -511,10 +511,10 @@ impl Session {
 
     /// Everything that can be done now.
     async fn turn(&mut self) -> Option<Ended> {
-        if let Some(done) = self.put_off.take()
-            && let Some(ended) = self.done(done)
-        {
-            return Some(ended);
+        for done in std::mem::take(&mut self.put_off) {
+            if let Some(ended) = self.done(done) {
+                return Some(ended);
+            }
         }
         let wanted = *self.shared.stop.borrow();
         match wanted {
@@ -550,10 +550,10 @@ impl Session {
 
     /// What is over by now, all of it before anything new begins.
     fn all_done(&mut self, first: Done) -> Option<Ended> {
-        if let Some(done) = self.put_off.take()
-            && let Some(ended) = self.done(done)
-        {
-            return Some(ended);
+        for done in std::mem::take(&mut self.put_off) {
+            if let Some(ended) = self.done(done) {
+                return Some(ended);
+            }
         }
         let mut next = Some(first);
         while let Some(done) = next {
@@ -565,15 +565,14 @@ impl Session {
         None
     }
 
-    /// May this wait for the next? The first of many answers that are under way: two of them cost one turn, and the target has enough to do meanwhile.
+    /// May this wait for the next? Answers of many that are under way: several of them cost one turn, and the target has enough to do meanwhile.
     fn can_wait(&self, done: &Done) -> bool {
-        self.put_off.is_none()
-            && self.draining.is_none()
+        self.draining.is_none()
             && matches!(
                 done,
                 Done::Answered { broker, opening, answers: Ok((answers, throttle)), .. }
                     if throttle.is_zero()
-                        && self.is_busy(*broker, *opening)
+                        && self.is_busy(*broker, *opening, self.put_off.len())
                         && answers.iter().all(|answer| answer.error == 0)
             )
     }

@@ -181,6 +181,8 @@ pub struct Partition {
     pub buffered: usize,
     /// Bytes of the source's batches on average, as they came last; 0 if none came.
     pub usual_batch: usize,
+    /// Most of what came last stayed in the kernel.
+    pub is_kept: bool,
     /// The largest batch that the target takes, as far as it is known.
     pub largest: usize,
     /// The only codec that the target takes, if there is one.
@@ -294,6 +296,7 @@ impl Partition {
             origin: 0,
             buffered: 0,
             usual_batch: 0,
+            is_kept: false,
             largest: usize::MAX,
             codec: None,
             apart_until: 0,

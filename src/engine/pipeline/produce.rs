@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     Done, Ended, Phase, Reason, Session,
-    partition::{CORRUPT, Fate, PATIENT_TRIES, Settled},
+    partition::{CORRUPT, DEPTH, Fate, PATIENT_TRIES, Settled},
     rewrite,
 };
 use crate::{
@@ -16,8 +16,10 @@ use crate::{
     wire::retry::{self, ProduceVerdict},
 };
 
-/// Requests under way on one connection: a broker works on one at a time, the others save the way.
-const REQUESTS: usize = 4;
+/// Requests under way on one connection: a broker works on one at a time, the others save the way. As many as a partition may have batches.
+const REQUESTS: usize = DEPTH;
+/// While so many of them are not answered, nothing is done about those that are.
+const ENOUGH_TO_DO: usize = 2;
 /// Of requests that are not large, only so many: what comes meanwhile goes along with the next, and one request costs less than two.
 const FEW_REQUESTS: usize = 2;
 /// In bytes.
@@ -169,10 +171,11 @@ impl Session {
         self.stop_partition(index, Reason { code: "K522", text });
     }
 
-    /// Are as many requests under way as there may be?
-    pub(super) fn is_busy(&self, broker: i32, opening: u64) -> bool {
+    /// Has the broker enough to do, also with so many of our requests answered, and one more?
+    pub(super) fn is_busy(&self, broker: i32, opening: u64, answered: usize) -> bool {
+        let busy = |line: &Line| line.requests > ENOUGH_TO_DO + answered;
         let line = self.lines.of.get(&broker);
-        line.is_some_and(|line| line.opening == opening && line.requests >= REQUESTS)
+        line.is_some_and(|line| line.opening == opening && busy(line))
     }
 
     /// One request to one broker. Answers whether it was sent.

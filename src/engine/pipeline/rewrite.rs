@@ -197,6 +197,7 @@ fn sort(
     let mut transactions = Transactions::new(aborted);
     if let Some(usual) = records.usual_batch() {
         partition.usual_batch = usual;
+        partition.is_kept = records.are_kept();
     }
     let wanted = partition.fetch_offset;
     let mut at = wanted;

@@ -20,7 +20,9 @@ fn lose(name: &str, age: Duration, when: When, faults: &[Fault], losses: u64) {
     let proxy = Proxy::start(&target, seed());
     let topic = unique(name);
     source.create_topic(&topic, 4, &[]);
-    let loader = Load::to(&[(&topic, 4)]).age(age).keep_writing(source, 1000);
+    // Ten records make a batch: large enough to stay in the kernel on its way.
+    let load = Load::to(&[(&topic, 4)]).filling(5_000).age(age);
+    let loader = load.keep_writing(source, 500);
     let migration = Migration::new(
         &topic,
         Access::Plain(source),
@@ -48,6 +50,7 @@ fn lose(name: &str, age: Duration, when: When, faults: &[Fault], losses: u64) {
         || held(&target, &topic) > before + 100,
     );
     loader.stop();
+    assert!(tool.pipes() > 0, "no records stayed in the kernel");
     tool.interrupt();
     let ended = tool.wait(PATIENCE);
     ended.assert_exit(130);

@@ -369,6 +369,19 @@ impl Tool {
         self.child.id()
     }
 
+    /// Pipes of which it has both ends.
+    pub fn pipes(&self) -> usize {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.id())).expect("it runs");
+        let links = open.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+        let mut ends: Vec<PathBuf> = links
+            .filter(|link| link.to_string_lossy().starts_with("pipe:"))
+            .collect();
+        ends.sort();
+        ends.chunk_by(|a, b| a == b)
+            .filter(|ends| ends.len() == 2)
+            .count()
+    }
+
     /// The most memory it ever held resident, in bytes (Linux: `VmHWM`).
     pub fn peak_memory(&self) -> u64 {
         let status =
