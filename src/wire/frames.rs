@@ -26,6 +26,8 @@ const LENGTH: usize = 4;
 const WORTH_KEEPING: std::ops::RangeInclusive<usize> = 16 << 10..=100 << 10;
 /// Read at once where bodies are kept: tags, the header of a partition and of its first batch mostly fit.
 const BETWEEN: usize = 512;
+/// Read at once behind a batch that is too small to be kept: so will be the next.
+const AMONG_SMALL: usize = 64 << 10;
 /// A connection whose bytes did not fit into pipes so often in a row comes in pieces too small for them.
 const MISFITS: u32 = 3;
 
@@ -185,14 +187,15 @@ impl Large {
         Ok(())
     }
 
-    /// Reads so many more bytes at least, and no more than that and a few.
+    /// Reads at least so many more bytes, and of what follows at most so many.
     async fn read_some<R: Readable>(
         &mut self,
         from: &mut R,
         least: usize,
+        following: usize,
     ) -> Result<(), FrameError> {
         let least = least.min(self.missing());
-        let most = least.saturating_add(BETWEEN).min(self.missing());
+        let most = least.saturating_add(following).min(self.missing());
         let end = self.frame.len() + most;
         let enough = self.frame.len() + least;
         while self.frame.len() < enough {
@@ -217,7 +220,9 @@ impl Large {
         let mut skim = Skim::new(version);
         loop {
             match skim.next(&self.frame[LENGTH..]) {
-                Next::More(least) if self.missing() > 0 => self.read_some(from, least).await?,
+                Next::More(least) if self.missing() > 0 => {
+                    self.read_some(from, least, BETWEEN).await?;
+                }
                 Next::Body(missing) if missing <= self.missing() => {
                     let end = self.frame.len() + missing;
                     let pipe = WORTH_KEEPING.contains(&missing).then(Pipe::take).flatten();
@@ -228,8 +233,10 @@ impl Large {
                         _ => false,
                     };
                     if !is_kept {
+                        let is_small = missing < *WORTH_KEEPING.start();
+                        let more = if is_small { AMONG_SMALL } else { BETWEEN };
                         skim.reads(missing);
-                        self.read_some(from, end - self.frame.len()).await?;
+                        self.read_some(from, end - self.frame.len(), more).await?;
                     }
                 }
                 _ => return Ok(()),

@@ -121,6 +121,7 @@ impl Pipe {
 
     /// Moves up to `most` bytes that have come to a socket, without waiting: `WouldBlock` where there are none, `UnexpectedEof` at their end.
     pub(super) fn fill(&mut self, socket: &TcpStream, most: usize) -> io::Result<Moved> {
+        let mut there_are_some = false;
         loop {
             match splice(socket, None, &self.into, None, most, quick()) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -130,7 +131,12 @@ impl Pipe {
                 }
                 Err(Errno::INTR) => {}
                 // Said of a socket without bytes, and of a pipe without room.
-                Err(Errno::AGAIN) => return waiting(socket),
+                Err(Errno::AGAIN) if there_are_some => return Ok(Moved::Full),
+                Err(Errno::AGAIN) => {
+                    has_bytes(socket)?;
+                    // They may have come just now.
+                    there_are_some = true;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -184,13 +190,13 @@ fn quick() -> SpliceFlags {
     SpliceFlags::MOVE | SpliceFlags::NONBLOCK
 }
 
-/// Has the socket bytes that could be moved?
-fn waiting(socket: &TcpStream) -> io::Result<Moved> {
+/// Has the socket bytes that could be moved? `WouldBlock` where it has none.
+fn has_bytes(socket: &TcpStream) -> io::Result<()> {
     let mut one = [0];
     let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
     match rustix::net::recv(socket, &mut one[..], flags)?.0 {
         0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        _ => Ok(Moved::Full),
+        _ => Ok(()),
     }
 }
 
