@@ -17,7 +17,7 @@ use super::{
 /// Room for the start of a frame; most answers fit.
 const START: usize = 8 * 1024;
 /// Room made for a large frame before its bytes have come: more than the engine asks for at once, so that nothing is copied.
-const FIRST: usize = 5 << 18;
+const FIRST: usize = 1 << 20;
 /// A frame's length and correlation id.
 const PREFIX: usize = 8;
 /// Bytes of the length.
@@ -200,7 +200,12 @@ impl Large {
         let enough = self.frame.len() + least;
         while self.frame.len() < enough {
             let room = (end - self.frame.len()).min(FIRST);
-            self.frame.reserve(room);
+            if self.frame.capacity() - self.frame.len() < room {
+                // Among small batches all of it will be at hand; else only a small part.
+                let all = self.missing().min(FIRST);
+                let more = if following > BETWEEN { all } else { room };
+                self.frame.reserve_exact(more.max(self.frame.len() / 2));
+            }
             match from.read_buf(&mut (&mut self.frame).limit(room)).await {
                 Ok(0) => return Err(FrameError::CutOff),
                 Ok(_) => {}

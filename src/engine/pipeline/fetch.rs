@@ -27,7 +27,7 @@ const ENOUGH: usize = 256 << 10;
 /// Where most of it is kept in the kernel it may be more.
 const ENOUGH_KEPT: usize = 384 << 10;
 /// Asked for at once where not: what is in memory is to be in the processor's cache when it is sent.
-const IN_MEMORY: usize = 5 << 18;
+const IN_MEMORY: usize = 1 << 20;
 /// So many partitions get room in one answer, where so many are asked for.
 const SHARING: usize = 4;
 /// Room of one partition at least, in bytes.

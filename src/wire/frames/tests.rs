@@ -194,6 +194,14 @@ async fn large_bodies_stay_in_the_kernel_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn small_bodies_are_read_and_none_of_them_is_kept() {
+    let answer = answer(13, &[vec![5_000; 100], vec![15_000; 20]], 0);
+    let frame = keep(&answer, 13, usize::MAX).await;
+    assert!(frame.cuts.is_empty());
+    assert_eq!(frame.bytes, answer[LENGTH..]);
+}
+
+#[tokio::test]
 async fn bodies_that_come_in_many_small_packets_are_read() {
     let answer = answer(13, &[vec![100_000; 3]], 0);
     // A pipe has room for so many pieces, however small they are.

@@ -37,7 +37,14 @@ impl Scene {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
-                let (key, value) = (format!("key-{}", number % 17), format!("{mark}{number}"));
+                let (key, mut value) = (format!("key-{}", number % 17), format!("{mark}{number}"));
+                // Some are so large that their batch stays in the kernel on its way.
+                if dice.chance(0.05) {
+                    let length = usize::try_from(dice.between(30_000, 90_000)).expect("small");
+                    while value.len() < length {
+                        value.push_str(&format!("{:016x}", dice.bits()));
+                    }
+                }
                 let old = if dice.chance(0.3) { DAYS } else { 0 };
                 let partition = i32::try_from(dice.between(0, 3)).expect("few");
                 let record = BaseRecord::to("plain")
