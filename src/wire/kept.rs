@@ -56,10 +56,10 @@ impl Kept {
             return bytes.clone();
         }
         let mut bytes = Vec::with_capacity(self.len());
-        if let Place::Kernel(mut pipe) = std::mem::replace(&mut *place, Place::Nowhere) {
-            if pipe.read(&mut bytes).is_ok() {
-                pipe.give_back();
-            }
+        if let Place::Kernel(mut pipe) = std::mem::replace(&mut *place, Place::Nowhere)
+            && pipe.read(&mut bytes).is_ok()
+        {
+            pipe.give_back();
         }
         bytes.resize(self.len(), 0);
         let bytes = Bytes::from(bytes);

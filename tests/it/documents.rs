@@ -474,7 +474,7 @@ fn has_test(path: &str) -> bool {
                     .lines()
                     .rev()
                     .take(6)
-                    .any(|line| line.contains("#[test]"))
+                    .any(|line| line.contains("#[test]") || line.contains("#[tokio::test]"))
         })
 }
 
