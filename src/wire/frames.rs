@@ -140,7 +140,7 @@ impl Frames {
             if let (Some(version), true) = (keeps, from.socket().is_some()) {
                 large.skim(from, version, &mut self.misfits).await?;
             }
-            large.read(from, usize::MAX).await?;
+            large.read_rest(from).await?;
             self.any = true;
             return Ok((correlation, large.done()));
         }
@@ -170,9 +170,9 @@ impl Large {
         self.whole - self.cut - self.frame.len()
     }
 
-    /// Reads so many more bytes, or all.
-    async fn read<R: Readable>(&mut self, from: &mut R, more: usize) -> Result<(), FrameError> {
-        let mut missing = more.min(self.missing());
+    /// Reads all that is missing.
+    async fn read_rest<R: Readable>(&mut self, from: &mut R) -> Result<(), FrameError> {
+        let mut missing = self.missing();
         while missing > 0 {
             if self.frame.capacity() == self.frame.len() {
                 let room = missing.min(FIRST.max(self.frame.len()));

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 const ROOM: usize = 128 << 10;
 /// Pipes there may be: half of the pages that Linux lets all pipes of a user have together (`pipe-user-pages-soft`, 16,384).
 const MOST: usize = 256;
-/// Of these so many are for what is being sent, which needs no more than one for each thread.
+/// Of these so many are for what is being sent: one for each connection that waits for room; where there are more, bytes are read and written.
 const SPARE: usize = 8;
 /// Of the files that the process may have open, one in so many may be an end of a pipe.
 const SHARE_OF_FILES: u64 = 4;
@@ -68,7 +68,7 @@ pub(super) struct Pipe {
 pub(super) enum Moved {
     /// So many bytes.
     Bytes(usize),
-    /// None: the pipe takes no more, though there are some.
+    /// None: the pipe takes no more, or none at all, though there are some.
     Full,
 }
 
@@ -89,7 +89,8 @@ impl Pipe {
         let (out, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
         // Refused where the user's pipes have too many pages already: one that is smaller would often not hold a batch.
         let room = fcntl_setpipe_size(&into, ROOM).ok()?;
-        (room >= ROOM).then_some(Self {
+        // Made only where it is kept: a pipe that is dropped asks for the pool, which is locked here.
+        (room >= ROOM).then(|| Self {
             out,
             into,
             holds: 0,
@@ -136,6 +137,10 @@ impl Pipe {
                     has_bytes(socket)?;
                     // They may have come just now.
                     there_are_some = true;
+                }
+                // Not every kernel or sandbox has it: then they are read.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::OPNOTSUPP) => {
+                    return Ok(Moved::Full);
                 }
                 Err(error) => return Err(error.into()),
             }
