@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 use crc_fast::{CrcAlgorithm::Crc32Iscsi, Digest, checksum};
 
-use super::{crc, kept::Body, records::Arrived};
+use super::{crc, kept::Body};
 
 /// Bytes from the start of a batch to its first record.
 pub const HEADER_LEN: usize = 61;
@@ -244,20 +244,25 @@ pub fn split(records: Bytes) -> Batches {
     Batches { rest: records }
 }
 
+/// The header of what comes next. None at the end, or where a broker cut; after an error nothing is left.
+pub(super) fn next_header(rest: &mut Bytes) -> Option<Result<BatchHeader, BatchError>> {
+    match BatchHeader::decode(rest) {
+        Ok(header) => Some(Ok(header)),
+        Err(BatchError::Truncated { .. }) => None,
+        Err(error) => {
+            rest.clear();
+            Some(Err(error))
+        }
+    }
+}
+
 impl Iterator for Batches {
     type Item = Result<Batch, BatchError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.len() < LOG_OVERHEAD {
-            return None;
-        }
-        let header = match BatchHeader::decode(&self.rest) {
+        let header = match next_header(&mut self.rest)? {
             Ok(header) => header,
-            Err(BatchError::Truncated { .. }) => return None,
-            Err(error) => {
-                self.rest.clear();
-                return Some(Err(error));
-            }
+            Err(error) => return Some(Err(error)),
         };
         let whole = header.whole();
         if whole > self.rest.len() {
@@ -332,6 +337,31 @@ pub struct Stamped {
 }
 
 impl Stamped {
+    /// The batch with the fields a target accepts, and a CRC that holds exactly if the source's did: neither reads the records.
+    ///
+    /// The new header has base offset 0 and leader epoch -1 (the broker sets both), the attributes reduced to the codec, and the
+    /// stamp's producer id, epoch and sequence. Everything else stays. A batch that is damaged stays recognisably damaged: every broker
+    /// checks the CRC before it appends (`UnifiedLog.analyzeAndValidateRecords`), and answers CORRUPT_MESSAGE.
+    pub fn anew(
+        mut head: [u8; HEADER_LEN],
+        header: &BatchHeader,
+        body: Body,
+        stamp: Stamp,
+    ) -> Self {
+        let old_prefix = checksum(Crc32Iscsi, &head[CRC_START..]) as u32;
+        head[0..8].copy_from_slice(&0i64.to_be_bytes());
+        head[12..16].copy_from_slice(&(-1i32).to_be_bytes());
+        head[21..23].copy_from_slice(&(header.attributes & CODEC_BITS).to_be_bytes());
+        head[43..51].copy_from_slice(&stamp.producer_id.to_be_bytes());
+        head[51..53].copy_from_slice(&stamp.producer_epoch.to_be_bytes());
+        head[53..57].copy_from_slice(&stamp.base_sequence.to_be_bytes());
+        let new_prefix = checksum(Crc32Iscsi, &head[CRC_START..]) as u32;
+        let length = u32::try_from(body.len()).expect("a batch's length is an i32");
+        let crc = crc::with_other_beginning(header.crc, old_prefix, new_prefix, length);
+        head[17..21].copy_from_slice(&crc.to_be_bytes());
+        Self { head, body }
+    }
+
     /// Header and body together.
     pub fn bytes(&self) -> Bytes {
         [&self.head[..], &self.body.bytes()].concat().into()
@@ -370,28 +400,6 @@ pub struct CrcMismatch {
     pub actual: u32,
 }
 
-/// Gives the batch the fields a target accepts, and a CRC that holds exactly if the source's did: neither reads the records.
-///
-/// The new header has base offset 0 and leader epoch -1 (the broker sets both), the attributes reduced to the codec, and the
-/// stamp's producer id, epoch and sequence. Everything else stays. A batch that is damaged stays recognisably damaged: every broker
-/// checks the CRC before it appends (`UnifiedLog.analyzeAndValidateRecords`), and answers CORRUPT_MESSAGE.
-pub fn restamp(batch: &Arrived, stamp: Stamp) -> Stamped {
-    let mut head = batch.head();
-    let old_prefix = checksum(Crc32Iscsi, &head[CRC_START..]) as u32;
-    head[0..8].copy_from_slice(&0i64.to_be_bytes());
-    head[12..16].copy_from_slice(&(-1i32).to_be_bytes());
-    head[21..23].copy_from_slice(&(batch.header.attributes & CODEC_BITS).to_be_bytes());
-    head[43..51].copy_from_slice(&stamp.producer_id.to_be_bytes());
-    head[51..53].copy_from_slice(&stamp.producer_epoch.to_be_bytes());
-    head[53..57].copy_from_slice(&stamp.base_sequence.to_be_bytes());
-    let new_prefix = checksum(Crc32Iscsi, &head[CRC_START..]) as u32;
-    let body = batch.body();
-    let length = u32::try_from(body.len()).expect("a batch's length is an i32");
-    let crc = crc::with_other_beginning(batch.header.crc, old_prefix, new_prefix, length);
-    head[17..21].copy_from_slice(&crc.to_be_bytes());
-    Stamped { head, body }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -425,6 +433,12 @@ mod tests {
             .next()
             .expect("one batch")
             .expect("well formed")
+    }
+
+    fn again_as(batch: &Batch, stamp: Stamp) -> Stamped {
+        let mut head = [0; HEADER_LEN];
+        head.copy_from_slice(&batch.bytes[..HEADER_LEN]);
+        Stamped::anew(head, &batch.header, batch.body().into(), stamp)
     }
 
     fn marker_body(version: i16, kind: i16) -> Vec<u8> {
@@ -492,7 +506,7 @@ mod tests {
             let batch = one(build(base, attributes, delta, count, &body));
             prop_assert_eq!(batch.verify(), Ok(()));
             let stamp = Stamp { producer_id, producer_epoch, base_sequence };
-            let stamped = restamp(&batch.clone().into(), stamp);
+            let stamped = again_as(&batch, stamp);
             prop_assert!(stamped.is_intact());
             prop_assert_eq!(&stamped.body.here[..], &body[..]);
             prop_assert_eq!(stamped.body.here.as_ptr(), batch.bytes[HEADER_LEN..].as_ptr());
@@ -516,7 +530,7 @@ mod tests {
             bytes[at] ^= 1 << bit;
             if let Some(Ok(batch)) = split(bytes.into()).next() {
                 let stamp = Stamp { producer_id: 1, producer_epoch: 0, base_sequence: 0 };
-                prop_assert!(!restamp(&batch.clone().into(), stamp).is_intact());
+                prop_assert!(!again_as(&batch, stamp).is_intact());
                 prop_assert!(batch.verify().is_err());
             }
         }
@@ -545,7 +559,7 @@ mod tests {
                 let _ = batch.marker();
                 let _ = batch.header.next_offset();
                 let _ = batch.header.last_sequence();
-                let _ = restamp(&batch.clone().into(), Stamp { producer_id: 1, producer_epoch: 2, base_sequence: 3 });
+                let _ = again_as(&batch, Stamp { producer_id: 1, producer_epoch: 2, base_sequence: 3 });
             }
         }
     }

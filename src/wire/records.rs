@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::{
-    batch::{Batch, BatchError, BatchHeader, HEADER_LEN},
+    batch::{self, Batch, BatchError, BatchHeader, HEADER_LEN, Stamp, Stamped},
     kept::{Body, Kept},
 };
 
@@ -144,19 +144,19 @@ impl Arrived {
         false
     }
 
-    /// The header's bytes.
-    pub fn head(&self) -> [u8; HEADER_LEN] {
-        let mut head = [0; HEADER_LEN];
-        head.copy_from_slice(&self.bytes[..HEADER_LEN]);
-        head
-    }
-
     /// Everything after the header.
     pub fn body(&self) -> Body {
         Body {
             here: self.bytes.slice(HEADER_LEN..),
             kept: self.kept.clone(),
         }
+    }
+
+    /// As a target takes it, with its records as they are.
+    pub fn stamped(&self, stamp: Stamp) -> Stamped {
+        let mut head = [0; HEADER_LEN];
+        head.copy_from_slice(&self.bytes[..HEADER_LEN]);
+        Stamped::anew(head, &self.header, self.body(), stamp)
     }
 
     /// All of it, read where it is not at hand.
@@ -195,13 +195,9 @@ impl Iterator for Arriving {
     type Item = Result<Arrived, BatchError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let header = match BatchHeader::decode(&self.rest) {
+        let header = match batch::next_header(&mut self.rest)? {
             Ok(header) => header,
-            Err(BatchError::Truncated { .. }) => return None,
-            Err(error) => {
-                self.rest.clear();
-                return Some(Err(error));
-            }
+            Err(error) => return Some(Err(error)),
         };
         let whole = header.whole();
         let of_batch = |cut: &&Cut| cut.at.saturating_sub(self.passed) <= whole;

@@ -15,7 +15,7 @@ use crate::{
         ledger::record::{Entry, Epoch, Run},
     },
     wire::{
-        batch::{Batch, BatchError, BatchHeader, Stamp, restamp},
+        batch::{Batch, BatchError, BatchHeader, Stamp},
         codec::Codec,
         records::{Arrived, Records},
     },
@@ -276,7 +276,7 @@ fn push(partition: &mut Partition, kept: &[Kept], sink: &mut Sink<'_>) -> Result
         [one] if can_travel(&one.batch, from, largest, codec) => {
             let header = &one.batch.header;
             vec![Repacked {
-                batch: restamp(&one.batch, stamp),
+                batch: one.batch.stamped(stamp),
                 count: header.record_count.cast_unsigned(),
                 origin: Origin::from(header.base_offset),
                 max_timestamp: header.max_timestamp,

@@ -7,6 +7,7 @@ use kafka_migrate::{
         batch::{self, Stamp},
         conn,
         frames::Frames,
+        records::Arrived,
         versions::{API_VERSIONS, Ask, FETCH, PRODUCE},
     },
 };
@@ -56,14 +57,11 @@ fn every_decoder(bytes: &Bytes) {
     for batch in batch::split(bytes.clone()).flatten() {
         let _ = batch.marker();
         let _ = batch.verify();
-        let _ = batch::restamp(
-            &batch.clone().into(),
-            Stamp {
-                producer_id: 1,
-                producer_epoch: 2,
-                base_sequence: 3,
-            },
-        );
+        let _ = Arrived::from(batch.clone()).stamped(Stamp {
+            producer_id: 1,
+            producer_epoch: 2,
+            base_sequence: 3,
+        });
     }
 }
 
