@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use base64::Engine as _;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::{
@@ -20,6 +19,7 @@ use super::{
     leash::Leash,
     maven,
     ports::Port,
+    prepared,
     raw::{Metadata, Wire},
     wait,
     zookeeper::Zookeeper,
@@ -62,6 +62,8 @@ pub struct Spec {
     one_controller: bool,
     secure: bool,
     proxied: bool,
+    /// Where its classes are to be kept when it ends.
+    archive: Option<PathBuf>,
     properties: Vec<(String, String)>,
 }
 
@@ -99,6 +101,13 @@ impl Spec {
     #[must_use]
     pub fn proxied(mut self) -> Self {
         self.proxied = true;
+        self
+    }
+
+    /// Its classes are written there when it is stopped, for those that start later.
+    #[must_use]
+    pub(super) fn archiving(mut self, archive: &Path) -> Self {
+        self.archive = Some(archive.to_path_buf());
         self
     }
 
@@ -158,6 +167,7 @@ impl Kafka {
             one_controller: false,
             secure: false,
             proxied: false,
+            archive: None,
             properties: Vec::new(),
         }
     }
@@ -231,49 +241,46 @@ impl Kafka {
     }
 
     fn format(&self) {
-        // One that begins with a dash would be taken for an option; Apache Kafka's own ids never do.
-        let id = std::iter::repeat_with(|| {
-            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4())
-        })
-        .find(|id| !id.starts_with('-'))
-        .expect("the iterator has no end");
-        let formats: Vec<(usize, Child)> = (0..self.brokers.len())
-            .map(|index| {
-                let broker = &self.brokers[index];
-                let log = File::create(broker.home.join("format.log"))
-                    .expect("the scratch directory is writable");
-                let mut java = self.java("-Xmx128m");
-                java.args(["kafka.tools.StorageTool", "format", "-t", &id, "-c"])
-                    .arg(broker.home.join("server.properties"));
-                if self.spec.secure {
-                    for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
-                        for (name, password) in [ADMIN, MIGRATOR] {
-                            java.args([
-                                "--add-scram",
-                                &format!("{mechanism}=[name={name},password={password}]"),
-                            ]);
-                        }
-                    }
-                }
-                java.stdout(log.try_clone().expect("files can be cloned"))
-                    .stderr(log);
-                (
-                    index,
-                    java.spawn().unwrap_or_else(|error| {
-                        panic!("cannot run java ({error}): install a Java 17 runtime")
-                    }),
-                )
-            })
-            .collect();
-        for (index, mut child) in formats {
-            let status = child.wait().expect("a child can be waited for");
-            let log =
-                fs::read_to_string(self.brokers[index].home.join("format.log")).unwrap_or_default();
-            assert!(
-                status.success(),
-                "formatting the storage of broker {index} failed:\n{log}"
-            );
+        let cluster = prepared::fresh_id();
+        for (index, broker) in self.brokers.iter().enumerate() {
+            prepared::format(self, index, &cluster, &broker.home.join("data"));
         }
+    }
+
+    /// Formats storage for a broker like the first one in `home`, in the directory `data`.
+    pub(super) fn run_format(&self, home: &Path) {
+        let settings = home.join("server.properties");
+        // Java takes the last of two.
+        let text = format!(
+            "{}log.dirs={}\n",
+            self.properties(0),
+            home.join("data").display()
+        );
+        fs::write(&settings, text).expect("the scratch directory is writable");
+        let mut java = self.java("-Xmx128m");
+        java.args(["kafka.tools.StorageTool", "format", "-t"])
+            .arg(prepared::fresh_id())
+            .arg("-c")
+            .arg(settings);
+        if self.spec.secure {
+            for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+                for (name, password) in [ADMIN, MIGRATOR] {
+                    java.args([
+                        "--add-scram",
+                        &format!("{mechanism}=[name={name},password={password}]"),
+                    ]);
+                }
+            }
+        }
+        let output = java
+            .output()
+            .unwrap_or_else(|error| panic!("cannot run java ({error}): install a Java 17 runtime"));
+        assert!(
+            output.status.success(),
+            "formatting storage failed:\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     fn properties(&self, index: usize) -> String {
@@ -414,8 +421,16 @@ impl Kafka {
             .append(true)
             .open(broker.home.join("broker.log"))
             .expect("the scratch directory is writable");
-        let child = self
-            .java("-Xmx384m")
+        let mut java = self.java("-Xmx384m");
+        match &self.spec.archive {
+            Some(archive) => java.arg(format!("-XX:ArchiveClassesAtExit={}", archive.display())),
+            None if self.zookeeper.is_some() => &mut java,
+            None => {
+                let archive = prepared::classes(self.spec.version);
+                java.arg(format!("-XX:SharedArchiveFile={}", archive.display()))
+            }
+        };
+        let child = java
             .arg("kafka.Kafka")
             .arg(broker.home.join("server.properties"))
             .stdout(log.try_clone().expect("files can be cloned"))

@@ -17,6 +17,7 @@ pub mod leash;
 pub mod load;
 pub mod maven;
 pub mod ports;
+pub mod prepared;
 pub mod proxy;
 pub mod raw;
 pub mod read;
