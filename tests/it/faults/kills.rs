@@ -275,7 +275,7 @@ fn strike(migration: &Migration, blow: &Blow, tally: &mut Tally) -> Option<Blow>
 }
 
 #[track_caller]
-fn killed_by_us(tool: Tool) {
+pub(super) fn killed_by_us(tool: Tool) {
     let finished = tool.kill();
     assert_eq!(
         finished.code(),
@@ -284,7 +284,7 @@ fn killed_by_us(tool: Tool) {
     );
 }
 
-fn wait_for_batch(tool: &mut Tool, steps: &std::path::Path) {
+pub(super) fn wait_for_batch(tool: &mut Tool, steps: &std::path::Path) {
     tool.wait_for(&event("shard-claimed"), Duration::from_secs(60));
     wait::until(
         &format!("the engine sends a batch\n{}", tool.said()),

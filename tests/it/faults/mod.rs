@@ -1,5 +1,6 @@
 //! The program between two real clusters while things go wrong.
 
+mod backlog;
 mod bad_input;
 mod changed;
 mod cold;

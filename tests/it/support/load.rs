@@ -40,6 +40,8 @@ pub struct Load {
     raw_headers: bool,
     /// What every key begins with, or every value where there is no key.
     mark: &'static str,
+    /// Bytes of a batch at most, before it is compressed.
+    batch: usize,
 }
 
 impl Load {
@@ -55,6 +57,7 @@ impl Load {
             age: Duration::ZERO,
             raw_headers: true,
             mark: "",
+            batch: 1_000_000,
         }
     }
 
@@ -62,6 +65,13 @@ impl Load {
     #[must_use]
     pub fn filling(mut self, bytes: usize) -> Self {
         self.filling = bytes;
+        self
+    }
+
+    /// Bytes of a batch at most, before it is compressed; a million if not said, as librdkafka has it.
+    #[must_use]
+    pub fn batches_of(mut self, bytes: usize) -> Self {
+        self.batch = bytes;
         self
     }
 
@@ -201,6 +211,7 @@ impl Writer {
                     .set("enable.idempotence", "true")
                     .set("compression.type", *codec)
                     .set("linger.ms", "20")
+                    .set("batch.size", load.batch.to_string())
                     .set("message.timeout.ms", "300000")
                     .create_with_context(Counting(Arc::clone(&deliveries)))
                     .expect("a producer can be made")

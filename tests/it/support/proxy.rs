@@ -42,6 +42,8 @@ pub enum When {
 struct Rules {
     when: When,
     faults: Vec<Fault>,
+    /// How long every answer takes longer.
+    slower: Duration,
     dice: Dice,
     seen: u64,
 }
@@ -72,6 +74,7 @@ impl Proxy {
         let rules = Rules {
             when: When::Never,
             faults: Vec::new(),
+            slower: Duration::ZERO,
             dice: Dice::new(seed),
             seen: 0,
         };
@@ -110,7 +113,17 @@ impl Proxy {
         rules.faults = faults.to_vec();
     }
 
-    /// From now on passes everything on.
+    /// From now on every answer of a Produce request takes so much longer; those behind it wait too.
+    pub fn slow_down(&self, by: Duration) {
+        let mut rules = self
+            .shared
+            .rules
+            .lock()
+            .expect("nobody panics with this lock");
+        rules.slower = by;
+    }
+
+    /// From now on loses nothing.
     pub fn pass(&self) {
         self.lose(When::Never, &[]);
     }
@@ -244,7 +257,13 @@ fn pass_answers(
                 .remove(&correlation)
                 .is_some()
         });
-        match is_produce.then(|| shared.choose()).flatten() {
+        let (slower, fault) = if is_produce {
+            shared.choose()
+        } else {
+            (Duration::ZERO, None)
+        };
+        thread::sleep(slower);
+        match fault {
             None => client.write_all(&answer)?,
             Some(Fault::Cut) => return Ok(()),
             Some(Fault::CutMidFrame) => return client.write_all(&answer[..answer.len() / 2]),
@@ -258,7 +277,8 @@ fn pass_answers(
 }
 
 impl Shared {
-    fn choose(&self) -> Option<Fault> {
+    /// How much longer the next answer takes, and what happens to it.
+    fn choose(&self) -> (Duration, Option<Fault>) {
         self.counts.produce_answers.fetch_add(1, Ordering::Relaxed);
         let mut guard = self.rules.lock().expect("nobody panics with this lock");
         let rules = &mut *guard;
@@ -269,10 +289,11 @@ impl Shared {
             When::EveryNth(n) => rules.seen.is_multiple_of(n),
         };
         if !picked || rules.faults.is_empty() {
-            return None;
+            return (rules.slower, None);
         }
         self.counts.faults.fetch_add(1, Ordering::Relaxed);
         let index = rules.dice.between(0, rules.faults.len() as u64);
-        rules.faults.get(usize::try_from(index).ok()?).copied()
+        let index = usize::try_from(index).expect("few faults");
+        (rules.slower, rules.faults.get(index).copied())
     }
 }

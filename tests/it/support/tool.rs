@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::{
     kafka::{Kafka, MIGRATOR},
@@ -328,11 +328,14 @@ fn tail(text: &str) -> String {
 }
 
 impl Tool {
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).expect("process ids are small"))
+            .expect("process ids are positive")
+    }
+
     fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("process ids are small"))
-            .expect("process ids are positive");
         // It may have ended meanwhile.
-        kill_process(pid, signal).ok();
+        kill_process(self.pid(), signal).ok();
     }
 
     /// SIGSTOP.
@@ -367,6 +370,15 @@ impl Tool {
     /// Its process.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// From now on it may have only so many files open.
+    pub fn limit_open_files(&self, most: u64) {
+        let limit = Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        let _before = prlimit(Some(self.pid()), Resource::Nofile, limit).expect("it runs");
     }
 
     /// Pipes of which it has both ends.
