@@ -158,24 +158,29 @@ fn rights_lost_on_one_topic_stop_that_topic_alone() {
     way.assert_exit(7);
     way.assert_says("the right to read");
 
-    // What cannot be made as it has to be stops alone, too: no Alter to grow it, no DescribeConfigs to know its settings.
+    // What cannot be made as it has to be stops alone, too: no Alter to grow it, no DescribeConfigs to know its settings, nor to see that it is there.
     let name = unique("rights-made");
-    let [made, short, bare] = ["made", "short", "bare"];
-    for (topic, partitions) in [(made, 2), (short, 2), (bare, 1)] {
+    let [made, short, bare, hidden] = ["made", "short", "bare", "hidden"];
+    for (topic, partitions) in [(made, 2), (short, 2), (bare, 1), (hidden, 1)] {
         source.create_topic(topic, partitions, &[]);
         Load::to(&[(topic, partitions)]).fill(&source, 20);
     }
-    target.create_topic(short, 1, &[]);
+    for topic in [short, hidden] {
+        target.create_topic(topic, 1, &[]);
+    }
     allow_on_target(&target, &name);
     deny(&source, bare, 10);
+    deny(&target, hidden, describe);
     let migration = Migration::new(
         &name,
         Access::Secure(&source, "scram-sha-512"),
         Access::Secure(&target, "scram-sha-512"),
-        &[made, short, bare],
+        &[made, short, bare, hidden],
     );
-    let finished = stops(&migration, &["K552", "K554"]);
-    assert!(!finished.stdout.contains("K553"), "{finished}");
+    let finished = stops(&migration, &["K552", "K553", "K554"]);
+    finished.assert_says("does not show topic hidden");
+    assert!(!finished.stdout.contains("did not show"), "{finished}");
+    assert!(records(&target, hidden).is_empty());
     read::assert_same(&source, &target, made);
     assert_eq!(
         target.partitions(bare),
