@@ -5,7 +5,7 @@ use std::{
     io::{self, Read as _, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
@@ -104,22 +104,14 @@ impl Proxy {
 
     /// From now on does one of `faults`, chosen at random, to the answers that `when` picks.
     pub fn lose(&self, when: When, faults: &[Fault]) {
-        let mut rules = self
-            .shared
-            .rules
-            .lock()
-            .expect("nobody panics with this lock");
+        let mut rules = self.shared.rules();
         rules.when = when;
         rules.faults = faults.to_vec();
     }
 
     /// From now on every answer of a Produce request takes so much longer; those behind it wait too.
     pub fn slow_down(&self, by: Duration) {
-        let mut rules = self
-            .shared
-            .rules
-            .lock()
-            .expect("nobody panics with this lock");
+        let mut rules = self.shared.rules();
         rules.slower = by;
     }
 
@@ -277,10 +269,14 @@ fn pass_answers(
 }
 
 impl Shared {
+    fn rules(&self) -> MutexGuard<'_, Rules> {
+        self.rules.lock().expect("nobody panics with this lock")
+    }
+
     /// How much longer the next answer takes, and what happens to it.
     fn choose(&self) -> (Duration, Option<Fault>) {
         self.counts.produce_answers.fetch_add(1, Ordering::Relaxed);
-        let mut guard = self.rules.lock().expect("nobody panics with this lock");
+        let mut guard = self.rules();
         let rules = &mut *guard;
         rules.seen += 1;
         let picked = match rules.when {
