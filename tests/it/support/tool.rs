@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::pipe::fcntl_getpipe_size;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::{
@@ -20,6 +21,8 @@ use super::{
     wait,
 };
 
+/// Bytes that a pipe for records takes.
+const PIPE_ROOM: usize = 128 << 10;
 /// How long a command that ends by itself may take.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -381,12 +384,18 @@ impl Tool {
         let _before = prlimit(Some(self.pid()), Resource::Nofile, limit).expect("it runs");
     }
 
-    /// Pipes of which it has both ends.
+    /// Pipes for records that stay in the kernel, of which it has both ends. Those of librdkafka, which a child of this process inherits, have
+    /// less room.
     pub fn pipes(&self) -> usize {
         let open = fs::read_dir(format!("/proc/{}/fd", self.id())).expect("it runs");
-        let links = open.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
-        let mut ends: Vec<PathBuf> = links
-            .filter(|link| link.to_string_lossy().starts_with("pipe:"))
+        let mut ends: Vec<PathBuf> = open
+            .filter_map(|file| {
+                let path = file.ok()?.path();
+                let link = fs::read_link(&path).ok()?;
+                link.to_string_lossy().starts_with("pipe:").then_some(())?;
+                let pipe = fs::File::open(&path).ok()?;
+                (fcntl_getpipe_size(&pipe).ok()? == PIPE_ROOM).then_some(link)
+            })
             .collect();
         ends.sort();
         ends.chunk_by(|a, b| a == b)
