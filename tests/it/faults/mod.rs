@@ -12,6 +12,7 @@ mod first_copy;
 mod gaps;
 mod gone;
 mod harness;
+mod held_back;
 mod holes;
 mod identities;
 mod kills;

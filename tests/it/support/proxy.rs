@@ -1,7 +1,8 @@
-//! A TCP proxy in front of every broker that understands frames well enough to lose the answers of Produce requests.
+//! A TCP proxy in front of every broker that understands frames well enough to lose the answers of Produce requests, or to keep such requests
+//! and hand them on later.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io::{self, Read as _, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
@@ -54,6 +55,20 @@ struct Counts {
     faults: AtomicU64,
 }
 
+/// Requests that a network takes its time with, whose senders have long lost the connection.
+#[derive(Default)]
+struct Held {
+    /// Produce requests that name such a topic are kept.
+    topics: HashSet<String>,
+    requests: Vec<Late>,
+}
+
+struct Late {
+    topic: String,
+    broker: String,
+    request: Vec<u8>,
+}
+
 /// Proxies for all brokers of a cluster. Passes everything on until told otherwise.
 pub struct Proxy {
     shared: Arc<Shared>,
@@ -64,6 +79,7 @@ pub struct Proxy {
 struct Shared {
     rules: Mutex<Rules>,
     counts: Counts,
+    held: Mutex<Held>,
     ended: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
 }
@@ -81,6 +97,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             rules: Mutex::new(rules),
             counts: Counts::default(),
+            held: Mutex::default(),
             ended: AtomicBool::new(false),
             open: Mutex::default(),
         });
@@ -118,6 +135,43 @@ impl Proxy {
     /// From now on loses nothing.
     pub fn pass(&self) {
         self.lose(When::Never, &[]);
+    }
+
+    /// From now on Produce requests that name this topic are kept, and the connections on which they came are cut.
+    pub fn hold_back(&self, topic: &str) {
+        self.shared.held().topics.insert(topic.to_owned());
+    }
+
+    /// How many requests for this topic are kept.
+    pub fn held_back(&self, topic: &str) -> usize {
+        let held = self.shared.held();
+        held.requests.iter().filter(|it| it.topic == topic).count()
+    }
+
+    /// From now on requests for this topic pass; those that were kept stay kept.
+    pub fn let_through(&self, topic: &str) {
+        self.shared.held().topics.remove(topic);
+    }
+
+    /// Hands on the oldest request kept for this topic, on a connection of its own. Answers the broker's error code.
+    pub fn deliver(&self, topic: &str) -> i16 {
+        let late = {
+            let mut held = self.shared.held();
+            let oldest = held.requests.iter().position(|it| it.topic == topic);
+            held.requests.remove(oldest.expect("a request is kept"))
+        };
+        let mut broker = TcpStream::connect(&late.broker).expect("the broker is there");
+        broker.write_all(&late.request).expect("the broker reads");
+        let answer = frame(&broker).expect("the broker answers");
+        // Of its only topic the only partition: behind the name a count, the partition, the code.
+        let version = i16::from_be_bytes([late.request[6], late.request[7]]);
+        let count = if version >= 9 { 1 } else { 4 };
+        let name = answer
+            .windows(topic.len())
+            .position(|bytes| bytes == topic.as_bytes())
+            .expect("the answer names the topic");
+        let code = name + topic.len() + count + 4;
+        i16::from_be_bytes([answer[code], answer[code + 1]])
     }
 
     /// Answers of Produce requests seen so far, and how many of them met a fault.
@@ -174,13 +228,14 @@ fn start_pair(client: TcpStream, broker: TcpStream, shared: &Arc<Shared>) -> io:
         .expect("nobody panics with this lock")
         .extend([client.try_clone()?, broker.try_clone()?]);
     let produces = Arc::new(Mutex::new(HashMap::new()));
-    let (from_client, to_broker, asked) = (
+    let (from_client, to_broker, asked, keeper) = (
         client.try_clone()?,
         broker.try_clone()?,
         Arc::clone(&produces),
+        Arc::clone(shared),
     );
     thread::spawn(move || {
-        drop(pass_requests(&from_client, &to_broker, &asked));
+        drop(pass_requests(&from_client, &to_broker, &asked, &keeper));
         close(&from_client, &to_broker);
     });
     let shared = Arc::clone(shared);
@@ -219,12 +274,15 @@ fn pass_requests(
     client: &TcpStream,
     mut broker: &TcpStream,
     produces: &Mutex<HashMap<i32, ()>>,
+    shared: &Shared,
 ) -> io::Result<()> {
     loop {
         let request = frame(client)?;
-        if request.get(4..6) == Some(&PRODUCE.to_be_bytes())
-            && let Some(correlation) = number(&request, 8)
-        {
+        let is_produce = request.get(4..6) == Some(&PRODUCE.to_be_bytes());
+        if is_produce && shared.keeps(&request, broker)? {
+            return Ok(());
+        }
+        if is_produce && let Some(correlation) = number(&request, 8) {
             produces
                 .lock()
                 .expect("nobody panics with this lock")
@@ -271,6 +329,28 @@ fn pass_answers(
 impl Shared {
     fn rules(&self) -> MutexGuard<'_, Rules> {
         self.rules.lock().expect("nobody panics with this lock")
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().expect("nobody panics with this lock")
+    }
+
+    /// Keeps a Produce request, if it names a topic whose requests are kept.
+    fn keeps(&self, request: &[u8], broker: &TcpStream) -> io::Result<bool> {
+        let mut held = self.held();
+        let names = |topic: &&String| {
+            let mut windows = request.windows(topic.len());
+            windows.any(|bytes| bytes == topic.as_bytes())
+        };
+        let Some(topic) = held.topics.iter().find(names).cloned() else {
+            return Ok(false);
+        };
+        held.requests.push(Late {
+            topic,
+            broker: broker.peer_addr()?.to_string(),
+            request: request.to_vec(),
+        });
+        Ok(true)
     }
 
     /// How much longer the next answer takes, and what happens to it.
