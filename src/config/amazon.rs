@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use super::{fault, resolve::Resolving};
+use super::{fault, overlay::Resolving};
 use crate::model::{
     connection::{Auth, Tokens},
     names::Side,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{fault, resolve::Resolving, value::Value};
+use super::{fault, overlay::Resolving, value::Value};
 use crate::model::{
     application::{self, Application, Hooks},
     limits::Limits,

@@ -12,7 +12,9 @@ use super::{
     amazon::Amazon,
     credentials,
     fault::{self, Fault},
-    resolve::{Flag, Origin, Resolving, Settings, resolve_text},
+    overlay::Resolving,
+    resolve::resolve_text,
+    settings::{Flag, Origin, Settings},
     value::{Kind, Reference, Value},
     written,
 };

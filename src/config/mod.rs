@@ -7,11 +7,17 @@ mod draft;
 mod fault;
 mod fields;
 mod file;
+mod listing;
+mod login;
 mod msk;
+mod overlay;
 mod resolve;
+mod settings;
+mod topics;
 mod value;
 mod written;
 
 pub use amazon::Amazon;
 pub use draft::{Draft, Proposal, Section, begin};
-pub use resolve::{Flag, Given, Listed, Origin, Settings, resolve, variable};
+pub use resolve::resolve;
+pub use settings::{Flag, Given, Listed, Origin, Settings, variable};

@@ -10,7 +10,8 @@ use std::{
 use super::{
     amazon::NOT_BUILT,
     fault,
-    resolve::{Resolving, Settings, variable},
+    overlay::Resolving,
+    settings::{Settings, variable},
     value::Value,
 };
 use crate::{

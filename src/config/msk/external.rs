@@ -1,6 +1,6 @@
 //! The external cluster as MSK Replicator is to meet it: where, as whom, whom it trusts, and where that is kept.
 
-use super::super::{credentials, resolve::Resolving};
+use super::super::{credentials, overlay::Resolving};
 use super::{LISTENER, SOURCE_AUTH};
 use crate::model::{
     connection::{Auth, Connection, ScramHash},

@@ -1,7 +1,10 @@
 //! Looks at all groups again and again, and carries what moved: one task for each direction of a run.
 
+mod group;
+mod numbers;
+
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,17 +17,18 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use self::group::Group;
 use super::{
     NoPlace, Translate, Translation, Wanted,
     desk::{Desk, Opened},
-    judge::{self, Judged, Placed, Sight, judge},
+    judge::{self, Judged, Sight, judge},
 };
 use crate::{
     clock,
     cluster::{self, Cluster, Commits, Committed, ListedGroup, OffsetSpec, Target},
     engine::{
         ledger::{
-            positions::{Authority, Book, GroupBeat, GroupStanding, Holder, Position},
+            positions::{Authority, Book, GroupBeat, Holder, Position},
             record::{Answer, Entry, Request, Steer},
         },
         steps,
@@ -42,12 +46,8 @@ const SOON: Duration = Duration::from_millis(50);
 /// in so many times as long.
 const AUDIT: Duration = Duration::from_secs(5);
 const AUDIT_PART: u32 = 10;
-/// How long a group whose commit failed is left alone.
-const BACK_OFF: Duration = Duration::from_secs(5);
 /// A map that trails for so long is worth telling.
 const TRAILS: Duration = Duration::from_secs(3);
-/// Numbers are recorded so often.
-const BEAT: Duration = Duration::from_secs(1);
 /// Unchanged positions are committed again after this part of what the broker keeps them for, or after this long where it does not tell.
 const KEPT_PART: u32 = 4;
 const AGAIN: Duration = Duration::from_hours(1);
@@ -73,20 +73,6 @@ pub struct Carrier {
     pub desk: Desk,
     /// Where to say what happens.
     pub events: Events,
-}
-
-/// What is known of one group beside the ledger.
-#[derive(Debug, Default)]
-struct Group {
-    placed: BTreeMap<TopicPartition, Placed>,
-    /// What stands there for certain, as far as we know.
-    stands: Commits,
-    /// Somebody else committed there.
-    is_foreign: bool,
-    committed: Option<Instant>,
-    failed: Option<(Instant, Position)>,
-    waiting: Option<Instant>,
-    standing: Option<GroupStanding>,
 }
 
 struct Carrying {
@@ -548,109 +534,6 @@ impl Carrying {
         }
         is_waiting
     }
-
-    /// How far groups are behind on both sides.
-    async fn measure(&mut self, theirs: &HashMap<String, Commits>) {
-        let (mut here, mut there) = (Vec::new(), Vec::new());
-        for (name, group) in &self.groups {
-            let placed = group.placed.iter();
-            here.extend(placed.map(|(at, placed)| (at.clone(), placed.commit.offset)));
-            for (at, commit) in theirs.get(name).into_iter().flatten() {
-                let now = group.stands.get(at).unwrap_or(commit);
-                if group.placed.contains_key(at) {
-                    there.push((at.clone(), now.offset));
-                }
-            }
-        }
-        (self.beat.lag_here, self.beat.lag_there) = tokio::join!(
-            behind(&self.carrier.from, here, OffsetSpec::Stable),
-            behind(&self.carrier.to, there, OffsetSpec::Stable),
-        );
-    }
-
-    fn tell_numbers(&mut self) {
-        self.beat.at_ms = clock::unix_millis();
-        self.carrier.desk.count(self.beat.clone());
-        if self.last_beat.is_none_or(|last| last.elapsed() >= BEAT) {
-            self.last_beat = Some(Instant::now());
-            let beat = Entry::GroupBeat(self.beat.clone());
-            self.carrier.desk.note(vec![beat]);
-        }
-    }
-}
-
-impl Placed {
-    /// Is there anything left to find out?
-    fn is_open(&self) -> bool {
-        match &self.place {
-            Ok(place) => place.repeats > 0,
-            Err(_) => true,
-        }
-    }
-}
-
-impl Group {
-    /// Takes in what was committed; a place stays where it is known and the offset did not move.
-    fn read(&mut self, commits: Commits, scope: &Scope) {
-        self.placed.retain(|at, _| commits.contains_key(at));
-        for (at, commit) in commits {
-            if !scope.has_topic(&at.topic, false) {
-                continue;
-            }
-            match self.placed.get_mut(&at) {
-                Some(placed) if placed.commit.offset == commit.offset => {
-                    placed.commit.metadata = commit.metadata;
-                }
-                _ => {
-                    let place = Err(NoPlace {
-                        reason: "not looked for yet".to_owned(),
-                        is_passing: true,
-                    });
-                    self.placed.insert(at, Placed { commit, place });
-                }
-            }
-        }
-        if let Some((since, _)) = &self.failed
-            && since.elapsed() >= BACK_OFF
-        {
-            self.failed = None;
-        }
-    }
-
-    /// Was everything committed so long ago that the other side may forget it?
-    fn is_due(&self, again: Duration) -> bool {
-        self.committed.is_none_or(|last| last.elapsed() >= again)
-    }
-
-    /// Is there anything to be written, or that somebody else wrote?
-    fn wants_a_look(&self, again: Duration) -> bool {
-        let moved = || {
-            self.placed.iter().any(|(at, placed)| {
-                let Ok(place) = &placed.place else {
-                    return false;
-                };
-                self.stands.get(at).is_none_or(|stands| {
-                    stands.offset != place.offset || stands.metadata != placed.commit.metadata
-                })
-            })
-        };
-        self.failed.is_none() && (self.is_foreign || self.is_due(again) || moved())
-    }
-}
-
-/// Offsets behind the ends, summed.
-async fn behind(
-    cluster: &Cluster,
-    stands: Vec<(TopicPartition, i64)>,
-    spec: OffsetSpec,
-) -> Option<u64> {
-    let asked: HashSet<&TopicPartition> = stands.iter().map(|(at, _)| at).collect();
-    let asked: Vec<TopicPartition> = asked.into_iter().cloned().collect();
-    let ends = cluster.offsets(&asked, spec).await;
-    stands.iter().try_fold(0, |sum, (at, offset)| {
-        let end = *ends.get(at)?.as_ref().ok()?;
-        Some(sum + u64::try_from(end - offset).unwrap_or(0))
-    })
 }
 
 /// For how long the cluster keeps positions that nobody commits, where it tells.

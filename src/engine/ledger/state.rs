@@ -11,6 +11,12 @@
 //! 6. Runs are kept from the one that holds the checkpoint's sequence on; older ones only up to a bound. What they said of positions
 //!    has become part of the map by then.
 
+mod partition;
+mod snapshot;
+
+pub use partition::Partition;
+use partition::push;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use uuid::Uuid;
@@ -19,19 +25,11 @@ use super::{
     epochs::Epochs,
     mapped::Mapped,
     positions::Book,
-    record::{
-        Answer, At, Beyond, Checkpoint, Echo, Entry, Gap, Header, Heartbeat, Held, Owner, Recopy,
-        Record, Request, Retired, Run, Seam, Steer, Stopped, Stranded, Trimmed,
-    },
+    record::{Answer, At, Entry, Header, Heartbeat, Held, Owner, Record, Request, Retired, Steer},
     synced::Synced,
 };
-use crate::model::{
-    map::Way,
-    names::{TopicName, TopicPartition},
-};
+use crate::model::names::{TopicName, TopicPartition};
 
-/// Runs kept of one partition beside those that recovery needs.
-const RUNS_KEPT: usize = 64;
 /// Segments of maps kept of all partitions of a shard.
 const SEGMENTS_KEPT: usize = 1 << 17;
 /// Requests and answers that are remembered.
@@ -129,176 +127,6 @@ pub struct Topic {
     pub source_id: Uuid,
     /// Its id on the target.
     pub target_id: Uuid,
-}
-
-/// What the ledger knows of a partition.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Partition {
-    /// First contact.
-    pub seam: Option<Seam>,
-    /// Sequence to source offset, ascending within an identity, identities in order.
-    pub runs: VecDeque<Run>,
-    /// Sequence to target offset.
-    pub target_runs: VecDeque<Run>,
-    /// What is on record as copied.
-    pub map: Mapped,
-    /// Under which leader epochs of the source it was read.
-    pub epochs: Epochs,
-    /// Where it stands.
-    pub checkpoint: Option<Checkpoint>,
-    /// Why it waits.
-    pub stopped: Option<Stopped>,
-    /// What a person gave up, in order.
-    pub gaps: Vec<Gap>,
-    /// Batches that a person took for an application's, in order.
-    pub not_ours: Vec<Gap>,
-    /// What applications wrote below this waits for a person.
-    pub stranded: Option<Stranded>,
-    /// How often a person wanted it copied again, in order.
-    pub recopies: Vec<Recopy>,
-    /// The last of these is not begun yet.
-    pub recopying: bool,
-    /// When it last stood at the source's end, in milliseconds since the epoch, where that matters.
-    pub current: Option<i64>,
-    /// The other direction's last copy that was passed over.
-    pub echo: Option<Echo>,
-    /// What the owner of a repartition topic had read and deleted, last and in all.
-    pub trimmed: Option<Trimmed>,
-}
-
-impl Partition {
-    /// The source offset of a record, by its identity and sequence.
-    pub fn source_of(&self, identity: u32, sequence: u64) -> Option<i64> {
-        find(&self.runs, identity, sequence)
-    }
-
-    /// Does any run stand under this identity? Then batches may have been sent under it.
-    pub fn has_run(&self, identity: u32) -> bool {
-        self.runs.iter().any(|run| run.identity == identity)
-    }
-
-    /// What is on record of it, for positions; `None` before first contact, and where it is about to be copied anew.
-    pub fn way(&self) -> Option<Way> {
-        let seam = self.seam.filter(|_| !self.recopying)?;
-        let (begin, mapped_begin) = self.map.begin.unwrap_or((seam.source_start, 0));
-        let told = self.checkpoint.as_ref();
-        Some(Way {
-            seam: seam.source_start,
-            begin,
-            mapped_begin,
-            segments: self.map.segments.clone(),
-            passed: told.map_or(seam.source_start, |checkpoint| checkpoint.source),
-            echo_end: self.echo.map_or(0, |echo| echo.end),
-            mapped_end: told.map_or(seam.target_end, |checkpoint| checkpoint.target),
-        })
-    }
-
-    /// How often a person has decided how it goes on from this source offset.
-    pub fn decisions(&self, offset: i64) -> usize {
-        let gaps = self.gaps.iter().filter(|gap| gap.from == offset);
-        let recopies = self.recopies.iter().filter(|one| one.from == offset);
-        let not_ours = self.not_ours.iter().filter(|one| one.from == offset);
-        gaps.count() + recopies.count() + not_ours.count()
-    }
-
-    fn take_for_an_applications(&mut self, batch: Gap) {
-        if !self.not_ours.contains(&batch) {
-            self.stopped = None;
-            self.not_ours.push(batch);
-        }
-    }
-
-    fn give_up(&mut self, gap: Gap) {
-        if self.gaps.contains(&gap) {
-            return;
-        }
-        self.go_on(gap.from, gap.to);
-        self.stopped = None;
-        self.gaps.push(gap);
-    }
-
-    fn pass_trimmed(&mut self, trimmed: Trimmed) {
-        if self.trimmed.as_ref() == Some(&trimmed) {
-            return;
-        }
-        // The records below are gone, and with them the leader epoch under which they stood.
-        let to = Beyond {
-            source: trimmed.to,
-            epoch: -1,
-        };
-        self.go_on(trimmed.from, to);
-        self.trimmed = Some(trimmed);
-    }
-
-    /// Moves the checkpoint, if it stands there.
-    fn go_on(&mut self, from: i64, to: Beyond) {
-        if let Some(checkpoint) = &mut self.checkpoint
-            && checkpoint.source == from
-        {
-            checkpoint.source = to.source;
-            checkpoint.source_epoch = to.epoch;
-            self.epochs.cut_off(to.source);
-            self.map.cut_off(to.source);
-        }
-    }
-
-    fn copy_again(&mut self, recopy: Recopy) {
-        if self.recopies.contains(&recopy) {
-            return;
-        }
-        self.stopped = None;
-        self.recopying = true;
-        self.recopies.push(recopy);
-    }
-
-    fn trim(&mut self) {
-        let Some(checkpoint) = self.checkpoint else {
-            return;
-        };
-        let needed = |runs: &VecDeque<Run>| {
-            // Identities before the checkpoint's are over; within it, the run that holds the next sequence is needed, and the one before
-            // for the last record written.
-            runs.partition_point(|run| {
-                (run.identity, run.sequence)
-                    < (
-                        checkpoint.identity,
-                        checkpoint.next_sequence.saturating_sub(1),
-                    )
-            })
-            .saturating_sub(1)
-        };
-        for runs in [&mut self.runs, &mut self.target_runs] {
-            let spare = needed(runs).min(runs.len().saturating_sub(RUNS_KEPT));
-            runs.drain(..spare);
-        }
-    }
-}
-
-fn find(runs: &VecDeque<Run>, identity: u32, sequence: u64) -> Option<i64> {
-    let behind = runs.partition_point(|run| (run.identity, run.sequence) <= (identity, sequence));
-    let run = runs.get(behind.checked_sub(1)?)?;
-    let ahead = i64::try_from(sequence.checked_sub(run.sequence)?).ok()?;
-    (run.identity == identity).then(|| run.offset + ahead)
-}
-
-fn push(runs: &mut VecDeque<Run>, run: Run) {
-    // A snapshot repeats what is known.
-    if runs
-        .binary_search_by_key(&(run.identity, run.sequence), |run| {
-            (run.identity, run.sequence)
-        })
-        .is_ok_and(|at| runs[at] == run)
-    {
-        return;
-    }
-    // A run that was declared and never sent across may be declared again from the same sequence on.
-    while runs
-        .back()
-        .is_some_and(|last| (last.identity, last.sequence) >= (run.identity, run.sequence))
-    {
-        runs.pop_back();
-    }
-    runs.push_back(run);
 }
 
 impl State {
@@ -574,116 +402,6 @@ impl State {
             topic: topic.name.clone(),
             partition: at.partition,
         })
-    }
-
-    /// Everything that has to stand in a ledger for this state to be folded from it again, in order.
-    pub fn entries(&self) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        entries.extend(
-            self.claim
-                .as_ref()
-                .map(|claim| Entry::Claim(claim.owner.clone())),
-        );
-        entries.extend(self.header.clone().map(Entry::Header));
-        for (&number, identity) in &self.identities {
-            entries.push(Entry::Identity {
-                number,
-                producer_id: identity.producer_id,
-                epoch: identity.epoch,
-                fences: Vec::new(),
-            });
-            match identity.standing {
-                Standing::Open => {}
-                Standing::Sealed => entries.push(Entry::Sealed { number }),
-                Standing::Fenced => entries.push(Entry::Fenced { number }),
-            }
-        }
-        for (&number, retired) in &self.retired {
-            entries.push(Entry::Retired {
-                number,
-                retired: Some(retired.clone()),
-            });
-        }
-        for (number, topic) in (0..).zip(&self.topics) {
-            entries.push(Entry::Topic {
-                number,
-                name: topic.name.to_string(),
-                source_id: topic.source_id,
-                target_id: topic.target_id,
-            });
-        }
-        for (&topic, held) in &self.held {
-            let held = held.clone();
-            entries.push(Entry::Held { topic, held });
-        }
-        // Answers first: a request that they are of is not asked again.
-        entries.extend(self.answers.iter().cloned().map(Entry::Answer));
-        let standing = self.pause.iter().chain(&self.throttle);
-        for Wanted { request, offset } in standing.chain(&self.unanswered) {
-            entries.push(Entry::Standing {
-                request: request.clone(),
-                offset: *offset,
-            });
-        }
-        for (&at, partition) in &self.partitions {
-            let Partition {
-                seam,
-                runs,
-                target_runs,
-                map,
-                epochs,
-                checkpoint,
-                stopped,
-                gaps,
-                not_ours,
-                stranded,
-                recopies,
-                recopying,
-                current,
-                echo,
-                trimmed,
-            } = partition;
-            let batches = not_ours.iter().cloned();
-            entries.extend(batches.map(|batch| Entry::NotOurs { at, batch }));
-            let stranded = stranded.clone();
-            entries.extend(stranded.map(|stranded| Entry::Stranded { at, stranded }));
-            let gaps = gaps.iter().cloned();
-            entries.extend(gaps.map(|gap| Entry::Gap { at, gap }));
-            let trimmed = trimmed.clone();
-            entries.extend(trimmed.map(|trimmed| Entry::Trimmed { at, trimmed }));
-            let recopies = recopies.iter().cloned();
-            entries.extend(recopies.map(|recopy| Entry::Recopy { at, recopy }));
-            if let (false, Some(seam), Some(checkpoint)) = (recopying, *seam, *checkpoint)
-                && !partition.recopies.is_empty()
-            {
-                // Says that the last of them was begun; what follows says how far it is.
-                entries.push(Entry::Recopied {
-                    at,
-                    seam,
-                    checkpoint,
-                });
-            }
-            entries.extend(seam.map(|seam| Entry::Seam { at, seam }));
-            entries.extend(epochs.iter().map(|&epoch| Entry::Epoch { at, epoch }));
-            entries.extend(runs.iter().map(|&run| Entry::Run { at, run }));
-            entries.extend(target_runs.iter().map(|&run| Entry::TargetRun { at, run }));
-            if *map != Mapped::default() {
-                // Before the checkpoint, which finds nothing new to take in.
-                let mapped = map.entry();
-                entries.push(Entry::Mapped { at, mapped });
-            }
-            entries.extend(checkpoint.map(|checkpoint| Entry::Checkpoint { at, checkpoint }));
-            entries.extend(current.map(|at_ms| Entry::Current { at, at_ms }));
-            entries.extend(echo.map(|echo| Entry::Echo { at, echo }));
-            entries.extend(
-                stopped
-                    .clone()
-                    .map(|stopped| Entry::Stopped { at, stopped }),
-            );
-        }
-        entries.extend(self.book.entries());
-        entries.extend(self.synced.entries());
-        entries
     }
 }
 

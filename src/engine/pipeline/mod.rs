@@ -7,6 +7,7 @@
 //! One task owns everything of the shard; what takes time (a fetch, an append, a read) runs beside it and comes back as `Done`.
 
 mod behind;
+mod beside;
 mod beyond;
 mod checkpoint;
 mod current;
@@ -35,11 +36,10 @@ mod warmth;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
     time::Duration,
 };
 
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::StreamExt as _;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
@@ -48,6 +48,7 @@ use tokio::{
 use uuid::Uuid;
 
 use self::{
+    beside::{Beside, Done},
     echo::Judge,
     fetch::Fetches,
     hear::Hearing,
@@ -72,8 +73,7 @@ use super::{
     lanes::Lanes,
     lease::Lease,
     ledger::{
-        read::LedgerError,
-        record::{At, Entry, HeldStage, Limit, Request, Seam},
+        record::{At, Entry, Limit, Request},
         state,
         write::{Ledger, LedgerLost},
     },
@@ -81,9 +81,6 @@ use super::{
     maps::Maps,
     metrics::{self, Numbers, Rates},
     other::Other,
-    recopy::NotEmptied,
-    recover::{Position, Unclear},
-    repartition::Stands,
     seam::Existing,
     settings::Stop,
     steer::Steering,
@@ -92,7 +89,7 @@ use super::{
 };
 use crate::{
     clock,
-    cluster::{self, FetchAnswer, Fetcher, ProduceAnswer, Producer, Source, Target},
+    cluster::{Source, Target},
     error::Failure,
     events::{Event, Events},
     model::{
@@ -185,78 +182,6 @@ pub enum Ended {
     Lost(LedgerLost),
     /// Something that no retry cures.
     Failed(Box<Failure>),
-}
-
-/// What runs beside the shard's own work: in its task, so that an answer wakes nobody else on its way.
-type Beside = FuturesUnordered<BoxFuture<'static, Done>>;
-
-/// Something that ran beside the shard and is over.
-enum Done {
-    Fetched {
-        broker: i32,
-        asked: Vec<(usize, i64)>,
-        asked_ms: i64,
-        answer: Result<(Fetcher, FetchAnswer, Arc<super::budget::Held>), cluster::Error>,
-    },
-    Opened {
-        broker: i32,
-        line: Result<Producer, cluster::Error>,
-    },
-    Answered {
-        broker: i32,
-        opening: u64,
-        sent: Vec<(usize, u64)>,
-        answers: Result<(Vec<ProduceAnswer>, Duration), cluster::Error>,
-        took: Duration,
-    },
-    Recovered {
-        index: usize,
-        position: Result<Position, Unclear>,
-    },
-    Lost {
-        lost: Vec<(TopicPartition, i64, i64)>,
-    },
-    Emptied {
-        index: usize,
-        seam: Result<Seam, NotEmptied>,
-    },
-    Met {
-        met: Vec<(usize, Result<Seam, cluster::Error>)>,
-    },
-    Ranged {
-        index: usize,
-        range: Result<(i64, i64), cluster::Error>,
-    },
-    Owned {
-        index: usize,
-        start: i64,
-        seen: Vec<(String, Stands)>,
-    },
-    Refreshed {
-        source: bool,
-    },
-    Heard {
-        of: Vec<(usize, i64)>,
-        read: Result<(), LedgerError>,
-    },
-    Listened {
-        end: cluster::Result<i64>,
-    },
-    Strands {
-        request: Request,
-        ends: Vec<(usize, Option<i64>)>,
-    },
-    MarkedAgain {
-        number: u32,
-        marked: Result<bool, cluster::Error>,
-    },
-    Settings {
-        found: cluster::Result<Vec<hold::Found>>,
-    },
-    Changed {
-        to: HeldStage,
-        outcomes: Vec<(TopicName, hold::Outcome)>,
-    },
 }
 
 /// A record being appended to the ledger.
@@ -544,74 +469,6 @@ impl Session {
         self.publish();
         if self.draining.is_some() {
             return self.finish_draining().await;
-        }
-        None
-    }
-
-    /// What is over by now, all of it before anything new begins.
-    fn all_done(&mut self, first: Done) -> Option<Ended> {
-        for done in std::mem::take(&mut self.put_off) {
-            if let Some(ended) = self.done(done) {
-                return Some(ended);
-            }
-        }
-        let mut next = Some(first);
-        while let Some(done) = next {
-            if let Some(ended) = self.done(done) {
-                return Some(ended);
-            }
-            next = self.beside.next().now_or_never().flatten();
-        }
-        None
-    }
-
-    /// May this wait for the next? Answers of many that are under way: several of them cost one turn, and the target has enough to do meanwhile.
-    fn can_wait(&self, done: &Done) -> bool {
-        self.draining.is_none()
-            && matches!(
-                done,
-                Done::Answered { broker, opening, answers: Ok((answers, throttle)), .. }
-                    if throttle.is_zero()
-                        && self.is_busy(*broker, *opening, self.put_off.len())
-                        && answers.iter().all(|answer| answer.error == 0)
-            )
-    }
-
-    fn done(&mut self, done: Done) -> Option<Ended> {
-        match done {
-            Done::Fetched {
-                broker,
-                asked,
-                asked_ms,
-                answer,
-            } => self.fetched(broker, asked, asked_ms, answer),
-            Done::Opened { broker, line } => self.opened(broker, line),
-            Done::Answered {
-                broker,
-                opening,
-                sent,
-                answers,
-                took,
-            } => {
-                if let Ok((_, throttle)) = &answers {
-                    self.shared.signs.answered(took, *throttle);
-                }
-                return self.answered(broker, opening, sent, answers);
-            }
-            Done::Recovered { index, position } => self.recovered(index, position),
-            Done::Lost { lost } => self.lost(lost),
-            Done::Emptied { index, seam } => self.emptied(index, seam),
-            Done::Met { met } => self.met(met),
-            Done::Ranged { index, range } => self.ranged(index, range),
-            Done::Owned { index, start, seen } => self.owned(index, start, &seen),
-            Done::Heard { of, read } => self.heard(of, read),
-            Done::Listened { end } => self.listened(&end),
-            Done::Strands { request, ends } => self.stranded(request, ends),
-            Done::MarkedAgain { number, marked } => self.marked_again(number, marked),
-            Done::Settings { found } => self.settings_found(found),
-            Done::Changed { to, outcomes } => self.changed(to, outcomes),
-            Done::Refreshed { source: true } => self.fetches.refreshing = false,
-            Done::Refreshed { source: false } => self.lines.refreshing = false,
         }
         None
     }

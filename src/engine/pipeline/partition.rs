@@ -1,23 +1,19 @@
 //! One partition between source and target: what was fetched, what is in flight, what the target holds.
 //!
-//! 1. Sequences are given in order, once, when a batch is taken in; only unsent batches may be given up again.
-//! 2. At most five batches are in flight while the broker surely remembers us; one otherwise.
-//! 3. After anything but success nothing new is sent until everything in flight is answered; then the first unanswered goes first, as the same bytes.
+//! Sequences are given in order, once, when a batch is taken in; only unsent batches may be given up again.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+mod sending;
+mod settling;
+
+use std::{collections::VecDeque, sync::Arc};
 
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{
-    behind::Behind,
-    current::Current,
-    echo::Echoes,
-    repack::Origin,
-    rewrite::{self, Writer},
-    trimmed::Trim,
-    warmth::Warmth,
-};
+pub use sending::{DEPTH, PATIENT_TRIES};
+pub use settling::{CORRUPT, Fate, Settled};
+
+use super::{behind::Behind, current::Current, echo::Echoes, repack::Origin, trimmed::Trim};
 use crate::{
     clock,
     engine::{
@@ -34,9 +30,6 @@ use crate::{
     wire::batch::BatchHeader,
     wire::{batch::Stamped, codec::Codec},
 };
-
-/// In flight at most, while the broker remembers us (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
-pub const DEPTH: usize = 5;
 
 /// One batch on its way.
 #[derive(Debug, Clone)]
@@ -72,44 +65,6 @@ impl Item {
     pub fn behind(&self) -> i64 {
         self.origin.offset(self.count.saturating_sub(1)) + 1
     }
-}
-
-/// What is known of a batch that was sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
-    /// No answer yet.
-    Sent,
-    /// Appended, at this target offset.
-    Appended(i64),
-    /// Not appended; may be sent again.
-    Refused(i16),
-    /// Nobody knows.
-    Unknown,
-    /// The broker's idea of our sequence or epoch is not ours.
-    Identity(i16),
-    /// Appended below what the target had acknowledged before.
-    Behind(i64),
-    /// Never.
-    Forbidden(i16, Option<String>),
-}
-
-/// What to do with a partition whose batches in flight are all answered.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// Still waiting, or nothing to decide.
-    Wait,
-    /// Send again from the front of the queue, not before the given pause.
-    Again,
-    /// The identity has to be given up.
-    Fence(String),
-    /// A batch can never be written.
-    Forbidden(i16, Option<String>),
-    /// It was too large, and waits in smaller pieces.
-    Smaller,
-    /// Several batches in one were refused; they are fetched again, to go one by one.
-    Apart,
-    /// A later batch was appended though an earlier one was not: the target broke Kafka's rules.
-    Broken(String),
 }
 
 /// Why a partition does not go on.
@@ -395,30 +350,6 @@ impl Partition {
         self.queue.is_empty() && self.in_flight.is_empty()
     }
 
-    /// Gives up what was not sent; it is fetched again.
-    pub fn drop_unsent(&mut self) {
-        // Batches that were sent before and wait to be sent again are at the front: their bytes are kept, whatever happens.
-        let sent = self.sent_before();
-        let dropped: Vec<Item> = self.queue.drain(sent..).collect();
-        if let Some(first) = dropped.first() {
-            self.next_sequence = first.sequence;
-            self.buffered -= dropped.iter().map(|item| item.batch.len()).sum::<usize>();
-            self.fetch_offset = self
-                .queue
-                .back()
-                .or(self.in_flight.back().map(|(item, _)| item))
-                .map_or(self.source, |item| item.source_next);
-            self.run = None;
-            self.last_epoch = self
-                .queue
-                .back()
-                .or(self.in_flight.back().map(|(item, _)| item))
-                .map_or(self.source_epoch, |item| item.leader_epoch);
-            self.epochs_differ |= self.epochs.cut_off(self.fetch_offset);
-            self.echoes.back_to(self.fetch_offset);
-        }
-    }
-
     /// Jumps over what the other direction was told stands there.
     pub fn jump(&mut self, range: Range) {
         self.echoes.jumped(range, self.fetch_offset);
@@ -478,313 +409,6 @@ impl Partition {
         true
     }
 
-    /// Batches at the front of the queue that were sent before.
-    fn sent_before(&self) -> usize {
-        self.queue
-            .iter()
-            .take_while(|item| item.sequence < self.highest_sent)
-            .count()
-    }
-
-    /// May the next batch be sent now?
-    pub fn may_send(&self, now: Instant, now_ms: i64, warmth: Warmth, recorded: u64) -> bool {
-        let Some(next) = self.queue.front() else {
-            return false;
-        };
-        if self.settling
-            || !matches!(
-                self.phase,
-                Phase::Copying | Phase::Passing(_) | Phase::Stopping(_)
-            )
-            || next.mark > recorded
-            || self.hold_until.is_some_and(|until| now < until)
-        {
-            return false;
-        }
-        if self.in_flight.is_empty() {
-            return true;
-        }
-        self.in_flight.len() < DEPTH
-            && self.remembered
-            && warmth.is_warm(self.last_acknowledged, now_ms)
-            && warmth.is_warm(next.max_timestamp, now_ms)
-            && self
-                .in_flight
-                .iter()
-                .all(|(item, _)| warmth.is_warm(item.max_timestamp, now_ms))
-    }
-
-    /// Is what is sent next too young for the target's own retention to delete it soon?
-    pub fn is_next_young(&self, now_ms: i64) -> bool {
-        self.queue.front().is_some_and(|next| {
-            let oldest = self.too_old_ms.map(|age| now_ms.saturating_sub(age));
-            // Without a time a broker goes by that of the file.
-            next.max_timestamp < 0 || oldest.is_none_or(|oldest| next.max_timestamp >= oldest)
-        })
-    }
-
-    /// Has the target's topic to be held open before the next batch is sent?
-    pub fn waits_to_be_held(&self, now_ms: i64) -> bool {
-        !self.takes_old && !self.queue.is_empty() && !self.is_next_young(now_ms)
-    }
-
-    /// Does sending the next batch, or waiting any longer, need another identity first? An old copy of ours may still be under way, and the
-    /// broker may forget us.
-    pub fn needs_fence(&self, now_ms: i64, warmth: Warmth) -> bool {
-        self.dirty
-            && (!warmth.is_warm(self.last_acknowledged, now_ms) && self.remembered
-                || self
-                    .queue
-                    .front()
-                    .is_some_and(|next| !warmth.is_warm(next.max_timestamp, now_ms)))
-    }
-
-    /// Hands out the next batch for sending, to the leader of this epoch.
-    pub fn take_next(&mut self, leader_epoch: i32) -> Option<Stamped> {
-        let mut item = self.queue.pop_front()?;
-        item.sent_epoch = leader_epoch;
-        if let Some(lane) = &self.our_lane {
-            lane.sent();
-        }
-        self.blocked_since = None;
-        self.highest_sent = self.highest_sent.max(item.sequence + u64::from(item.count));
-        let batch = item.batch.clone();
-        self.in_flight.push_back((item, Fate::Sent));
-        Some(batch)
-    }
-
-    /// Takes in the answer to the batch with this sequence.
-    pub fn answered(&mut self, sequence: u64, fate: Fate) {
-        let Some(entry) = self
-            .in_flight
-            .iter_mut()
-            .find(|(item, _)| item.sequence == sequence)
-        else {
-            return;
-        };
-        let fate = match fate {
-            // Ours stand in order: an offset below what was acknowledged before is another log than the one we wrote.
-            Fate::Appended(offset) if offset < self.target => Fate::Behind(offset),
-            // Damaged between us and the target: what we hold is whole, and may be sent again. It was not appended.
-            Fate::Forbidden(CORRUPT, _) if entry.0.batch.is_intact() => Fate::Refused(CORRUPT),
-            other => other,
-        };
-        match fate {
-            Fate::Appended(_) => {}
-            // UNKNOWN_SERVER_ERROR may have come after the append: the stop then is not sealed, and the tail decides.
-            Fate::Unknown | Fate::Forbidden(-1, _) => {
-                self.dirty = true;
-                self.settling = true;
-            }
-            Fate::Refused(3 | 100) => {
-                self.unknown_since.get_or_insert_with(Instant::now);
-                self.settling = true;
-            }
-            _ => self.settling = true,
-        }
-        entry.1 = fate;
-    }
-
-    /// Moves acknowledged batches out, in order. Answers records and bytes.
-    pub fn acknowledge(&mut self, writer: Writer) -> (u64, u64) {
-        let identity = writer.number;
-        let (mut records, mut bytes) = (0, 0);
-        while let Some((item, Fate::Appended(offset))) = self.in_flight.front() {
-            let offset = *offset;
-            let run = Run {
-                identity,
-                sequence: item.sequence,
-                offset,
-            };
-            let continues = self.target_run.is_some_and(|last| {
-                last.identity == identity
-                    && last.offset + (item.sequence - last.sequence) as i64 == offset
-            });
-            if !continues {
-                self.target_run = Some(run);
-                self.new_target_runs.push(run);
-            }
-            self.acknowledged = item.sequence + u64::from(item.count);
-            self.source = item.source_next;
-            self.source_epoch = item.leader_epoch;
-            self.target = offset + i64::from(item.count);
-            self.copied = (item.behind(), item.record_epoch);
-            if let Some(lane) = &self.our_lane
-                && item.sent_epoch >= 0
-            {
-                lane.acknowledged(Range {
-                    from: offset,
-                    to: self.target,
-                    leader_epoch: item.sent_epoch,
-                    producer_id: writer.producer_id,
-                    epoch: writer.producer_epoch,
-                    next_sequence: rewrite::wire_sequence(self.acknowledged),
-                });
-            }
-            self.last_acknowledged = item.max_timestamp;
-            self.remembered = true;
-            self.tries = 0;
-            self.unknown_since = None;
-            records += u64::from(item.count);
-            bytes += item.batch.len() as u64;
-            self.buffered -= item.batch.len();
-            self.in_flight.pop_front();
-        }
-        (records, bytes)
-    }
-
-    /// Decides what follows once everything in flight is answered. Call `acknowledge` before.
-    pub fn settle(&mut self, now_ms: i64, warmth: Warmth) -> Settled {
-        if !self.settling || self.in_flight.iter().any(|(_, fate)| *fate == Fate::Sent) {
-            return Settled::Wait;
-        }
-        let Some((item, first)) = self.in_flight.front() else {
-            self.settling = false;
-            return Settled::Wait;
-        };
-        let any = |wanted: fn(&Fate) -> bool| self.in_flight.iter().any(|(_, fate)| wanted(fate));
-        // An epoch that is not ours says more than anything before it.
-        let epoch = self.in_flight.iter().find_map(|(_, fate)| match fate {
-            Fate::Identity(code) if *code != OUT_OF_ORDER => Some(*code),
-            _ => None,
-        });
-        if let Some(code) = epoch {
-            return Settled::Fence(format!("the target refused our identity with code {code}"));
-        }
-        let settled = match first {
-            Fate::Identity(code) => Settled::Fence(format!(
-                "the target does not expect our sequence (code {code})"
-            )),
-            Fate::Behind(offset) => Settled::Broken(format!(
-                "the target appended at offset {offset}, and had acknowledged everything below {}: it lost data, or the topic was made anew",
-                self.target
-            )),
-            _ if any(|fate| *fate == Fate::Unknown) => {
-                let all_warm = (!self.remembered || warmth.is_warm(self.last_acknowledged, now_ms))
-                    && self
-                        .in_flight
-                        .iter()
-                        .all(|(item, _)| warmth.is_warm(item.max_timestamp, now_ms));
-                if all_warm {
-                    Settled::Again
-                } else {
-                    Settled::Fence("an outcome is unknown, and the target may forget us".to_owned())
-                }
-            }
-            // Legal where a first copy may have been appended: its refused repetition then is no gap.
-            Fate::Refused(_) | Fate::Forbidden(TOO_LARGE | LIST_TOO_LARGE, _)
-                if !self.dirty && any(|fate| matches!(fate, Fate::Appended(_))) =>
-            {
-                Settled::Broken(
-                    "the target appended a batch although it had refused the one before".to_owned(),
-                )
-            }
-            Fate::Forbidden(TOO_LARGE | LIST_TOO_LARGE, _) if item.count > 1 && self.dirty => {
-                Settled::Fence(
-                    "a batch has to be cut, and a copy of it may be under way".to_owned(),
-                )
-            }
-            // Whatever is wrong with one of them is that one's alone.
-            Fate::Forbidden(code, _)
-                if item.merged
-                    && !self.dirty
-                    && !matches!(*code, TOO_LARGE | LIST_TOO_LARGE)
-                    && !any(|fate| matches!(fate, Fate::Appended(_))) =>
-            {
-                Settled::Apart
-            }
-            Fate::Forbidden(code, message) => Settled::Forbidden(*code, message.clone()),
-            _ => Settled::Again,
-        };
-        let refused_until = item.source_next;
-        let is_too_large = matches!(settled, Settled::Forbidden(TOO_LARGE | LIST_TOO_LARGE, _));
-        if is_too_large && self.shrink() {
-            self.settling = false;
-            return Settled::Smaller;
-        }
-        match settled {
-            Settled::Again => {
-                self.settling = false;
-                self.tries += 1;
-                while let Some((item, _)) = self.in_flight.pop_back() {
-                    self.queue.push_front(item);
-                }
-            }
-            Settled::Apart => self.take_apart(refused_until),
-            Settled::Forbidden(..) => {
-                self.settling = false;
-                for (item, _) in self
-                    .in_flight
-                    .drain(..)
-                    .chain(self.queue.drain(..).map(|item| (item, Fate::Sent)))
-                {
-                    self.buffered -= item.batch.len();
-                }
-            }
-            _ => {}
-        }
-        settled
-    }
-
-    /// Cuts what waits into batches of half the size of the first in flight; `false` if that one cannot be cut.
-    ///
-    /// Every sequence keeps its record, only the boundaries move. Still no copy of the larger batch may be under way, which a clean identity
-    /// knows, because all of its requests were answered: should the target's limit grow meanwhile, that copy would be appended
-    /// between two pieces, and where the broker has forgotten us even beside them. A batch that was refused left nothing behind.
-    fn shrink(&mut self) -> bool {
-        let Some((first, _)) = self.in_flight.front() else {
-            return false;
-        };
-        let largest = self.largest.min(first.batch.len() / 2);
-        let Some(pieces) = rewrite::cut(first, largest) else {
-            return false;
-        };
-        self.largest = largest;
-        drop(self.in_flight.pop_front());
-        let rest = std::mem::take(&mut self.queue);
-        let rest = self.in_flight.drain(..).map(|(item, _)| item).chain(rest);
-        self.queue = pieces.into();
-        for item in rest {
-            match (item.batch.len() > largest).then(|| rewrite::cut(&item, largest)) {
-                Some(Some(pieces)) => self.queue.extend(pieces),
-                _ => self.queue.push_back(item),
-            }
-        }
-        self.buffered = self.queue.iter().map(|item| item.batch.len()).sum();
-        true
-    }
-
-    /// Gives back everything that is not on the target, to be fetched again: a batch of several was refused, and only one of them can be
-    /// the reason.
-    ///
-    /// As when a batch is cut, every sequence keeps its record, and no copy of the larger batch may be under way.
-    fn take_apart(&mut self, until: i64) {
-        self.settling = false;
-        self.apart_until = until;
-        self.in_flight.clear();
-        self.queue.clear();
-        self.buffered = 0;
-        self.next_sequence = self.acknowledged;
-        self.fetch_offset = self.source;
-        self.last_epoch = self.source_epoch;
-        self.epochs_differ |= self.epochs.cut_off(self.source);
-        self.echoes.back_to(self.source);
-        self.run = None;
-    }
-
-    /// How long to wait before trying again.
-    pub fn pause(&self) -> Duration {
-        Duration::from_millis(20 << self.tries.min(6)).min(Duration::from_secs(1))
-    }
-
-    /// Has nothing of it been taken for so long that it must not hold memory that others need?
-    pub fn is_blocked(&self, now: Instant) -> bool {
-        self.tries > PATIENT_TRIES
-            || self
-                .blocked_since
-                .is_some_and(|since| now - since > BLOCKED)
-    }
-
     /// That it stopped, for the ledger.
     pub fn stopped(&self, reason: &Reason) -> Stopped {
         // The same stop met again at a later start is as old as it is.
@@ -842,19 +466,6 @@ impl Partition {
         (self.checkpoint != Some(checkpoint)).then_some(checkpoint)
     }
 }
-
-/// A partition that was refused so often in a row gives back the memory of what it has not sent.
-pub const PATIENT_TRIES: u32 = 3;
-/// So does one of which nothing could be sent for so long.
-const BLOCKED: Duration = Duration::from_secs(2);
-/// CORRUPT_MESSAGE: the bytes are not those that the checksum was computed over.
-pub const CORRUPT: i16 = 2;
-/// MESSAGE_TOO_LARGE: larger than the topic's `max.message.bytes`, as it came or once the broker had compressed it its own way.
-const TOO_LARGE: i16 = 10;
-/// RECORD_LIST_TOO_LARGE: larger than a log segment.
-const LIST_TOO_LARGE: i16 = 18;
-/// OUT_OF_ORDER_SEQUENCE_NUMBER.
-const OUT_OF_ORDER: i16 = 45;
 
 #[cfg(test)]
 mod tests;

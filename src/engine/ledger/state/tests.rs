@@ -1,7 +1,11 @@
 //! What counts in a ledger, and that a snapshot says the same again.
 
 use super::{
-    super::record::{Beyond, Epoch, HeldSetting, HeldStage, Limit},
+    super::record::{
+        Beyond, Checkpoint, Epoch, Gap, HeldSetting, HeldStage, Limit, Recopy, Run, Seam, Stopped,
+        Trimmed,
+    },
+    partition::RUNS_KEPT,
     *,
 };
 

@@ -1,7 +1,12 @@
 //! What a partition sends when: the depth, and what follows answers that are no success.
 
-use super::*;
-use crate::wire::{batch::Stamp, encode::batch_of_one};
+use std::time::Duration;
+
+use super::{settling::OUT_OF_ORDER, *};
+use crate::{
+    engine::pipeline::{rewrite::Writer, warmth::Warmth},
+    wire::{batch::Stamp, encode::batch_of_one},
+};
 
 const NOW: i64 = 1_000_000_000;
 const WARM: i64 = NOW - 1_000;
