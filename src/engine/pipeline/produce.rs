@@ -22,8 +22,8 @@ const REQUESTS: usize = DEPTH;
 const ENOUGH_TO_DO: usize = 2;
 /// Of requests that are not large, only so many: what comes meanwhile goes along with the next, and one request costs less than two.
 const FEW_REQUESTS: usize = 2;
-/// In bytes.
-const LARGE: usize = 256 << 10;
+/// In bytes: below what four batches of 64 KB come to, which is how most producers that batch at all leave them.
+const LARGE: usize = 128 << 10;
 /// Bytes of one request, unless its only batch is larger.
 const REQUEST_BYTES: usize = 4 << 20;
 /// Pause before a broker that refused a connection is tried again.
