@@ -11,6 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
+    types::RDKafkaErrorCode,
 };
 
 use crate::support::{
@@ -61,8 +62,23 @@ pub fn commit(kafka: &Kafka, group: &str, topic: &str, offset: i64, metadata: &s
         .expect("it is an offset");
     let mut elements = list.elements_for_topic(topic);
     elements[0].set_metadata(metadata);
-    let committed = consumer.commit(&list, CommitMode::Sync);
-    committed.expect("it is committed");
+    // The first commit on a broker makes the coordinator, which is not there for a moment.
+    let mut last = None;
+    wait::until(&format!("{group} is committed"), PATIENCE, || {
+        last = consumer.commit(&list, CommitMode::Sync).err();
+        let passes = last.as_ref().is_none_or(|error| {
+            matches!(
+                error.rdkafka_error_code(),
+                Some(
+                    RDKafkaErrorCode::CoordinatorLoadInProgress
+                        | RDKafkaErrorCode::CoordinatorNotAvailable
+                        | RDKafkaErrorCode::NotCoordinator
+                )
+            )
+        });
+        assert!(passes, "{group} cannot commit: {last:?}");
+        last.is_none()
+    });
 }
 
 /// Where a group stands, and what it keeps beside that.
