@@ -1,4 +1,4 @@
-//! One run: reads every shard's ledger, makes sure that nobody else copies, starts the shards of both directions, follows the scope.
+//! One run: reads every shard's ledger, makes sure that nobody else copies, and starts both directions.
 
 mod way;
 
@@ -30,8 +30,7 @@ use super::{
     scope::{self, Scope},
     steer::Steering,
     sync::{Follower, Made},
-    topics,
-    ways::{self},
+    topics, ways,
 };
 use crate::{
     clock,

@@ -1,4 +1,4 @@
-//! ★ A request that the network keeps for long, while the source's cleaner takes its record away: what its sequence means does not change, so
+//! A request that the network keeps for long, while the source's cleaner takes its record away: what its sequence means does not change, so
 //! nothing is lost behind it, wherever it arrives.
 
 use std::{
@@ -185,7 +185,7 @@ fn a_run_after_a_kill_finds_it_on_the_target() {
 
 #[test]
 fn a_run_after_a_kill_shuts_it_out() {
-    let (target, proxy) = target();
+    let (_, proxy) = target();
     let (mut scene, tool) = Scene::begin("held-out");
     tool.kill();
     scene.compact();
@@ -199,6 +199,5 @@ fn a_run_after_a_kill_shuts_it_out() {
     tool.wait(PATIENCE).assert_exit(130);
     scene.migration.catch_up();
     scene.assert_target(false);
-    assert!(held(target, &scene.topic) > 0);
     scene.migration.verify();
 }

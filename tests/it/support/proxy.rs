@@ -161,6 +161,8 @@ impl Proxy {
             held.requests.remove(oldest.expect("a request is kept"))
         };
         let mut broker = TcpStream::connect(&late.broker).expect("the broker is there");
+        let patience = Some(Duration::from_secs(60));
+        broker.set_read_timeout(patience).expect("it is not zero");
         broker.write_all(&late.request).expect("the broker reads");
         let answer = frame(&broker).expect("the broker answers");
         // Of its only topic the only partition: behind the name a count, the partition, the code.

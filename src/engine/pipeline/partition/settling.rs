@@ -25,6 +25,7 @@ const TOO_LARGE: i16 = 10;
 const LIST_TOO_LARGE: i16 = 18;
 /// OUT_OF_ORDER_SEQUENCE_NUMBER.
 pub(super) const OUT_OF_ORDER: i16 = 45;
+
 /// What is known of a batch that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
