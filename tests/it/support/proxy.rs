@@ -13,6 +13,12 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use kafka_protocol::{
+    messages::{ApiKey, ProduceRequest, RequestHeader},
+    protocol::Decodable as _,
+};
+
 use super::{Dice, kafka::Kafka};
 
 const PRODUCE: i16 = 0;
@@ -58,7 +64,7 @@ struct Counts {
 /// Requests that a network takes its time with, whose senders have long lost the connection.
 #[derive(Default)]
 struct Held {
-    /// Produce requests that name such a topic are kept.
+    /// Produce requests that write to such a topic are kept.
     topics: HashSet<String>,
     requests: Vec<Late>,
 }
@@ -137,7 +143,7 @@ impl Proxy {
         self.lose(When::Never, &[]);
     }
 
-    /// From now on Produce requests that name this topic are kept, and the connections on which they came are cut.
+    /// From now on Produce requests that write to this topic are kept, and the connections on which they came are cut.
     pub fn hold_back(&self, topic: &str) {
         self.shared.held().topics.insert(topic.to_owned());
     }
@@ -272,6 +278,17 @@ fn number(frame: &[u8], at: usize) -> Option<i32> {
     Some(i32::from_be_bytes(frame.get(at..at + 4)?.try_into().ok()?))
 }
 
+/// The topics that a Produce request writes to. Their records may name others, as a ledger's do.
+fn topics_written(request: &[u8]) -> Vec<String> {
+    let mut bytes = Bytes::copy_from_slice(&request[4..]);
+    let version = i16::from_be_bytes([request[6], request[7]]);
+    let header = ApiKey::Produce.request_header_version(version);
+    RequestHeader::decode(&mut bytes, header).expect("the header of a Produce request");
+    let produce = ProduceRequest::decode(&mut bytes, version).expect("a Produce request");
+    let names = produce.topic_data.iter().map(|it| it.name.to_string());
+    names.collect()
+}
+
 fn pass_requests(
     client: &TcpStream,
     mut broker: &TcpStream,
@@ -337,14 +354,14 @@ impl Shared {
         self.held.lock().expect("nobody panics with this lock")
     }
 
-    /// Keeps a Produce request, if it names a topic whose requests are kept.
+    /// Keeps a Produce request, if it writes to a topic whose requests are kept.
     fn keeps(&self, request: &[u8], broker: &TcpStream) -> io::Result<bool> {
         let mut held = self.held();
-        let names = |topic: &&String| {
-            let mut windows = request.windows(topic.len());
-            windows.any(|bytes| bytes == topic.as_bytes())
-        };
-        let Some(topic) = held.topics.iter().find(names).cloned() else {
+        if held.topics.is_empty() {
+            return Ok(false);
+        }
+        let topics = topics_written(request);
+        let Some(topic) = topics.into_iter().find(|it| held.topics.contains(it)) else {
             return Ok(false);
         };
         held.requests.push(Late {
