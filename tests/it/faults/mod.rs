@@ -13,7 +13,7 @@ mod gaps;
 mod gone;
 mod harness;
 mod held_back;
-mod holes;
+pub mod holes;
 mod identities;
 mod kills;
 mod limits;

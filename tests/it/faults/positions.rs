@@ -2,19 +2,12 @@
 
 use std::time::Duration;
 
-use kafka_migrate::{
-    engine::ledger::{self, record::Record as LedgerRecord, state::State},
-    model::{
-        direction::Direction,
-        map::{Way, translate},
-        names::TopicPartition,
-    },
-};
+use kafka_migrate::model::{direction::Direction, map::translate};
 
 use crate::support::{
     codecs::Record,
     kafka::Kafka,
-    load,
+    ledger, load,
     read::{self, View},
     shared_pair,
     tool::{Access, Migration},
@@ -61,26 +54,10 @@ fn write_compacted(kafka: &Kafka, topic: &str) {
     lag.expect("the broker answers").expect("it is taken");
 }
 
-/// What the ledger says of a partition.
-fn way(target: &Kafka, migration: &str, topic: &str) -> Way {
-    let name = ledger::topic(migration, Direction::Forward);
-    let found = (0..target.partitions(&name)).find_map(|shard| {
-        let mut state = State::default();
-        for record in read::partition(target, &name, shard, View::Uncommitted) {
-            let value = record.value.expect("ledger records have values");
-            let told = LedgerRecord::decode(&value).expect("it is ours");
-            state.apply(told, record.offset);
-        }
-        let (_, partition) = state.partition(&TopicPartition::new(topic, 0))?;
-        partition.way()
-    });
-    found.expect("the ledger knows it")
-}
-
 /// Every offset of a source partition and its place, by content. Answers how many runs the map has.
 #[track_caller]
 fn assert_places(source: &Kafka, target: &Kafka, migration: &str, topic: &str) -> usize {
-    let way = way(target, migration, topic);
+    let way = ledger::way(target, migration, Direction::Forward, topic).expect("it knows it");
     let wanted = read::partition(source, topic, 0, View::Committed);
     let found = read::partition(target, topic, 0, View::Uncommitted);
     let end = |kafka: &Kafka| kafka.end_offset(topic, 0).expect("it is led");
@@ -140,7 +117,7 @@ fn every_source_offset_has_its_place_after_a_kill() {
     assert!(runs > 15, "{runs} runs: every second record is missing");
 
     let committed = source.end_offset(&plain, 0).expect("it is led") - 9;
-    let way = way(target, &name, &plain);
+    let way = ledger::way(target, &name, Direction::Forward, &plain).expect("it knows it");
     let end = target.end_offset(&plain, 0).expect("it is led");
     let place = translate(committed, &way, None, end).expect("it has one");
     let ask = |what: &str, json: bool| {

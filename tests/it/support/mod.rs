@@ -14,6 +14,7 @@ pub mod codecs;
 pub mod copier;
 pub mod kafka;
 pub mod leash;
+pub mod ledger;
 pub mod load;
 pub mod maven;
 pub mod ports;

@@ -5,6 +5,7 @@ mod echo;
 mod groups;
 mod lossy;
 mod merge;
+mod places;
 mod strangers;
 mod wildcard;
 
