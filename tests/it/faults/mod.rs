@@ -34,6 +34,7 @@ mod tombstones;
 mod trimmed;
 mod two_engines;
 mod typed;
+mod unmet;
 
 use std::time::Duration;
 
