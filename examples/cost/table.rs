@@ -158,7 +158,7 @@ const COLUMNS: [&str; 16] = [
     "others",
 ];
 
-const LATE_COLUMNS: [&str; 8] = [
+const LATE_COLUMNS: [&str; 10] = [
     "records through",
     "p50 ms",
     "least-most",
@@ -166,6 +166,8 @@ const LATE_COLUMNS: [&str; 8] = [
     "p99 ms",
     "least-most",
     "tool, cores",
+    "source",
+    "target",
     "others",
 ];
 
@@ -185,7 +187,13 @@ pub fn render_late(all: &[Late]) -> String {
     let lines = all.iter().map(|late| {
         let of_costs =
             |what: fn(&Cost) -> f64| median(late.runs.iter().map(|run| what(&run.cost)).collect());
-        let cores = of_costs(|cost| cost.cpu.as_secs_f64() / cost.wall.as_secs_f64());
+        let cores = |what: fn(&Cost) -> Duration| {
+            let runs = late.runs.iter().map(|run| &run.cost);
+            median(
+                runs.map(|cost| what(cost).div_duration_f64(cost.wall))
+                    .collect(),
+            )
+        };
         let above = nothing.filter(|_| late.tool.is_some());
         let above =
             above.map(|nothing| middle(late, |run| run.p50) - middle(nothing, |run| run.p50));
@@ -196,7 +204,9 @@ pub fn render_late(all: &[Late]) -> String {
             number(above, 2),
             number(Some(middle(late, |run| run.p99)), 1),
             range(late, |run| run.p99),
-            number(late.tool.map(|_| cores), 2),
+            number(late.tool.map(|_| cores(|cost| cost.cpu)), 2),
+            number(Some(cores(|cost| cost.source)), 2),
+            number(Some(cores(|cost| cost.target)), 2),
             number(Some(of_costs(|cost| cost.others)), 2),
         ]
     });
