@@ -170,7 +170,7 @@ impl Bench {
             Tool::Fetch | Tool::Produce | Tool::Bare => 0.0,
             Tool::KafkaMigrate | Tool::TwoWays => TOLERANCE,
             // It takes batches apart, and compresses anew what it puts together.
-            Tool::Mirror | Tool::MirrorTuned => f64::INFINITY,
+            Tool::Library | Tool::Mirror | Tool::MirrorTuned => f64::INFINITY,
         };
         for (partition, (source, target)) in source.iter().zip(&target).enumerate() {
             assert!(

@@ -7,6 +7,7 @@
 mod bench;
 mod copier;
 mod latency;
+mod library;
 mod machine;
 mod measure;
 mod mirror;
@@ -90,6 +91,7 @@ impl Settings {
                     Tool::Fetch,
                     Tool::Produce,
                     Tool::Bare,
+                    Tool::Library,
                     Tool::KafkaMigrate,
                     Tool::MirrorTuned,
                 ],
@@ -143,6 +145,13 @@ enum Inner {
         topic: String,
     },
     #[command(hide = true)]
+    Library {
+        source: String,
+        target: String,
+        topic: String,
+        codec: String,
+    },
+    #[command(hide = true)]
     Fetch { source: String, topic: String },
     #[command(hide = true)]
     Produce {
@@ -161,6 +170,12 @@ impl Inner {
                 target,
                 topic,
             } => copier::copy(source, Some(target), topic),
+            Self::Library {
+                source,
+                target,
+                topic,
+                codec,
+            } => library::copy(source, target, topic, codec),
             Self::Fetch { source, topic } => copier::copy(source, None, topic),
             Self::Produce {
                 target,

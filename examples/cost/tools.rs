@@ -18,6 +18,8 @@ pub enum Tool {
     Produce,
     /// The bare byte copier.
     Bare,
+    /// A copier on a client library.
+    Library,
     /// This program.
     KafkaMigrate,
     /// This program, which also waits for what comes back.
@@ -35,6 +37,7 @@ impl Tool {
             Self::Fetch => "bare fetch",
             Self::Produce => "bare produce",
             Self::Bare => "bare copier",
+            Self::Library => "librdkafka copier",
             Self::KafkaMigrate => "kafka-migrate",
             Self::TwoWays => "kafka-migrate, both ways",
             Self::Mirror => "MirrorMaker 2",
@@ -44,8 +47,8 @@ impl Tool {
 
     /// Whether it copies by itself until it is stopped, as the latency asks for.
     pub fn can_follow(self) -> bool {
-        let bare = [Self::Fetch, Self::Produce, Self::Bare];
-        !bare.contains(&self)
+        let others = [Self::Fetch, Self::Produce, Self::Bare, Self::Library];
+        !others.contains(&self)
     }
 
     /// Whether it does not end when all is copied.
@@ -66,13 +69,14 @@ impl Bench {
     /// What copies one workload's topic once; a tool that cannot create the target's topic finds it there.
     pub fn once(&self, tool: Tool, workload: Workload, megabytes: u64, directory: &Path) -> Run {
         let ([source, target], topic) = (self.addresses(), workload.topic());
-        if matches!(tool, Tool::Produce | Tool::Bare) {
+        if matches!(tool, Tool::Produce | Tool::Bare | Tool::Library) {
             self.target.create_topic(topic, workload.partitions(), &[]);
         }
         match tool {
             Tool::Fetch => ours(&["fetch", &source, topic]),
             Tool::Produce => ours(&["produce", &target, topic, &megabytes.to_string()]),
             Tool::Bare => ours(&["copy", &source, &target, topic]),
+            Tool::Library => ours(&["library", &source, &target, topic, workload.codec()]),
             Tool::KafkaMigrate | Tool::TwoWays => {
                 self.migrate(tool, topic, &["--until", "caught-up"])
             }
