@@ -1,5 +1,5 @@
 //! A partition of which nobody may say where it begins and ends: simulated, since real brokers would have to take the right away between two
-//! requests of one start.
+//! requests of one run.
 
 use kafka_migrate::sandbox::{Action, ClusterPlan, Rule, When};
 use kafka_protocol::messages::ApiKey;

@@ -356,11 +356,11 @@ impl Shared {
 
     /// Keeps a Produce request, if it writes to a topic whose requests are kept.
     fn keeps(&self, request: &[u8], broker: &TcpStream) -> io::Result<bool> {
-        let mut held = self.held();
-        if held.topics.is_empty() {
+        if self.held().topics.is_empty() {
             return Ok(false);
         }
         let topics = topics_written(request);
+        let mut held = self.held();
         let Some(topic) = topics.into_iter().find(|it| held.topics.contains(it)) else {
             return Ok(false);
         };

@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 
 use kafka_migrate::model::{
     direction::Direction,
-    map::{NoPlace, Way, translate},
+    map::{NoPlace, Place, Way, translate},
 };
 
 use super::{ON_SOURCE, ON_TARGET, assert_both_have_all, two_way, wait_until_even};
@@ -87,33 +87,19 @@ impl Scene<'_> {
         });
         let there = 1 - here;
         let mut counts = Counts::default();
-        for (early, one) in self.moments.iter().enumerate() {
-            for (late, other) in self.moments.iter().enumerate() {
+        for (first, one) in self.moments.iter().enumerate() {
+            for (second, other) in self.moments.iter().enumerate() {
                 let ways = match here {
                     0 => [&one.forward, &other.reverse],
                     _ => [&one.reverse, &other.forward],
                 };
-                let ends = self.moments[early.max(late)].ends;
+                let ends = self.moments[first.max(second)].ends;
                 for committed in 0..=ends[here] {
                     match translate(committed, ways[0], Some(ways[1]), ends[there]) {
                         Ok(place) => {
-                            let consumed: HashSet<_> = logs[here]
-                                .iter()
-                                .filter(|(offset, _)| *offset < committed)
-                                .map(|(_, key)| key)
-                                .collect();
-                            let (before, behind): (Vec<_>, Vec<_>) = logs[there]
-                                .iter()
-                                .partition(|(offset, _)| *offset < place.offset);
-                            let skipped = before.iter().find(|(_, key)| !consumed.contains(key));
-                            let again = behind.iter().filter(|(_, key)| consumed.contains(key));
-                            let again = again.count() as u64;
-                            assert!(
-                                skipped.is_none() && again == place.repeats,
-                                "{committed} became {place:?}: skipped {skipped:?}, again {again}\n{ways:?}"
-                            );
+                            assert_place(committed, place, &logs[here], &logs[there]);
                             counts.answers += 1;
-                            counts.again += usize::from(again > 0);
+                            counts.again += usize::from(place.repeats > 0);
                         }
                         Err(why) => {
                             assert!(why.is_passing(), "{committed}: {why}");
@@ -126,6 +112,22 @@ impl Scene<'_> {
         }
         counts
     }
+}
+
+/// By what both logs hold in the end: keys, with their offsets.
+#[track_caller]
+fn assert_place(committed: i64, place: Place, here: &[(i64, Vec<u8>)], there: &[(i64, Vec<u8>)]) {
+    let consumed = here.iter().filter(|(offset, _)| *offset < committed);
+    let consumed: HashSet<_> = consumed.map(|(_, key)| key).collect();
+    let (before, behind): (Vec<_>, Vec<_>) =
+        there.iter().partition(|(offset, _)| *offset < place.offset);
+    let skipped = before.iter().find(|(_, key)| !consumed.contains(key));
+    let again = behind.iter().filter(|(_, key)| consumed.contains(key));
+    let again = again.count() as u64;
+    assert!(
+        skipped.is_none() && again == place.repeats,
+        "{committed} became {place:?}: skipped {skipped:?}, again {again}"
+    );
 }
 
 #[test]
